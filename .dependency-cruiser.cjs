@@ -1,0 +1,37 @@
+/**
+ * The import table of ARCHITECTURE.md, checked by a machine. Layers from the bottom: base, formats, adapters,
+ * use cases, faces, entry. Type-only imports count like any other.
+ */
+const formats = '^(src/(packetflix|target|pcapng)/|extcap/sentence\\.ts$)'
+const adapters = '^src/(engine|linux)/'
+const useCases = '^src/(capture|discover|diagnose|setup)/'
+const faces = '^(extcap/(?!sentence\\.ts)|src/(cli|serve|hook)/)'
+
+const never = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to })
+
+module.exports = {
+  forbidden: [
+    never('no-cycle', {}, { circular: true }, 'a cycle hides which file is the lower one'),
+    never('no-unresolved', {}, { couldNotResolve: true }, 'an import must lead somewhere'),
+    never('base-stands-alone', { path: '^src/base/' }, { path: '^(bin|extcap|src/(?!base/))' }, 'base knows only node'),
+    never('formats-are-pure', { path: formats }, { path: '^(bin|extcap/(?!sentence)|src/(?!base/errors|packetflix/|target/|pcapng/))' }, 'formats import formats and base/errors'),
+    never('formats-do-no-io', { path: formats }, { dependencyTypes: ['core'], pathNot: '^(node:)?(buffer|net)$' }, 'formats touch no file and no socket'),
+    never('adapters-know-no-use-case', { path: adapters }, { path: ['^bin', useCases, faces] }, 'adapters serve use cases, never the reverse'),
+    never('use-cases-know-no-face', { path: useCases }, { path: ['^bin', faces] }, 'a use case does not know who called it'),
+    never('use-cases-use-entrances', { path: '^src/capture/' }, { path: '^src/discover/(?!(resolve|discover)\\.ts$)' }, 'another use case is entered by its front door'),
+    never('discover-stands-alone', { path: '^src/discover/' }, { path: '^src/(capture|diagnose|setup)/' }, 'discovery serves capture'),
+    never('faces-apart', { path: '^(extcap/|src/cli/)' }, { path: faces, pathNot: ['^extcap/', '^src/cli/'] }, 'faces do not know each other'),
+    never('cli-knows-no-extcap', { path: '^src/cli/' }, { path: '^extcap/' }, 'faces do not know each other'),
+    never('extcap-knows-no-cli', { path: '^extcap/' }, { path: '^src/cli/' }, 'faces do not know each other'),
+    never('faces-use-use-cases', { path: faces }, { path: adapters }, 'a face reaches the machine through a use case'),
+    never('entry-is-lazy', { path: '^bin/' }, { path: '^(src|extcap)/', dynamic: false, pathNot: '^src/base/version\\.ts$' }, 'bin loads one face, by import()'),
+    never('no-dev-code', { path: '^(bin|extcap|src)/' }, { path: '^(test|scripts)/' }, 'the program does not depend on its tests'),
+    never('no-dev-package', { path: '^(bin|extcap|src)/' }, { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] }, 'what the program imports is a dependency'),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
+  },
+}

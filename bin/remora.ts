@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+/**
+ * The entry: which face is asked for? Only that one is loaded, since Wireshark starts remora many times before it
+ * captures once.
+ */
+import { version } from '../src/base/version.ts'
+
+async function run(argv: readonly string[]): Promise<void> {
+  const [first, ...rest] = argv
+  if (argv.some(argument => argument.startsWith('--extcap-') || argument === '--capture')) {
+    await (await import('../extcap/main.ts')).main(argv)
+  } else if (first === '__guard') {
+    await (await import('../src/linux/guard.ts')).runGuard(Number(rest[0]), Number(rest[1]))
+  } else if (first === '--version' || first === '-V') {
+    process.stdout.write(`remora ${version}\n`)
+  } else {
+    await (await import('../src/cli/main.ts')).main(argv)
+  }
+}
+
+run(process.argv.slice(2))

@@ -1,0 +1,97 @@
+/**
+ * The interfaces remora shows in Wireshark, and their arguments: one table, from which the sentences are made and the
+ * command line is read.
+ *
+ * Wireshark stores the arguments of an interface as preferences; 4.4 and 4.6 load them only when the last interface
+ * listed has one, so `remora` comes last and the short-lived ones have none. A boolflag that is absent means false,
+ * whatever its default; defaults are therefore what absence means.
+ */
+import { maximumSnaplen } from '../src/capture/request.ts'
+
+/** The interface for any target of this host. */
+export const localInterface = 'remora'
+
+/** What the interface of a single container begins with. */
+export const containerInterfacePrefix = 'remora-'
+
+export interface InterfaceArgument {
+  /** Numbers order the dialog and tie values to their argument. */
+  readonly number: number
+  /** Name of the option, without dashes before it. */
+  readonly call: string
+  /** At most 80 printable characters; nothing from outside, since Wireshark aborts over a bad one. */
+  readonly display: string
+  readonly type: 'string' | 'selector' | 'boolflag' | 'unsigned'
+  readonly tooltip?: string
+  readonly placeholder?: string
+  readonly reload?: boolean
+  readonly range?: string
+  readonly group?: string
+}
+
+/** Arguments of the interface for any target. */
+export const localArguments: readonly InterfaceArgument[] = [
+  {
+    number: 1,
+    call: 'target',
+    display: 'Target',
+    type: 'selector',
+    reload: true,
+    placeholder: 'Reload targets',
+    tooltip: 'What to capture; empty: the network of this host',
+  },
+  {
+    number: 2,
+    call: 'reference',
+    display: 'or target reference',
+    type: 'string',
+    placeholder: 'pid:1234, named:blue, label:app=web',
+    tooltip: 'Wins over the target chosen above; remora --help lists the kinds of references',
+  },
+  {
+    number: 3,
+    call: 'interface',
+    display: 'Network interface',
+    type: 'selector',
+    reload: true,
+    placeholder: 'Reload interfaces',
+    tooltip: 'Interface of the target; empty: every one that is up',
+  },
+  { number: 10, call: 'showcontainers', display: 'List containers', type: 'boolflag', group: 'List' },
+  { number: 11, call: 'showpods', display: 'List pods', type: 'boolflag', group: 'List' },
+  { number: 12, call: 'showprocs', display: 'List processes with a network of their own', type: 'boolflag', group: 'List' },
+  { number: 13, call: 'showemptynetns', display: 'List network namespaces without a process', type: 'boolflag', group: 'List' },
+  {
+    number: 14,
+    call: 'match',
+    display: 'List only names that contain',
+    type: 'string',
+    group: 'List',
+    tooltip: 'Applied when the targets are reloaded; no kind ticked means every kind',
+  },
+  { number: 20, call: 'noprom', display: 'No promiscuous mode', type: 'boolflag', group: 'Capture' },
+  {
+    number: 21,
+    call: 'snaplen',
+    display: 'Bytes kept of each packet (0: all)',
+    type: 'unsigned',
+    range: `0,${maximumSnaplen}`,
+    group: 'Capture',
+  },
+]
+
+/**
+ * Name of the interface for a container, from the name of the container alone, so that it survives a restart. Wireshark
+ * wants neither commas nor parentheses in it, and treats names as one that differ only in case or punctuation.
+ */
+export function containerInterface(name: string): string {
+  return containerInterfacePrefix + name.normalize('NFC').replace(/[^\p{L}\p{N}_.-]+/gu, '_')
+}
+
+/** What Wireshark makes of an interface name when it stores preferences (extcap.c). */
+export function preferenceKey(name: string): string {
+  return Buffer.from(name)
+    .toString('latin1')
+    .replace(/[^A-Za-z0-9_]/g, '_')
+    .toLowerCase()
+}

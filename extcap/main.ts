@@ -1,0 +1,64 @@
+/**
+ * Wireshark's face: one call is one step. Standard output carries sentences and nothing else; standard error stays empty
+ * but for the one message a failed capture ends with, since Wireshark shows every byte of it as an error.
+ */
+import { writeSync } from 'node:fs'
+import { openLog, silentLog } from '../src/base/log.ts'
+import { toRemoraError } from '../src/base/errors.ts'
+import { parseExtcapCall, type Step } from './argv.ts'
+import type { StepContext } from './step.ts'
+
+/** Wireshark keeps the first kilobyte of standard error. */
+const messageLimit = 1_000
+
+/** Answers one call. */
+export async function main(argv: readonly string[]): Promise<void> {
+  process.removeAllListeners('warning')
+  const { step, logFile, logLevel } = parseExtcapCall(argv)
+  try {
+    const file = logFile ?? process.env.REMORA_LOG_FILE
+    const log = file === undefined ? silentLog : openLog(file, logLevel ?? process.env.REMORA_LOG_LEVEL)
+    log.debug(`called with ${JSON.stringify(argv)}`)
+    await runStep(step, { log, write: text => writeAll(1, text) })
+  } catch (thrown) {
+    const error = toRemoraError(thrown)
+    process.exitCode = error.exit
+    const hint = error.hint === undefined ? '' : ` (${error.hint})`
+    const message = `${error.code}: ${error.message}${hint}`.replace(/\s+/g, ' ')
+    // Listings that fail print nothing: Wireshark passes their standard error to the user's terminal.
+    if (step.step === 'capture') writeAll(2, `${Buffer.from(message).subarray(0, messageLimit)}\n`)
+  }
+}
+
+async function runStep(step: Step, context: StepContext): Promise<void> {
+  switch (step.step) {
+    case 'interfaces':
+      return (await import('./step-interfaces.ts')).printInterfaces(context)
+    case 'dlts':
+      return (await import('./step-dlts.ts')).printDlts(step.interface, context)
+    case 'config':
+      return (await import('./step-config.ts')).printConfig(step.interface, context)
+    case 'reload':
+      return (await import('./step-reload.ts')).printReload(step.interface, step.option, step.values, context)
+    case 'filter':
+      return (await import('./step-filter.ts')).printFilterCheck(step.filter, context)
+    case 'capture':
+      return (await import('./step-capture.ts')).capture(step, context)
+    case 'cleanup':
+      return (await import('./step-cleanup.ts')).cleanUp(context)
+    case 'nothing':
+      return
+  }
+}
+
+/** Writes everything, also to a pipe that is full for the moment; a closed one is nobody's fault. */
+function writeAll(fd: number, text: string): void {
+  let bytes = Buffer.from(text)
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(writeSync(fd, bytes))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
+    }
+  }
+}

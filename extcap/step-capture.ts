@@ -1,0 +1,68 @@
+/**
+ * `--capture`: packets into Wireshark's fifo until Wireshark has enough. Silent, unless the capture cannot start, breaks,
+ * or ends for a reason the person in front of Wireshark did not cause.
+ */
+import { writeSync } from 'node:fs'
+import { RemoraError } from '../src/base/errors.ts'
+import { runCapture } from '../src/capture/capture.ts'
+import { signalLifetime } from '../src/capture/lifetime.ts'
+import { type CaptureRequest, parseInterfaceNames, parseSnaplen } from '../src/capture/request.ts'
+import type { CaptureReport } from '../src/capture/run-local.ts'
+import { listContainers } from '../src/discover/discover.ts'
+import { formatReference } from '../src/target/reference.ts'
+import { type CaptureStep, textValue, unknownArguments } from './argv.ts'
+import { localInterface } from './interfaces.ts'
+import type { StepContext } from './step.ts'
+import { requireInterface } from './step-dlts.ts'
+import { uniqueInterfaces } from './step-interfaces.ts'
+
+/** Milliseconds an engine has when the capture depends on it. */
+const engineTimeout = 5_000
+
+export async function capture(step: CaptureStep, { log }: StepContext): Promise<void> {
+  const parent = process.ppid
+  const lifetime = signalLifetime()
+  if (step.fifo === undefined || step.fifo === '') {
+    throw new RemoraError('USAGE', '--capture needs --fifo PATH', { hint: 'Wireshark passes it; use remora capture by hand.' })
+  }
+  const destination = { kind: 'fifo', path: step.fifo } as const
+  const report = await runCapture(captureRequest(step, lifetime.stop), destination, { lifetime, log, parent })
+  if (report !== undefined) explain(report)
+}
+
+async function captureRequest(step: CaptureStep, signal: AbortSignal): Promise<CaptureRequest> {
+  const { values, filter, unknown } = step
+  requireInterface(step.interface)
+  if (unknown.length > 0) throw unknownArguments(unknown)
+  return {
+    target: await targetReference(step, signal),
+    interfaces: parseInterfaceNames([textValue(values, 'interface')]),
+    filter,
+    snaplen: parseSnaplen(textValue(values, 'snaplen')),
+    promiscuous: values.noprom !== true,
+    stop: {},
+    names: true,
+  }
+}
+
+/** The target of the general interface is in its arguments, that of a container's own in its name. */
+async function targetReference({ interface: nif, values }: CaptureStep, signal: AbortSignal): Promise<string> {
+  if (nif === localInterface) return textValue(values, 'reference') || textValue(values, 'target') || 'host'
+  const containers = await listContainers(engineTimeout, signal)
+  const match = uniqueInterfaces(containers).find(({ value }) => value === nif)
+  if (match === undefined) {
+    throw new RemoraError('TARGET_NOT_FOUND', `the container of interface ${nif} is no longer running`, {
+      hint: 'Refresh the interfaces (F5), or start the container.',
+    })
+  }
+  return formatReference({ scheme: 'docker', name: match.container.name })
+}
+
+/** A capture that ends by itself looks like a fault to whoever watches it, so the reason is told. */
+function explain({ end, goneInterface, reference }: CaptureReport): void {
+  const reason = {
+    'target-gone': `${reference} has stopped`,
+    'interface-gone': `interface ${goneInterface} of ${reference} was removed`,
+  }[end as string]
+  if (reason !== undefined) writeSync(2, `${reason}; the capture has ended\n`)
+}

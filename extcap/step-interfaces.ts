@@ -1,0 +1,37 @@
+/** `--extcap-interfaces`: the newest running containers, then the interface for everything. Never fails, never waits long. */
+import { readConfig } from '../src/base/config.ts'
+import { version } from '../src/base/version.ts'
+import { containerInterface, localInterface, preferenceKey } from './interfaces.ts'
+import { sentence } from './sentence.ts'
+import { listTimeout, type StepContext } from './step.ts'
+
+export async function printInterfaces({ log, write }: StepContext): Promise<void> {
+  const { list } = readConfig()
+  const containers = list === 0 ? [] : await listedContainers(list).catch(error => {
+    log.warning(`no containers are listed: ${error}`)
+    return []
+  })
+  write(
+    [
+      sentence('extcap', { version, help: 'https://www.npmjs.com/package/remora', display: 'remora' }),
+      ...containers.map(({ value, display }) => sentence('interface', { value, display })),
+      sentence('interface', { value: localInterface, display: 'Container capture (this host)' }),
+    ].join(''),
+  )
+}
+
+async function listedContainers(limit: number): Promise<{ value: string; display: string }[]> {
+  const { listContainers } = await import('../src/discover/discover.ts')
+  const containers = await listContainers(listTimeout, new AbortController().signal)
+  return uniqueInterfaces(containers)
+    .slice(0, limit)
+    .map(({ value, container: { name, engine } }) => ({ value, display: `Container ${name} (${engine})` }))
+}
+
+/** Containers by the interface that stands for them; of several whose names look alike to Wireshark the newest counts. */
+export function uniqueInterfaces<C extends { readonly name: string }>(containers: readonly C[]): { value: string; container: C }[] {
+  const keys = new Set<string>()
+  return containers
+    .map(container => ({ value: containerInterface(container.name), container }))
+    .filter(({ value }) => !keys.has(preferenceKey(value)) && keys.add(preferenceKey(value)))
+}

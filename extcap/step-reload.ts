@@ -1,0 +1,61 @@
+/**
+ * `--extcap-reload-option`: fresh values for a selector. Prints nothing when it fails, which keeps the old list.
+ */
+import { RemoraError } from '../src/base/errors.ts'
+import type { TargetType } from '../src/target/model.ts'
+import { type ArgumentValues, textValue } from './argv.ts'
+import { localArguments } from './interfaces.ts'
+import { sentence } from './sentence.ts'
+import { listTimeout, type StepContext } from './step.ts'
+
+export async function printReload(nif: string, option: string, values: ArgumentValues, { write }: StepContext): Promise<void> {
+  const { requireInterface } = await import('./step-dlts.ts')
+  requireInterface(nif)
+  if (option === 'target') return write(await targetValues(values))
+  if (option === 'interface') return write(await interfaceValues(values))
+  throw new RemoraError('USAGE', `"${option}" cannot be reloaded`)
+}
+
+/** Kinds of targets by the flag that lists them. */
+const kinds: Record<string, readonly TargetType[]> = {
+  showcontainers: ['docker'],
+  showpods: [],
+  showprocs: ['proc'],
+  showemptynetns: ['bindmount'],
+}
+
+/** Values of the target selector: this host, then what the flags and `match` let through. */
+export async function targetValues(values: ArgumentValues): Promise<string> {
+  const { discover } = await import('../src/discover/discover.ts')
+  const ticked = Object.keys(kinds).filter(flag => values[flag] === true)
+  const types = (ticked.length > 0 ? ticked : Object.keys(kinds)).flatMap(flag => kinds[flag] ?? [])
+  const match = textValue(values, 'match').toLowerCase()
+  const { targets } = await discover({ signal: new AbortController().signal, timeout: listTimeout, interfaces: false })
+  const arg = argumentNumber('target')
+  return [
+    sentence('value', { arg, value: '', display: 'This host', default: true }),
+    ...targets
+      .filter(({ type, name }) => types.includes(type) && name.toLowerCase().includes(match))
+      .map(({ reference, name, type, container }) => {
+        const details = container === undefined ? type : `${type}, ${container.image}`
+        return sentence('value', { arg, value: reference, display: `${name} (${details})` })
+      }),
+  ].join('')
+}
+
+/** Values of the interface selector, for the target that is chosen at the moment. */
+async function interfaceValues(values: ArgumentValues): Promise<string> {
+  const { listTargetInterfaces } = await import('../src/capture/interfaces.ts')
+  const reference = textValue(values, 'reference') || textValue(values, 'target') || 'host'
+  const names = await listTargetInterfaces(reference, AbortSignal.timeout(2_000))
+  const arg = argumentNumber('interface')
+  return [
+    sentence('value', { arg, value: '', display: 'All that are up', default: true }),
+    ...names.map(name => sentence('value', { arg, value: name, display: name })),
+    sentence('value', { arg, value: 'any', display: 'any (cooked: all in one, also later ones)' }),
+  ].join('')
+}
+
+function argumentNumber(call: string): number {
+  return localArguments.find(argument => argument.call === call)?.number ?? 0
+}

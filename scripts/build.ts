@@ -1,0 +1,25 @@
+/**
+ * Builds dist/remora.cjs: the whole program in one file that runs on node 22 and later. CommonJS, since that is what a
+ * single-file executable starts from, and what V8 can keep compiled.
+ */
+import { chmodSync } from 'node:fs'
+import { build } from 'esbuild'
+
+export async function buildBundle(outfile = 'dist/remora.cjs'): Promise<void> {
+  await build({
+    entryPoints: ['bin/remora.ts'],
+    outfile,
+    bundle: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node22',
+    supported: { 'top-level-await': true },
+    legalComments: 'eof',
+    logLevel: 'warning',
+  })
+  chmodSync(outfile, 0o755)
+}
+
+if (import.meta.main) await buildBundle()

@@ -1,0 +1,69 @@
+/**
+ * Builds single-file executables: `npm run package [-- linux-x64 linux-arm64 win-x64 macos-x64 macos-arm64]`.
+ *
+ * @yao-pkg/pkg injects the bundle into the node of the npm package `node-<platform>-<arch>`, at the version that is
+ * running, so nothing is fetched from anywhere but the npm registry. V8's compiled code goes in too, but only where the
+ * generating node is the one that will run it: elsewhere it would be rejected.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join, resolve } from 'node:path'
+import { buildBundle } from './build.ts'
+
+interface SeaOptions {
+  readonly targets: readonly { platform: string; arch: string; nodeRange: string; output: string }[]
+  readonly nodePath: string
+  readonly useLocalNode: boolean
+  readonly signature: boolean
+  readonly seaConfig: { useCodeCache: boolean; useSnapshot: boolean; disableExperimentalSEAWarning: boolean }
+}
+
+const require = createRequire(import.meta.url)
+const sea = require('@yao-pkg/pkg/lib-es5/sea').default as (entry: string, options: SeaOptions) => Promise<void>
+const native = `${process.platform}-${process.arch}`
+const packageNames: Record<string, string> = { macos: 'darwin', win: 'win', linux: 'linux' }
+
+/**
+ * Builds one executable.
+ * @param target `linux-x64`, `win-x64` …
+ */
+export async function packageFor(target: string, entry = 'dist/remora.cjs', output = outputFor(target)): Promise<void> {
+  const [platform = '', arch = ''] = target.split('-')
+  await sea(resolve(entry), {
+    targets: [{ platform, arch, nodeRange: `node${process.versions.node}`, output: resolve(output) }],
+    nodePath: nodeFor(platform, arch),
+    useLocalNode: true,
+    signature: true,
+    seaConfig: { useCodeCache: target === native, useSnapshot: false, disableExperimentalSEAWarning: true },
+  })
+  console.log(output)
+}
+
+function outputFor(target: string): string {
+  if (target === native) return 'dist/remora'
+  return `dist/remora-${target}${target.startsWith('win') ? '.exe' : ''}`
+}
+
+/** Path of the node binary of a platform, fetched from the npm registry where it is not installed. */
+function nodeFor(platform: string, arch: string): string {
+  const name = `node-${packageNames[platform] ?? platform}-${arch}`
+  const binary = platform === 'win' ? 'bin/node.exe' : 'bin/node'
+  const installed = join('node_modules', name, binary)
+  if (existsSync(installed)) return resolve(installed)
+  const folder = resolve('node_modules/.cache/node', `${name}-${process.versions.node}`)
+  if (!existsSync(join(folder, 'package', binary))) {
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder, { recursive: true })
+    const archive = execFileSync('npm', ['pack', '--silent', `${name}@${process.versions.node}`], { cwd: folder, encoding: 'utf8' })
+    execFileSync('tar', ['-xzf', archive.trim()], { cwd: folder })
+    rmSync(join(folder, archive.trim()))
+  }
+  return join(folder, 'package', binary)
+}
+
+if (import.meta.main) {
+  await buildBundle()
+  const targets = process.argv.slice(2)
+  for (const target of targets.length > 0 ? targets : [native]) await packageFor(target)
+}

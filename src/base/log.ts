@@ -1,0 +1,50 @@
+/**
+ * The log: off unless a file was named, since Wireshark shows every byte of an extcap's standard error as an error and
+ * parses its standard output. Lines are appended synchronously, so the last one before a crash is in the file.
+ */
+import { appendFileSync } from 'node:fs'
+import { RemoraError, reasonOf } from './errors.ts'
+
+export const logLevels = ['error', 'warning', 'info', 'debug'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+export interface Log {
+  error(message: string): void
+  warning(message: string): void
+  info(message: string): void
+  debug(message: string): void
+}
+
+const ignore = () => {}
+
+/** A log that keeps nothing. */
+export const silentLog: Log = { error: ignore, warning: ignore, info: ignore, debug: ignore }
+
+/** Wireshark's own names of levels (wsutil/wslog.c) that differ from ours. */
+const foreignLevels: Record<string, LogLevel> = { noisy: 'debug', message: 'info', critical: 'error', trace: 'debug' }
+
+/**
+ * Opens a log.
+ * @param file path the lines are appended to; undefined: nothing is logged
+ * @param level least important level that is written, one of {@link logLevels} or of Wireshark's names
+ * @throws RemoraError USAGE when the level is unknown or the file cannot be written
+ */
+export function openLog(file: string | undefined, level = 'info'): Log {
+  if (file === undefined || file === '') return silentLog
+  const threshold = logLevels.indexOf(foreignLevels[level] ?? (level as LogLevel))
+  if (threshold < 0) {
+    throw new RemoraError('USAGE', `unknown log level "${level}"`, { hint: `Use one of ${logLevels.join(', ')}.` })
+  }
+  const writer = (name: LogLevel) => {
+    if (logLevels.indexOf(name) > threshold) return ignore
+    return (message: string) => {
+      appendFileSync(file, `${new Date().toISOString()} ${process.pid} ${name} ${message}\n`, { mode: 0o600 })
+    }
+  }
+  try {
+    appendFileSync(file, '', { mode: 0o600 })
+  } catch (error) {
+    throw new RemoraError('USAGE', `cannot write the log file ${file}: ${reasonOf(error)}`, { cause: error })
+  }
+  return { error: writer('error'), warning: writer('warning'), info: writer('info'), debug: writer('debug') }
+}

@@ -1,0 +1,16 @@
+/** A capture filter on its own, without a target: is it written correctly? */
+import { checkFilter } from '../linux/dumpcap.ts'
+import { openProcessNamespace } from '../linux/netns.ts'
+
+/**
+ * Compiles a capture filter for Ethernet, as nearly every interface of a container has it.
+ * @throws RemoraError FILTER_INVALID when it does not compile; any other code when that could not be found out
+ */
+export async function compileFilter(filter: string, signal: AbortSignal): Promise<void> {
+  const here = openProcessNamespace(process.pid)
+  try {
+    await checkFilter(here, filter, ['lo'], signal)
+  } finally {
+    here.close()
+  }
+}

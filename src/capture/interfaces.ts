@@ -1,0 +1,18 @@
+/** Which interfaces of a target could be captured. */
+import { resolveTarget } from '../discover/resolve.ts'
+import { isCapturableName } from '../linux/dumpcap.ts'
+import { listInterfaces } from '../linux/iproute.ts'
+
+/**
+ * Names of the interfaces of a target that are up.
+ * @throws RemoraError as resolving the target does
+ */
+export async function listTargetInterfaces(reference: string, signal: AbortSignal): Promise<string[]> {
+  const { namespace } = await resolveTarget(reference, { signal, names: false })
+  try {
+    const interfaces = await listInterfaces(namespace, signal)
+    return interfaces.filter(({ up, name }) => up && isCapturableName(name)).map(({ name }) => name)
+  } finally {
+    namespace.close()
+  }
+}

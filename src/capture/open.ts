@@ -1,0 +1,59 @@
+/**
+ * Wireshark on a capture: it reads a fifo of ours, which has its name only until both ends are open. Wireshark is left
+ * running when the capture ends, with the packets it has.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { RemoraError } from '../base/errors.ts'
+import { run, spawnCommand, startFailure } from '../linux/run.ts'
+import { findTool } from '../linux/tools.ts'
+import { type CaptureContext, prepareCapture, runPrepared } from './capture.ts'
+import { openOutput } from './output.ts'
+import type { CaptureRequest } from './request.ts'
+import type { CaptureReport } from './run-local.ts'
+
+/**
+ * Starts Wireshark on a live capture.
+ * @returns undefined when asked to stop before the capture had begun
+ * @throws RemoraError as a capture does, TOOL_MISSING without Wireshark
+ */
+export async function openInWireshark(request: CaptureRequest, context: CaptureContext): Promise<CaptureReport | undefined> {
+  const { lifetime, env = process.env } = context
+  const wireshark = findTool('wireshark', env)
+  if (!env.DISPLAY && !env.WAYLAND_DISPLAY) {
+    throw new RemoraError('USAGE', 'there is no display to show Wireshark on', {
+      hint: 'From another machine: ssh HOST sudo remora capture TARGET -w - | wireshark -k -i -',
+    })
+  }
+  // Refused before a window opens that would stay empty.
+  const prepared = await prepareCapture(request, context)
+  const folder = mkdtempSync(join(tmpdir(), 'remora-'))
+  try {
+    const fifo = join(folder, 'packets')
+    await run([findTool('mkfifo', env), '-m', '600', fifo])
+    const started = startWireshark(wireshark, fifo, prepared.plan.name, env)
+    const output = await Promise.race([openOutput({ kind: 'fifo', path: fifo }, lifetime.stop), started])
+    rmSync(folder, { recursive: true, force: true })
+    return await runPrepared(prepared, output, context)
+  } catch (error) {
+    if (lifetime.stop.aborted && !(error instanceof RemoraError)) return undefined
+    throw error
+  } finally {
+    prepared.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** @returns a promise that only ever fails: when Wireshark cannot start, or ends before it reads */
+function startWireshark(wireshark: string, fifo: string, title: string, env: NodeJS.ProcessEnv): Promise<never> {
+  const command = [wireshark, '-k', '-i', fifo, '-N', 'n', '-o', `gui.window_title:${title} – remora`]
+  const child = spawnCommand(command, { env, detached: true, stdio: 'ignore' })
+  child.unref()
+  const failure = new Promise<never>((_, reject) => {
+    child.once('error', error => reject(startFailure(command, error)))
+    child.once('exit', status => reject(new RemoraError('CAPTURE_FAILED', `Wireshark ended at once (status ${status})`)))
+  })
+  failure.catch(() => {})
+  return failure
+}

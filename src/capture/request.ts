@@ -1,0 +1,92 @@
+/**
+ * What a caller asks for, in the program's own terms, and the options that say it: one record each, from which the
+ * command line, the extcap dialog and the help are made. Nothing below a face sees a flag.
+ */
+import { RemoraError } from '../base/errors.ts'
+
+export interface CaptureRequest {
+  /** Target reference as typed. */
+  readonly target: string
+  /** Interfaces to capture on; empty: every interface that is up. */
+  readonly interfaces: readonly string[]
+  /** Capture filter (pcap-filter(7)); empty: none. */
+  readonly filter: string
+  /** Bytes kept of each packet; undefined: all. */
+  readonly snaplen?: number | undefined
+  readonly promiscuous: boolean
+  readonly stop: StopConditions
+  /** Put the names of this host's containers into the stream. */
+  readonly names: boolean
+}
+
+export interface StopConditions {
+  /** Seconds. */
+  readonly duration?: number
+  readonly packets?: number
+  /** KiB of capture file. */
+  readonly filesize?: number
+}
+
+export interface CaptureOption {
+  /** Flags for the command line, in commander's notation. */
+  readonly flags: string
+  /** For people, one phrase. */
+  readonly description: string
+  /** May be given several times. */
+  readonly repeatable?: boolean
+}
+
+/** Options of a capture, as `remora capture` and `remora open` take them. */
+export const captureOptions = {
+  interface: {
+    flags: '-i, --interface <NIF>',
+    description: 'network interface of the target, may be repeated; default: every one that is up',
+    repeatable: true,
+  },
+  filter: { flags: '-f, --filter <FILTER>', description: 'capture filter, as in pcap-filter(7)' },
+  autostop: {
+    flags: '-a, --autostop <CONDITION>',
+    description: 'stop condition, may be repeated: duration:SECONDS, packets:NUMBER or filesize:KIB',
+    repeatable: true,
+  },
+  snaplen: { flags: '-s, --snapshot-length <SNAPLEN>', description: 'keep only so many bytes of each packet' },
+  noprom: { flags: '-p, --no-promiscuous-mode', description: 'do not put the interfaces into promiscuous mode' },
+  noNames: { flags: '--no-names', description: 'leave the names of containers out of the stream' },
+} satisfies Record<string, CaptureOption>
+
+/** Largest packet dumpcap keeps (WTAP_MAX_PACKET_SIZE_STANDARD). */
+export const maximumSnaplen = 262_144
+
+/**
+ * Reads a snapshot length; 0 and nothing mean all bytes, as for tcpdump.
+ * @throws RemoraError USAGE
+ */
+export function parseSnaplen(text: string | undefined): number | undefined {
+  if (text === undefined || text === '' || text === '0') return undefined
+  if (/^\d{1,6}$/.test(text) && Number(text) <= maximumSnaplen) return Number(text)
+  throw new RemoraError('USAGE', `"${text}" is no snapshot length`, { hint: `Use a number of bytes from 1 to ${maximumSnaplen}.` })
+}
+
+/**
+ * Reads stop conditions in the notation of dumpcap's `-a`.
+ * @throws RemoraError USAGE
+ */
+export function parseStopConditions(texts: readonly string[]): StopConditions {
+  const stop: { -readonly [K in keyof StopConditions]: StopConditions[K] } = {}
+  for (const text of texts) {
+    const [, name, value] = /^(duration|packets|filesize):(\d{1,9}(?:\.\d{1,3})?)$/.exec(text) ?? []
+    const whole = name === 'duration' || /^\d+$/.test(value ?? '')
+    if (value === undefined || !whole || Number(value) === 0) {
+      throw new RemoraError('USAGE', `"${text}" is no stop condition`, {
+        hint: 'Use duration:SECONDS, packets:NUMBER or filesize:KIB.',
+      })
+    }
+    stop[name as keyof StopConditions] = Number(value)
+  }
+  return stop
+}
+
+/** Splits interface names joined by `/` or given one by one; empty ones and doubles fall out. */
+export function parseInterfaceNames(texts: readonly string[]): string[] {
+  return [...new Set(texts.flatMap(text => text.split(/[/,]/)).map(name => name.trim()))].filter(name => name !== '')
+}

@@ -1,0 +1,206 @@
+/**
+ * A local capture from start to end: dumpcap in the target's namespace, its output the caller's descriptor.
+ *
+ * It ends in one of these ways, and in each of them nothing is left running:
+ *  1. asked to stop: packets on their way are waited for, then dumpcap writes its statistics;
+ *  2. told to die: dumpcap is killed, the stream ends with the last whole block;
+ *  3. the reader has gone, or the parent process has: nobody wants the rest;
+ *  4. the target has gone: its process ended, or its mount was removed;
+ *  5. an interface was removed: dumpcap ends for all of them, and says which;
+ *  6. a stop condition was reached;
+ *  7. dumpcap failed or was killed by somebody else.
+ */
+import { writeSync } from 'node:fs'
+import { RemoraError, systemCode } from '../base/errors.ts'
+import { type DumpcapEnd, type DumpcapProcess, dumpcapFailure, startDumpcap } from '../linux/dumpcap.ts'
+import { readerCheck } from '../linux/fifo.ts'
+import { isStillThere, type NetworkNamespace } from '../linux/netns.ts'
+import { readBytesWritten } from '../linux/proc.ts'
+import type { Lifetime } from './lifetime.ts'
+import { type CapturePlan, drainTime } from './plan.ts'
+import { prelude } from './prelude.ts'
+
+/** Why a capture ended well. */
+export type CaptureEnd = 'stopped' | 'killed' | 'reader-gone' | 'parent-gone' | 'target-gone' | 'interface-gone' | 'stop-condition'
+
+export interface CaptureReport {
+  readonly reference: string
+  readonly end: CaptureEnd
+  /** Interface whose removal ended the capture. */
+  readonly goneInterface?: string
+  readonly interfaces: readonly { readonly name: string; readonly received: number; readonly dropped: number }[]
+  readonly packets: number
+  readonly dropped: number
+  /** Seconds from armed to the end. */
+  readonly seconds: number
+}
+
+export interface Progress {
+  readonly packets: number
+  readonly bytes: number
+  readonly seconds: number
+}
+
+export interface RunOptions {
+  readonly lifetime: Lifetime
+  /** End when this process is no longer a child of this one. */
+  readonly parent?: number
+  /** Called once, when the capture is active on every interface. */
+  readonly onArmed?: () => void
+  /** Called each second while the capture runs. */
+  readonly onProgress?: (progress: Progress) => void
+}
+
+/** Milliseconds between looks at reader, parent and target. */
+const watchInterval = 500
+/** Milliseconds dumpcap has for its last block and statistics, before it is asked again and then killed. */
+const patience = 1_000
+
+/**
+ * Runs a planned capture to its end.
+ * @param output descriptor for blocking writes
+ * @throws RemoraError when the capture cannot start or breaks
+ */
+export async function runLocal(
+  plan: CapturePlan,
+  namespace: NetworkNamespace,
+  output: number,
+  options: RunOptions,
+): Promise<CaptureReport> {
+  const { lifetime, onArmed } = options
+  if (!writePrelude(plan, output)) return report(plan, 'reader-gone')
+  const dumpcap = startDumpcap(namespace, plan.dumpcap, output)
+  const cleanUp = new AbortController()
+  let armedAt: number | undefined
+  const ending = endingOf(dumpcap, () => armedAt !== undefined)
+  lifetime.stop.addEventListener('abort', () => ending.drain('stopped'), { signal: cleanUp.signal })
+  lifetime.kill.addEventListener('abort', () => ending.kill(), { signal: cleanUp.signal })
+  try {
+    // Only now: looking for the reader takes a moment that dumpcap can use to start.
+    const watch = watcher(namespace, output, options, dumpcap, () => armedAt)
+    const timer = setInterval(() => watch(ending), watchInterval)
+    cleanUp.signal.addEventListener('abort', () => clearInterval(timer))
+    if (await dumpcap.ready) {
+      armedAt = performance.now()
+      onArmed?.()
+    }
+    const end = await dumpcap.ended
+    const seconds = armedAt === undefined ? 0 : (performance.now() - armedAt) / 1000
+    return conclude(plan, namespace, end, ending.reason(), seconds)
+  } finally {
+    cleanUp.abort()
+    ending.done()
+  }
+}
+
+/** @returns false when nobody reads any more */
+function writePrelude(plan: CapturePlan, output: number): boolean {
+  const bytes = prelude(plan.names)
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(output, bytes, written)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'EPIPE') return false
+    throw new RemoraError('CAPTURE_FAILED', `cannot write the capture: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+interface Ending {
+  reason(): CaptureEnd | undefined
+  /** Waits for packets on their way, then interrupts. */
+  drain(reason: CaptureEnd): void
+  /** Interrupts at once: nobody wants what is on its way. */
+  interrupt(reason: CaptureEnd): void
+  kill(): void
+  /** Releases the timers. */
+  done(): void
+}
+
+/** The way to end dumpcap. While its reader does not read, a first signal only wakes it; so it gets two, then SIGKILL. */
+function endingOf(dumpcap: DumpcapProcess, isArmed: () => boolean): Ending {
+  let reason: CaptureEnd | undefined
+  const timers = new Set<NodeJS.Timeout>()
+  const after = (delay: number, action: () => void) => timers.add(setTimeout(action, delay))
+  const interruptNow = () => {
+    dumpcap.send('SIGINT')
+    after(patience, () => dumpcap.send('SIGINT'))
+    after(patience + 500, () => dumpcap.send('SIGKILL'))
+  }
+  const begin = (why: CaptureEnd, delay: number) => {
+    if (reason !== undefined) return
+    reason = why
+    if (delay > 0) after(delay, interruptNow)
+    else interruptNow()
+  }
+  return {
+    reason: () => reason,
+    drain: why => begin(why, isArmed() ? drainTime : 0),
+    interrupt: why => begin(why, 0),
+    kill() {
+      reason = 'killed'
+      dumpcap.send('SIGKILL')
+    },
+    done() {
+      for (const timer of timers) clearTimeout(timer)
+    },
+  }
+}
+
+function watcher(
+  namespace: NetworkNamespace,
+  output: number,
+  { parent, onProgress }: RunOptions,
+  dumpcap: DumpcapProcess,
+  armedAt: () => number | undefined,
+): (ending: Ending) => void {
+  const hasReader = readerCheck(output)
+  let ticks = 0
+  return ending => {
+    if (!hasReader()) ending.interrupt('reader-gone')
+    else if (parent !== undefined && process.ppid !== parent) ending.interrupt('parent-gone')
+    else if (!isStillThere(namespace)) ending.drain('target-gone')
+    const since = armedAt()
+    if (onProgress === undefined || since === undefined || ticks++ % 2 === 1) return
+    const bytes = readBytesWritten(dumpcap.pid) ?? 0
+    onProgress({ packets: dumpcap.messages().packets, bytes, seconds: (performance.now() - since) / 1000 })
+  }
+}
+
+/** From the end of the process to the end of the capture. */
+function conclude(
+  plan: CapturePlan,
+  namespace: NetworkNamespace,
+  { status, signal, messages }: DumpcapEnd,
+  reason: CaptureEnd | undefined,
+  seconds: number,
+): CaptureReport {
+  const finished = (end: CaptureEnd, goneInterface?: string) => report(plan, end, { ...messages, goneInterface }, seconds)
+  if (/Broken pipe/.test(messages.complaint ?? '')) return finished(reason ?? 'reader-gone')
+  if (reason !== undefined && (status === 0 || signal !== null)) return finished(reason)
+  if (messages.goneInterface !== undefined) {
+    return finished(isStillThere(namespace) ? 'interface-gone' : 'target-gone', messages.goneInterface)
+  }
+  if (status === 0) return finished(reason ?? 'stop-condition')
+  if (messages.complaint !== undefined) throw dumpcapFailure(messages.complaint)
+  throw new RemoraError('CAPTURE_FAILED', `dumpcap ended unexpectedly (${signal ?? `status ${status}`})`, {
+    hint: 'Somebody killed it, or the system ran out of memory; the packets up to then are kept.',
+  })
+}
+
+function report(
+  plan: CapturePlan,
+  end: CaptureEnd,
+  messages: Partial<DumpcapEnd['messages']> = {},
+  seconds = 0,
+): CaptureReport {
+  const { statistics = [], packets = 0, goneInterface } = messages
+  return {
+    reference: plan.reference,
+    end,
+    ...(goneInterface !== undefined && { goneInterface }),
+    interfaces: statistics,
+    packets,
+    dropped: statistics.reduce((sum, { dropped }) => sum + dropped, 0),
+    seconds,
+  }
+}

@@ -1,0 +1,37 @@
+/** From what was typed for a capture to what is meant. */
+import { RemoraError } from '../base/errors.ts'
+import { type CaptureRequest, parseInterfaceNames, parseSnaplen, parseStopConditions } from '../capture/request.ts'
+
+/** The options of capture-like commands, as commander names them. */
+export interface TypedOptions {
+  readonly interface?: readonly string[]
+  readonly filter?: string
+  readonly autostop?: readonly string[]
+  readonly snapshotLength?: string
+  /** False when -p was given. */
+  readonly promiscuousMode: boolean
+  /** False when --no-names was given. */
+  readonly names: boolean
+}
+
+/**
+ * Makes a capture request.
+ * @throws RemoraError USAGE
+ */
+export function captureRequest(targets: readonly string[], options: TypedOptions): CaptureRequest {
+  const [target = '', ...others] = targets
+  if (others.length > 0) {
+    throw new RemoraError('USAGE', `one capture has one target, and ${targets.length} were given`, {
+      hint: 'Start one capture for each of them.',
+    })
+  }
+  return {
+    target,
+    interfaces: parseInterfaceNames(options.interface ?? []),
+    filter: (options.filter ?? '').trim(),
+    snaplen: parseSnaplen(options.snapshotLength),
+    promiscuous: options.promiscuousMode,
+    stop: parseStopConditions(options.autostop ?? []),
+    names: options.names,
+  }
+}

@@ -1,0 +1,58 @@
+/** `remora capture`: packets to a file or to standard output, one updating line for people, one report at the end. */
+import { prepareCapture, runCapture } from '../capture/capture.ts'
+import { signalLifetime } from '../capture/lifetime.ts'
+import type { OutputRequest } from '../capture/output.ts'
+import type { CapturePlan } from '../capture/plan.ts'
+import type { CaptureReport } from '../capture/run-local.ts'
+import { captureRequest, type TypedOptions } from './capture-request.ts'
+import { progressLine, summary } from './render/progress.ts'
+import { hasTerminal, print, warn } from './render/terminal.ts'
+
+interface CaptureOptions extends TypedOptions {
+  readonly write?: string
+  readonly dryRun?: boolean
+  readonly json?: boolean
+}
+
+/** Captures until a stop condition, a signal, or the end of the target. */
+export async function capture(targets: readonly string[], options: CaptureOptions): Promise<void> {
+  const request = captureRequest(targets, options)
+  const lifetime = signalLifetime()
+  if (options.dryRun) {
+    const prepared = await prepareCapture(request, { lifetime })
+    prepared.close()
+    print(options.json ? `${JSON.stringify(prepared.plan, null, 2)}\n` : describe(prepared.plan))
+    return
+  }
+  const destination = outputRequest(options.write)
+  const line = hasTerminal() ? progressLine() : undefined
+  const report = await runCapture(request, destination, {
+    lifetime,
+    counting: line !== undefined,
+    ...(line && { onArmed: () => line.armed(request.target), onProgress: progress => line.update(progress) }),
+  })
+  line?.clear()
+  if (report === undefined) return
+  if (options.json) (destination.kind === 'file' ? print : warn)(`${JSON.stringify(reportJson(report, destination))}\n`)
+  else if (line !== undefined || report.goneInterface !== undefined) warn(summary(report, destination))
+}
+
+function outputRequest(write = '-'): OutputRequest {
+  return write === '-' ? { kind: 'stdout' } : { kind: 'file', path: write }
+}
+
+function reportJson(report: CaptureReport, destination: OutputRequest): Record<string, unknown> {
+  return { ...report, ...(destination.kind === 'file' && { file: destination.path }) }
+}
+
+function describe({ reference, netns, dumpcap }: CapturePlan): string {
+  const lines = [
+    `target      ${reference} (network namespace ${netns})`,
+    `interfaces  ${dumpcap.interfaces.map(({ name }) => name).join(', ')}`,
+    `filter      ${dumpcap.filter === '' ? 'none' : dumpcap.filter}`,
+    `buffer      ${dumpcap.bufferSize} MiB an interface`,
+    `promiscuous ${dumpcap.promiscuous ? 'yes' : 'no'}`,
+    `stops       ${dumpcap.stopConditions.length === 0 ? 'when asked to' : dumpcap.stopConditions.join(', ')}`,
+  ]
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,18 @@
+/** `remora doctor`: one line a check, and for each problem the command that mends it. */
+import { errorKinds } from '../base/errors.ts'
+import { diagnoseSetup } from '../setup/doctor.ts'
+import { print, printable } from './render/terminal.ts'
+
+/** Prints all checks; the exit status is that of the first problem. */
+export async function doctor({ json = false }: { json?: boolean }): Promise<void> {
+  const checks = await diagnoseSetup()
+  if (json) print(`${JSON.stringify(checks, null, 2)}\n`)
+  else {
+    for (const { ok, name, detail, fix } of checks) {
+      print(`${ok ? 'ok  ' : 'BAD '} ${printable(name)}: ${printable(detail)}\n`)
+      if (fix !== undefined) print(`     mend: ${printable(fix)}\n`)
+    }
+  }
+  const problem = checks.find(({ ok }) => !ok)
+  if (problem !== undefined) process.exitCode = errorKinds[problem.code ?? 'CAPTURE_FAILED'].exit
+}

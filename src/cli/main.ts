@@ -1,0 +1,109 @@
+/**
+ * The command line: parses, calls one use case, prints what came of it. Of the program only this face and extcap/main.ts
+ * write to standard output and standard error.
+ */
+import { Command, CommanderError } from 'commander'
+import { type RemoraError, toRemoraError } from '../base/errors.ts'
+import { version } from '../base/version.ts'
+import { type CaptureOption, captureOptions } from '../capture/request.ts'
+import { complain, print, warn } from './render/terminal.ts'
+
+/** Runs a command line to its exit status. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync(argv, { from: 'user' })
+  } catch (error) {
+    process.exitCode = error instanceof CommanderError ? usageStatus(error) : failed(toRemoraError(error))
+  }
+}
+
+function program(): Command {
+  const remora = new Command('remora')
+    .description('Puts the packets of any container, pod, process or network namespace into Wireshark, live.')
+    .version(`remora ${version}`, '-V, --version')
+    .showHelpAfterError('(remora --help shows what there is)')
+    .configureOutput({ writeOut: print, writeErr: warn })
+    .exitOverride()
+    .addHelpText('after', examples)
+    .helpCommand(false)
+
+  remora
+    .command('list')
+    .description('list everything on this host that can be captured')
+    .argument('[PATTERN...]', 'parts of names, or patterns with * and ?')
+    .option('--type <TYPE,...>', 'only these types: docker, host, proc, bindmount')
+    .option('--engine <ENGINE,...>', 'only containers of these engines: docker')
+    .option('--json', 'print an array of objects')
+    .option('--wide', 'show image, process, network namespace and reference too')
+    .action(async (patterns, options) => (await import('./list.ts')).list(patterns, options))
+
+  withCaptureOptions(remora.command('capture'))
+    .description('capture a target to a file or to standard output')
+    .option('-w, --write <FILE>', 'file to write, - for standard output; default: standard output')
+    .option('--dry-run', 'show what would be captured, and how, and do nothing')
+    .option('--json', 'print a report in JSON at the end; on standard error when the packets go to standard output')
+    .action(async (targets, options) => (await import('./capture.ts')).capture(targets, options))
+
+  withCaptureOptions(remora.command('open'))
+    .description('start Wireshark on a live capture of a target')
+    .action(async (targets, options) => (await import('./open.ts')).open(targets, options))
+
+  remora
+    .command('install')
+    .description('put remora where Wireshark looks for interfaces, and register packetflix: links')
+    .option('--user', 'for this user only (the default, unless root)')
+    .option('--system', 'for all users of this machine')
+    .option('--list <NUMBER>', 'how many running containers become interfaces of their own (0 to 64)')
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .action(async options => (await import('./install.ts')).install(options))
+
+  remora
+    .command('uninstall')
+    .description('take away what install has put there')
+    .option('--user', 'what was installed for this user (the default, unless root)')
+    .option('--system', 'what was installed for all users')
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .action(async options => (await import('./install.ts')).uninstall(options))
+
+  remora
+    .command('doctor')
+    .description('check everything a capture needs, and say what mends what is missing')
+    .option('--json', 'print an array of checks')
+    .action(async options => (await import('./doctor.ts')).doctor(options))
+
+  return remora
+}
+
+function withCaptureOptions(command: Command): Command {
+  command.argument('<TARGET...>', 'target reference, or the name of a container; remora list shows them')
+  for (const { flags, description, repeatable } of Object.values<CaptureOption>(captureOptions)) {
+    if (repeatable) command.option(flags, description, (value: string, before: string[] = []) => [...before, value])
+    else command.option(flags, description)
+  }
+  return command
+}
+
+const examples = `
+Target references:
+  web, container:web, docker:web    a container by name, id or beginning of its id
+  label:app=web, compose:shop/web   a container by label or compose service
+  pid:1234, process:nginx           the network namespace of a process
+  named:blue, netns:4026532573      a network namespace by name or inode
+  file:/run/docker/netns/abc        ... or by path
+  host                              the network of this host
+
+Examples:
+  remora list
+  remora capture web -w web.pcapng -a duration:60
+  remora capture web -f 'tcp port 80' -w - | tshark -r -
+  remora open web`
+
+/** Commander's own refusals count as wrong usage; help and version are no failures. */
+function usageStatus(error: CommanderError): number {
+  return error.exitCode === 0 ? 0 : 2
+}
+
+function failed(error: RemoraError): number {
+  complain(error)
+  return error.exit
+}

@@ -1,0 +1,55 @@
+/** A capture in one updating line, and in one sentence when it is over. */
+import type { OutputRequest } from '../../capture/output.ts'
+import type { CaptureEnd, CaptureReport, Progress } from '../../capture/run-local.ts'
+import { printable, warn } from './terminal.ts'
+
+export interface ProgressLine {
+  armed(target: string): void
+  update(progress: Progress): void
+  clear(): void
+}
+
+/** A line on standard error that is written over and over. */
+export function progressLine(): ProgressLine {
+  let last: Progress | undefined
+  const show = (text: string) => warn(`\r${text}\x1b[K`)
+  return {
+    armed: target => show(`capturing ${printable(target)}, Ctrl-C ends it`),
+    update(progress) {
+      const elapsed = progress.seconds - (last?.seconds ?? 0)
+      const rate = elapsed > 0 ? (progress.packets - (last?.packets ?? 0)) / elapsed : 0
+      last = progress
+      show(`${count(progress.packets)} packets, ${bytes(progress.bytes)}, ${count(Math.round(rate))}/s, ${Math.floor(progress.seconds)} s`)
+    },
+    clear: () => show(''),
+  }
+}
+
+const endings: Record<CaptureEnd, string> = {
+  stopped: 'stopped',
+  killed: 'killed',
+  'reader-gone': 'the reader has gone',
+  'parent-gone': 'the parent process has gone',
+  'target-gone': 'the target has gone',
+  'interface-gone': 'an interface was removed',
+  'stop-condition': 'stop condition reached',
+}
+
+/** What was captured, what was lost, and why it ended. */
+export function summary(report: CaptureReport, destination: OutputRequest): string {
+  const { packets, dropped, goneInterface, end } = report
+  const where = destination.kind === 'file' ? ` in ${destination.path}` : ''
+  const lost = dropped > 0 ? `, ${count(dropped)} LOST` : ''
+  const gone = goneInterface === undefined ? '' : ` (${goneInterface} was removed)`
+  return `${count(packets)} packets${where}${lost}; ${endings[end]}${printable(gone)}\n`
+}
+
+function count(number: number): string {
+  return number.toLocaleString('en')
+}
+
+function bytes(number: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  const power = number < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(number) / 10))
+  return `${(number / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
+}

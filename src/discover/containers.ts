@@ -1,0 +1,49 @@
+/**
+ * From a container to its open network namespace: the engine names a process, the process's namespace is opened, and
+ * only when the engine still says the same is it the right one. So neither a restart nor a reused process number can
+ * lead into another container.
+ */
+import { RemoraError } from '../base/errors.ts'
+import type { Container, Engine } from '../engine/engine.ts'
+import { type NetworkNamespace, openProcessNamespace } from '../linux/netns.ts'
+
+const attempts = 3
+
+/**
+ * Opens the network namespace of a running container.
+ * @throws RemoraError TARGET_NOT_FOUND when it stopped, TARGET_STALE when it restarts faster than it can be opened, FORBIDDEN
+ */
+export async function openContainer(engine: Engine, container: Container, signal: AbortSignal): Promise<NetworkNamespace> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const before = await engine.process(container.id, signal)
+    if (before === undefined) break
+    const namespace = tryOpen(before.pid)
+    if (namespace === undefined) continue
+    try {
+      const after = await engine.process(container.id, signal)
+      if (after?.incarnation === before.incarnation) return namespace
+    } catch (error) {
+      namespace.close()
+      throw error
+    }
+    namespace.close()
+  }
+  if ((await engine.process(container.id, signal)) === undefined) {
+    throw new RemoraError('TARGET_NOT_FOUND', `the container ${container.name} has stopped`, {
+      hint: 'Start it, and try again.',
+    })
+  }
+  throw new RemoraError('TARGET_STALE', `the container ${container.name} restarts again and again`, {
+    hint: `Look at its log: ${engine.name} logs ${container.name}`,
+  })
+}
+
+/** The namespace of a process that may have ended meanwhile; then undefined. */
+function tryOpen(pid: number): NetworkNamespace | undefined {
+  try {
+    return openProcessNamespace(pid)
+  } catch (error) {
+    if (error instanceof RemoraError && (error.code === 'TARGET_NOT_FOUND' || error.code === 'TARGET_STALE')) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * JSON over HTTP over a unix socket, as Docker and Podman speak it: GET only, bounded in size, ended by a signal.
+ */
+import { request } from 'node:http'
+import { RemoraError, systemCode } from '../base/errors.ts'
+
+const maximumBody = 64 * 1024 * 1024
+
+/**
+ * Fetches a JSON document.
+ * @returns undefined for status 404
+ * @throws RemoraError FORBIDDEN when the socket may not be used, PEER_FAILED for anything else that is no answer
+ */
+export function getJson(socketPath: string, path: string, signal: AbortSignal): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath, path, signal, agent: false, headers: { host: 'localhost' } }, response => {
+      const chunks: Buffer[] = []
+      let size = 0
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        if (size > maximumBody) outgoing.destroy(new Error('the answer is too large'))
+        else chunks.push(chunk)
+      })
+      response.once('error', error => reject(unreachable(socketPath, error)))
+      response.once('end', () => {
+        try {
+          resolve(parseAnswer(response.statusCode ?? 0, Buffer.concat(chunks).toString()))
+        } catch (error) {
+          reject(unreachable(socketPath, error as Error))
+        }
+      })
+    })
+    outgoing.once('error', error => reject(signal.aborted ? signal.reason : unreachable(socketPath, error)))
+    outgoing.end()
+  })
+}
+
+function parseAnswer(status: number, body: string): unknown {
+  if (status === 404) return undefined
+  if (status !== 200) throw new Error(`status ${status}: ${body.slice(0, 200).trim()}`)
+  return JSON.parse(body)
+}
+
+function unreachable(socketPath: string, cause: Error): RemoraError {
+  if (systemCode(cause) === 'EACCES') {
+    return new RemoraError('FORBIDDEN', `this user may not use ${socketPath}`, {
+      cause,
+      hint: 'Run as root, with sudo; or add this user to the group that owns the socket, and log in again.',
+    })
+  }
+  const reason = systemCode(cause) === 'ECONNREFUSED' ? 'nothing listens there' : cause.message
+  return new RemoraError('PEER_FAILED', `no usable answer from ${socketPath}: ${reason}`, {
+    cause,
+    hint: 'Start the engine, or remove the stale socket.',
+  })
+}

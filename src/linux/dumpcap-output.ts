@@ -1,0 +1,77 @@
+/**
+ * What dumpcap says on standard error while it captures (dumpcap.c, report_*). Not an interface anyone promised, so every
+ * line is optional and an unknown one is kept only as the possible reason of a failure.
+ */
+
+export interface InterfaceStatistics {
+  readonly name: string
+  /** Packets taken from the kernel. */
+  readonly received: number
+  /** Packets lost in the kernel, in the driver, or in dumpcap's queue. */
+  readonly dropped: number
+}
+
+export interface DumpcapMessages {
+  /** The capture is active on every interface. */
+  readonly ready: boolean
+  readonly packets: number
+  readonly statistics: readonly InterfaceStatistics[]
+  /** Interface whose removal ended the capture. */
+  readonly goneInterface: string | undefined
+  /** First complaint and what belongs to it, one line. */
+  readonly complaint: string | undefined
+}
+
+export interface DumpcapReader {
+  push(text: string): void
+  messages(): DumpcapMessages
+}
+
+/** Reads the messages as they come, in pieces of any size; keeps at most a few lines. */
+export function dumpcapReader(onChange: () => void = () => {}): DumpcapReader {
+  const statistics: InterfaceStatistics[] = []
+  const complaints: string[] = []
+  let ready = false
+  let packets = 0
+  let goneInterface: string | undefined
+  let rest = ''
+
+  const line = (text: string) => {
+    const [, count] = /^Packets(?: captured)?: (\d+)/.exec(text) ?? []
+    if (count !== undefined) packets = Number(count)
+    else if (text.startsWith('File: ')) ready = true
+    else if (text.startsWith('Packets received/dropped')) statistics.push(...parseStatistics(text))
+    else if (/no longer attached/.test(text)) goneInterface = /adapter "(.*?)"/.exec(text)?.[1] ?? 'an interface'
+    else if (/^(?:dumpcap|nsenter|setpriv): /.test(text) || (complaints.length > 0 && complaints.length < 6)) complaints.push(text)
+    else return
+    onChange()
+  }
+
+  return {
+    push(text) {
+      const lines = (rest + text).split(/[\r\n]/)
+      rest = (lines.pop() ?? '').slice(-4096)
+      for (const complete of lines) line(complete)
+    },
+    messages() {
+      if (rest !== '') {
+        line(rest)
+        rest = ''
+      }
+      const complaint = complaints.join(' ').replace(/\s+/g, ' ').trim()
+      return { ready, packets, statistics, goneInterface, complaint: complaint === '' ? undefined : complaint }
+    },
+  }
+}
+
+/**
+ * `Packets received/dropped on interface 'Loopback: lo': 26/4 (pcap:1/dumpcap:2/flushed:1/ps_ifdrop:0) (96.3%)`. The
+ * display name is `text: name`. Flushed packets came after the end and are no loss: they are left out of the drops.
+ */
+function parseStatistics(text: string): InterfaceStatistics[] {
+  const [, display, received, kernel, queue, driver] =
+    /on interface '(.*)': (\d+)\/\d+ \(pcap:(\d+)\/dumpcap:(\d+)\/flushed:\d+\/ps_ifdrop:(\d+)\)/.exec(text) ?? []
+  if (display === undefined) return []
+  const name = display.slice(display.lastIndexOf(': ') + 1).trim()
+  return [{ name, received: Number(received), dropped: Number(kernel) + Number(queue) + Number(driver) }]
+}

@@ -1,0 +1,184 @@
+/**
+ * dumpcap in a network namespace, writing to a descriptor of ours.
+ *
+ * Never to a name: after a failed start dumpcap unlinks its `-w` target, even a device node. In a session of its own, so
+ * that a Ctrl-C meant for remora does not end it before the last packets are written.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { RemoraError } from '../base/errors.ts'
+import { type DumpcapMessages, dumpcapReader } from './dumpcap-output.ts'
+import { guardProcess } from './guard.ts'
+import type { NetworkNamespace } from './netns.ts'
+import { namespaceEntry, nsenterFailure } from './nsenter.ts'
+import { ownerMark } from './orphans.ts'
+import { run, spawnCommand, startFailure, toolEnvironment } from './run.ts'
+import { findTool, installCommand, lookUpTool } from './tools.ts'
+
+export interface DumpcapOptions {
+  readonly interfaces: readonly { readonly name: string; readonly description: string }[]
+  /** Capture filter; empty for none. */
+  readonly filter: string
+  /** Bytes kept of each packet; undefined: all. */
+  readonly snaplen?: number | undefined
+  readonly promiscuous: boolean
+  /** Kernel buffer of each interface, MiB. */
+  readonly bufferSize: number
+  /** Bytes that may wait inside dumpcap when it captures on several interfaces. */
+  readonly queueSize: number
+  /** Section comment. */
+  readonly comment: string
+  /** `duration:S`, `packets:N`, `filesize:KIB`. */
+  readonly stopConditions: readonly string[]
+  /** Count packets on standard error while capturing. */
+  readonly counting: boolean
+}
+
+/**
+ * The argument vector of a capture to standard output. `-f`, `-s`, `-p` and `-B` stand before the first `-i`: there they
+ * hold for every interface, behind it only for the one before them. Several interfaces make dumpcap use a thread each
+ * and a queue between them, whose default of 1,000 packets overflows at once; `-N` and `-C` raise it. On a single
+ * interface they must be absent, since they would switch the threads on.
+ */
+export function dumpcapArguments(options: DumpcapOptions): string[] {
+  const threads = options.interfaces.length > 1
+  return [
+    ...(options.counting ? [] : ['-q']),
+    ...['-w', '-'],
+    ...(options.filter === '' ? [] : ['-f', options.filter]),
+    ...(options.snaplen === undefined ? [] : ['-s', String(options.snaplen)]),
+    ...(options.promiscuous ? [] : ['-p']),
+    ...['-B', String(options.bufferSize)],
+    ...(threads ? ['-N', '10000000', '-C', String(options.queueSize)] : []),
+    ...['--capture-comment', options.comment],
+    ...options.stopConditions.flatMap(condition => ['-a', condition]),
+    ...options.interfaces.flatMap(({ name, description }) => ['-i', name, '--ifdescr', description]),
+  ]
+}
+
+/** Interface names that dumpcap would take for something else: standard input, a number in its list, a remote capture. */
+export function isCapturableName(name: string): boolean {
+  return !/^(?:-.*|\d+|TCP@.*|rpcap.*)$/i.test(name) && name !== ''
+}
+
+/**
+ * Compiles a capture filter for every interface, as the capture itself would, and shows in passing that the interfaces
+ * may be opened. dumpcap reports a bad filter with exit status 0, so its words decide.
+ * @throws RemoraError FILTER_INVALID, FORBIDDEN, INTERFACE_NOT_FOUND, TOOL_MISSING or CAPTURE_FAILED
+ */
+export async function checkFilter(
+  namespace: NetworkNamespace,
+  filter: string,
+  interfaces: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const { prefix, descriptors } = namespaceEntry(namespace)
+  const filterArguments = filter === '' ? [] : ['-f', filter]
+  const command = [...prefix, findTool('dumpcap'), '-d', ...filterArguments, ...interfaces.flatMap(name => ['-i', name])]
+  const { stderr } = await run(command, { descriptors, signal })
+  const reader = dumpcapReader()
+  reader.push(stderr)
+  const { complaint } = reader.messages()
+  if (complaint !== undefined) throw dumpcapFailure(complaint)
+}
+
+/** A running capture. */
+export interface DumpcapProcess {
+  readonly pid: number
+  /** True when the capture is active on every interface; false when it ended before. */
+  readonly ready: Promise<boolean>
+  readonly ended: Promise<DumpcapEnd>
+  messages(): DumpcapMessages
+  send(signal: 'SIGINT' | 'SIGKILL'): void
+}
+
+export interface DumpcapEnd {
+  readonly status: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly messages: DumpcapMessages
+}
+
+/**
+ * Starts a capture in a network namespace.
+ * @param output descriptor of a pipe, fifo or file, opened for blocking writes; stays the caller's
+ * @throws RemoraError TOOL_MISSING
+ */
+export function startDumpcap(namespace: NetworkNamespace, options: DumpcapOptions, output: number): DumpcapProcess {
+  const { prefix, descriptors } = namespaceEntry(namespace)
+  const command = [...prefix, ...deathSignal(), findTool('dumpcap'), ...dumpcapArguments(options)]
+  const child = spawnCommand(command, {
+    cwd: '/',
+    detached: true,
+    env: { ...toolEnvironment, ...ownerMark() },
+    stdio: ['ignore', output, 'pipe', ...descriptors],
+  })
+  return watchProcess(child, command)
+}
+
+/** Ends the capture with remora, should that be killed; survives the namespaces entered before (prctl(2), PR_SET_PDEATHSIG). */
+function deathSignal(): string[] {
+  const setpriv = lookUpTool('setpriv')
+  return setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--']
+}
+
+/**
+ * The kernel forgets the death signal when a file with capabilities is executed by anyone but root (begin_new_exec in
+ * fs/exec.c): how distributions ship dumpcap. Then, and where there is no setpriv, another process watches over it.
+ */
+function needsGuard(): boolean {
+  return process.geteuid?.() !== 0 || lookUpTool('setpriv') === undefined
+}
+
+function watchProcess(child: ChildProcess, command: readonly string[]): DumpcapProcess {
+  const ready = Promise.withResolvers<boolean>()
+  const ended = Promise.withResolvers<DumpcapEnd>()
+  const reader = dumpcapReader(() => {
+    if (reader.messages().ready) ready.resolve(true)
+  })
+  const guard = child.pid !== undefined && needsGuard() ? guardProcess(child.pid) : undefined
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => reader.push(text))
+  child.once('error', error => ended.reject(startFailure(command, error)))
+  child.once('close', (status, signal) => {
+    guard?.release()
+    ready.resolve(false)
+    ended.resolve({ status, signal, messages: reader.messages() })
+  })
+  ended.promise.catch(() => ready.resolve(false))
+  return {
+    pid: child.pid ?? 0,
+    ready: ready.promise,
+    ended: ended.promise,
+    messages: () => reader.messages(),
+    send: signal => void child.kill(signal),
+  }
+}
+
+/** The failure behind a complaint of dumpcap or of what started it. */
+export function dumpcapFailure(complaint: string): RemoraError {
+  const entering = nsenterFailure(complaint)
+  if (entering !== undefined) return entering
+  const text = complaint.replace(/^\w+: /, '')
+  const [, filter, nif, reason] = /Invalid capture filter "(.*)" for interface '(.*?)'.*?(?:\((.*)\)\.|$)/.exec(text) ?? []
+  if (filter !== undefined) {
+    const cause = reason?.replace(/^can't parse filter expression: /, '') ?? 'it does not compile'
+    return new RemoraError('FILTER_INVALID', `the capture filter "${filter}" is not valid on ${nif}: ${cause}`, {
+      hint: 'Capture filters are written as in pcap-filter(7), for example: tcp port 80 and host 10.0.0.1',
+    })
+  }
+  const [, missing] = /There is no device named "(.*?)"/.exec(text) ?? []
+  if (missing !== undefined) return new RemoraError('INTERFACE_NOT_FOUND', `the target has no interface ${missing}`)
+  const [, down] = /Device "(.*?)" is not up/.exec(text) ?? []
+  if (down !== undefined) return new RemoraError('INTERFACE_NOT_FOUND', `the interface ${down} is down`)
+  if (/do(?:n't| not) have permission|Operation not permitted/.test(text)) {
+    return new RemoraError('FORBIDDEN', 'dumpcap may not capture as this user', {
+      hint: `Run as root, with sudo; or let this user capture: sudo setcap cap_net_raw,cap_net_admin=ep ${lookUpTool('dumpcap')}`,
+    })
+  }
+  if (/no space left/i.test(text)) {
+    return new RemoraError('CAPTURE_FAILED', 'the disk is full: not all packets could be written', {
+      hint: 'What was written up to then is kept. Free some space, or write to another file system.',
+    })
+  }
+  return new RemoraError('CAPTURE_FAILED', `dumpcap failed: ${text.slice(0, 400)}`, {
+    hint: `remora doctor checks whether dumpcap can run at all (${installCommand('dumpcap')}).`,
+  })
+}

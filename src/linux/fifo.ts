@@ -1,0 +1,130 @@
+/**
+ * Fifos and pipes another process reads from.
+ *
+ * A blocking open of a fifo without a reader hangs node's thread pool for good, so it is opened without blocking and
+ * asked again. dumpcap needs a blocking descriptor: that is opened while a reading end of our own makes certain that the
+ * open returns at once. Whether the reader is still there is found out by opening once more: ENXIO means it is gone
+ * (fifo(7)).
+ */
+import { closeSync, constants, fstatSync, openSync, readdirSync, readlinkSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
+import { listProcesses, readText } from './proc.ts'
+
+const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
+
+/**
+ * Opens a fifo for blocking writes, as soon as somebody reads from it.
+ * @param timeout milliseconds to wait for the reader
+ * @throws RemoraError USAGE when the path is missing or no fifo, CAPTURE_FAILED when nobody comes to read
+ */
+export async function openFifo(path: string, timeout: number, signal?: AbortSignal): Promise<number> {
+  const deadline = performance.now() + timeout
+  for (;;) {
+    const probe = openForReader(path)
+    if (probe !== undefined) {
+      try {
+        return reopenBlocking(probe)
+      } finally {
+        closeSync(probe)
+      }
+    }
+    signal?.throwIfAborted()
+    if (performance.now() > deadline) {
+      throw new RemoraError('CAPTURE_FAILED', `nobody opened ${path} for reading within ${timeout / 1000} s`)
+    }
+    await sleep(5, undefined, signal && { signal })
+  }
+}
+
+/** A blocking descriptor of our own for a pipe that was inherited, whose flags others may share. */
+export function reopenPipe(fd: number): number {
+  return openSync(`/proc/self/fd/${fd}`, O_WRONLY)
+}
+
+/** Whether a descriptor is a pipe or a fifo. */
+export function isPipe(fd: number): boolean {
+  return fstatSync(fd).isFIFO()
+}
+
+/**
+ * Watches for the reader of a pipe or fifo to go, also while nothing is written.
+ * @returns a check that is false once the reader is certain to be gone
+ */
+export function readerCheck(fd: number): () => boolean {
+  if (!isPipe(fd)) return () => true
+  const link = readlinkSync(`/proc/self/fd/${fd}`)
+  return link.startsWith('pipe:[') ? pipeReaderCheck(link) : () => fifoHasReader(fd)
+}
+
+function fifoHasReader(fd: number): boolean {
+  try {
+    closeSync(openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK))
+    return true
+  } catch (error) {
+    return systemCode(error) !== 'ENXIO'
+  }
+}
+
+/**
+ * An unnamed pipe cannot be asked, so its reader is looked up in /proc once and then watched by number. A reader that
+ * this user cannot see is never declared gone; then the next packet finds out.
+ */
+function pipeReaderCheck(link: string): () => boolean {
+  let readers = findPipeReaders(link)
+  const visible = readers.length > 0
+  return () => {
+    if (!visible || readers.some(reader => isReading(reader, link))) return true
+    readers = findPipeReaders(link)
+    return readers.length > 0
+  }
+}
+
+function findPipeReaders(link: string): string[] {
+  return listProcesses()
+    .filter(pid => pid !== process.pid)
+    .flatMap(pid => descriptorsOf(pid).map(fd => `/proc/${pid}/fd/${fd}`))
+    .filter(path => isReading(path, link))
+}
+
+function isReading(path: string, link: string): boolean {
+  try {
+    if (readlinkSync(path) !== link) return false
+  } catch {
+    return false
+  }
+  const [, flags] = /^flags:\s*(\d+)$/m.exec(readText(path.replace('/fd/', '/fdinfo/')) ?? '') ?? []
+  return flags !== undefined && (Number.parseInt(flags, 8) & 3) !== O_WRONLY
+}
+
+function descriptorsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`)
+  } catch {
+    return []
+  }
+}
+
+/** A descriptor that does not block, or undefined while nobody reads. */
+function openForReader(path: string): number | undefined {
+  let fd: number
+  try {
+    fd = openSync(path, O_WRONLY | O_NONBLOCK)
+  } catch (error) {
+    if (systemCode(error) === 'ENXIO') return undefined
+    throw new RemoraError('USAGE', `cannot open the fifo ${path}: ${reasonOf(error)}`, { cause: error })
+  }
+  if (isPipe(fd)) return fd
+  closeSync(fd)
+  throw new RemoraError('USAGE', `${path} is not a fifo`)
+}
+
+function reopenBlocking(probe: number): number {
+  const path = `/proc/self/fd/${probe}`
+  const reader = openSync(path, O_RDONLY | O_NONBLOCK)
+  try {
+    return openSync(path, O_WRONLY)
+  } finally {
+    closeSync(reader)
+  }
+}

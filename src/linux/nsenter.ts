@@ -1,0 +1,40 @@
+/**
+ * nsenter(1) through descriptors: the namespaces are handed down as descriptors 3 and 4 and entered through
+ * /proc/self/fd, so no name is looked up a second time.
+ */
+import { RemoraError } from '../base/errors.ts'
+import type { NetworkNamespace } from './netns.ts'
+import { findTool } from './tools.ts'
+
+export interface NamespaceEntry {
+  /** What stands before the command; empty for the caller's own namespace. */
+  readonly prefix: readonly string[]
+  /** Descriptors the child must find at 3, 4 …. */
+  readonly descriptors: readonly number[]
+}
+
+/** How a command enters a network namespace. */
+export function namespaceEntry(namespace: NetworkNamespace, env: NodeJS.ProcessEnv = process.env): NamespaceEntry {
+  if (namespace.own) return { prefix: [], descriptors: [] }
+  const nsenter = findTool('nsenter', env)
+  if (namespace.userFd === undefined) {
+    return { prefix: [nsenter, '--net=/proc/self/fd/3', '--'], descriptors: [namespace.fd] }
+  }
+  return {
+    prefix: [nsenter, '--user=/proc/self/fd/4', '--net=/proc/self/fd/3', '--preserve-credentials', '--'],
+    descriptors: [namespace.fd, namespace.userFd],
+  }
+}
+
+/** The failure behind a message of nsenter; undefined when it is not one. */
+export function nsenterFailure(stderr: string): RemoraError | undefined {
+  const [, reason] = /^nsenter: (.*)$/m.exec(stderr) ?? []
+  if (reason === undefined) return undefined
+  if (/Invalid argument/.test(reason)) return new RemoraError('USAGE', 'the target is a namespace, but no network namespace')
+  if (!/Operation not permitted|Permission denied/.test(reason)) {
+    return new RemoraError('CAPTURE_FAILED', `cannot enter the network namespace: ${reason}`)
+  }
+  return new RemoraError('FORBIDDEN', 'this user may not enter the network namespace of the target', {
+    hint: 'Run the same command as root, with sudo; for Wireshark: sudo remora capture TARGET -w - | wireshark -k -i -',
+  })
+}

@@ -1,0 +1,76 @@
+/**
+ * What /proc says about processes (proc(5)). A process may end between any two reads, so whatever cannot be read is
+ * undefined and never an error.
+ */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+
+/**
+ * Start time of a process in clock ticks since boot: field 22 of /proc/PID/stat, counted after the last parenthesis,
+ * since the command name before it may contain anything.
+ */
+export function readStartTime(pid: number, proc = '/proc'): number | undefined {
+  const stat = readText(`${proc}/${pid}/stat`)
+  if (stat === undefined) return undefined
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const startTime = Number(fields[19])
+  // A zombie keeps its start time but has lost its namespaces: for us it has ended.
+  return fields[0] === 'Z' || !Number.isSafeInteger(startTime) ? undefined : startTime
+}
+
+/** Command name of a process, at most 15 bytes. */
+export function readCommand(pid: number, proc = '/proc'): string | undefined {
+  return readText(`${proc}/${pid}/comm`)?.replace(/\n$/, '')
+}
+
+/** Inode of a namespace of a process. */
+export function readNamespaceInode(pid: number | 'self', kind: 'net' | 'user', proc = '/proc'): number | undefined {
+  try {
+    return namespaceInode(readlinkSync(`${proc}/${pid}/ns/${kind}`), kind)
+  } catch {
+    return undefined
+  }
+}
+
+/** Inode in the text of a namespace link, `net:[4026531840]`; undefined when it is of another kind. */
+export function namespaceInode(link: string, kind: 'net' | 'user'): number | undefined {
+  const [, found, inode] = /^(\w+):\[(\d+)\]$/.exec(link) ?? []
+  return found === kind ? Number(inode) : undefined
+}
+
+/** Numbers of all processes, ascending. */
+export function listProcesses(proc = '/proc'): number[] {
+  return readdirSync(proc)
+    .filter(name => /^\d+$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b)
+}
+
+/** Environment of a process, as far as it may be read. */
+export function readEnvironment(pid: number, proc = '/proc'): Record<string, string> {
+  const entries = (readText(`${proc}/${pid}/environ`) ?? '').split('\0').filter(entry => entry.includes('='))
+  return Object.fromEntries(entries.map(entry => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]))
+}
+
+/** Bytes a process has written so far (proc_pid_io(5), `wchar`). */
+export function readBytesWritten(pid: number, proc = '/proc'): number | undefined {
+  const [, bytes] = /^wchar: (\d+)$/m.exec(readText(`${proc}/${pid}/io`) ?? '') ?? []
+  return bytes === undefined ? undefined : Number(bytes)
+}
+
+/** Number of an effective capability, from linux/capability.h. */
+export const capabilities = { netRaw: 13, sysAdmin: 21 } as const
+
+/** Whether this process has a capability in its effective set. */
+export function hasCapability(capability: keyof typeof capabilities, proc = '/proc'): boolean {
+  const [, mask] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readText(`${proc}/self/status`) ?? '') ?? []
+  return mask !== undefined && ((BigInt(`0x${mask}`) >> BigInt(capabilities[capability])) & 1n) === 1n
+}
+
+/** Text of a file of /proc, undefined when it cannot be read. */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * One-shot runs of tools whose output is wanted: argument vectors only, a deadline, a limit on output, extra descriptors
+ * from number 3 on. Straight on node:child_process, because a capture's start waits for it (docs/performance.md).
+ */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { RemoraError } from '../base/errors.ts'
+
+export interface RunOptions {
+  /** Descriptors the child finds at 3, 4 …; they stay the caller's. */
+  readonly descriptors?: readonly number[]
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds after which the child is killed and the run fails. */
+  readonly timeout?: number
+  readonly env?: NodeJS.ProcessEnv
+}
+
+export interface RunResult {
+  /** Exit status; null when a signal ended the child. */
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const maximumOutput = 64 * 1024 * 1024
+
+/** Environment of the tools: messages in English, and nothing of the caller's that could steer them. */
+export const toolEnvironment: NodeJS.ProcessEnv = { PATH: process.env.PATH ?? '', LC_ALL: 'C' }
+
+/**
+ * Runs a command to its end.
+ * @throws RemoraError CAPTURE_FAILED when it cannot be started, runs past its deadline or prints without end;
+ *   the reason of the signal when that aborts
+ */
+export function run(command: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const { descriptors = [], signal, timeout = 5_000, env = toolEnvironment } = options
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason)
+    const child = spawnCommand(command, { cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe', ...descriptors] })
+    const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
+    let size = 0
+    const fail = (reason: unknown) => {
+      child.kill('SIGKILL')
+      settle(() => reject(reason))
+    }
+    const deadline = setTimeout(
+      () => fail(new RemoraError('CAPTURE_FAILED', `${command.join(' ')} did not end within ${timeout / 1000} s`)),
+      timeout,
+    )
+    const abort = () => fail(signal?.reason)
+    signal?.addEventListener('abort', abort, { once: true })
+    const settle = (finish: () => void) => {
+      clearTimeout(deadline)
+      signal?.removeEventListener('abort', abort)
+      finish()
+    }
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name]?.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        if (size > maximumOutput) fail(new RemoraError('CAPTURE_FAILED', `${command[0]} printed too much`))
+        else chunks[name].push(chunk)
+      })
+    }
+    child.once('error', error => fail(startFailure(command, error)))
+    child.once('close', status => {
+      const text = (name: 'stdout' | 'stderr') => Buffer.concat(chunks[name]).toString()
+      settle(() => resolve({ status, stdout: text('stdout'), stderr: text('stderr') }))
+    })
+  })
+}
+
+/** Starts an argument vector; the first element is the program. */
+export function spawnCommand([program = '', ...args]: readonly string[], options: SpawnOptions): ChildProcess {
+  return spawn(program, args, options)
+}
+
+/** The failure of a program that could not be started at all. */
+export function startFailure([program]: readonly string[], cause: Error): RemoraError {
+  return new RemoraError('CAPTURE_FAILED', `cannot start ${program}: ${cause.message}`, { cause })
+}

@@ -1,0 +1,45 @@
+/**
+ * The capture target as a YAML section comment, as csharg writes it (pcapng/pcapng.go): a marker line pair, then
+ * `container-name`, `container-type` and `node-name` always, the rest only where it says something. Stock tools find
+ * the block by its marker and read it with any YAML parser.
+ */
+
+export interface CommentFields {
+  readonly name: string
+  /** Target type of the Packetflix JSON: `docker`, `pod`, `proc`, `bindmount` … */
+  readonly type: string
+  /** Name of the host the packets were captured on; empty when unknown. */
+  readonly node: string
+  /** Capture filter; empty for none. */
+  readonly filter: string
+  readonly promiscuous: boolean
+}
+
+/** Section comment that describes a capture target. */
+export function targetComment({ name, type, node, filter, promiscuous }: CommentFields): string {
+  const lines = [
+    '---',
+    '# capture target information',
+    `container-name: ${scalar(name)}`,
+    `container-type: ${scalar(type)}`,
+    `node-name: ${scalar(node)}`,
+  ]
+  if (filter !== '') lines.push(`capture-filter: ${scalar(filter)}`)
+  if (!promiscuous) lines.push('no-promiscuous-mode: true')
+  return `${lines.join('\n')}\n`
+}
+
+/** Words a YAML 1.1 or 1.2 reader takes for something other than text. */
+const reserved = /^(?:y|n|yes|no|on|off|true|false|null|~|\.nan|[-+]?\.inf)$/i
+
+/**
+ * A YAML scalar: plain where that is certain, else double-quoted (YAML 1.2 §7.3.1 takes JSON strings as they are).
+ * Control characters outside ASCII are escaped too, since they are not printable in the sense of §5.1.
+ */
+function scalar(text: string): string {
+  if (/^[A-Za-z_/][\w ./()-]*$/.test(text) && !text.endsWith(' ') && !reserved.test(text)) return text
+  return JSON.stringify(text.toWellFormed()).replace(
+    /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
+    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}

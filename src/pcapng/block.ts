@@ -1,0 +1,132 @@
+/**
+ * Blocks of pcapng (draft-ietf-opsawg-pcapng): the frame every block shares, its options, and the two blocks remora
+ * writes itself. Numbers are in host byte order, since Wireshark's pipe reader refuses the other one.
+ */
+import { endianness } from 'node:os'
+
+/** Block types, section 4 of the draft. */
+export const blockTypes = {
+  sectionHeader: 0x0a0d0d0a,
+  interfaceDescription: 1,
+  nameResolution: 4,
+  interfaceStatistics: 5,
+  enhancedPacket: 6,
+} as const
+
+/** A longer block makes Wireshark's pipe reader give up (WTAP_MAX_PACKET_SIZE_STANDARD). */
+export const maximumBlockLength = 262_144
+
+const byteOrderMagic = 0x1a2b3c4d
+const optionCodes = { endOfOptions: 0, comment: 1, userApplication: 4 } as const
+const recordTypes = { end: 0, ipv4: 1, ipv6: 2 } as const
+const little = endianness() === 'LE'
+
+/**
+ * Section header block without a section length (streamed).
+ * @param userApplication shb_userappl, the program that wrote the section
+ */
+export function sectionHeaderBlock(userApplication: string): Buffer {
+  const fixed = Buffer.alloc(16)
+  put32(fixed, byteOrderMagic, 0)
+  put16(fixed, 1, 4)
+  put16(fixed, 0, 6)
+  fixed.fill(0xff, 8)
+  const options = [option(optionCodes.userApplication, Buffer.from(userApplication)), option(optionCodes.endOfOptions)]
+  return block(blockTypes.sectionHeader, [fixed, ...options])
+}
+
+/** One address and the names it goes by. */
+export interface NameRecord {
+  /** 4 bytes of IPv4 or 16 bytes of IPv6, network order. */
+  readonly address: Uint8Array
+  readonly names: readonly string[]
+}
+
+/**
+ * Name resolution block, section 4.5 of the draft. Names lose NUL bytes and are cut to 255 bytes each; records without a
+ * name, or of a length that is no address, are left out.
+ * @param limit greatest length of the block in bytes; records that would pass it are left out
+ */
+export function nameResolutionBlock(records: Iterable<NameRecord>, limit = maximumBlockLength): Buffer {
+  const parts: Buffer[] = []
+  let length = 16
+  for (const { address, names } of records) {
+    const type = address.length === 4 ? recordTypes.ipv4 : address.length === 16 ? recordTypes.ipv6 : undefined
+    const cleaned = names.map(cleanName).filter(name => name !== '')
+    if (type === undefined || cleaned.length === 0) continue
+    const value = Buffer.concat([address, ...cleaned.map(name => Buffer.from(`${name}\0`))])
+    const record = typeLengthValue(type, value)
+    if (value.length > 0xffff || length + record.length > limit) continue
+    parts.push(record)
+    length += record.length
+  }
+  parts.push(typeLengthValue(recordTypes.end, Buffer.alloc(0)))
+  return block(blockTypes.nameResolution, parts)
+}
+
+/** What a block header says; offsets are bytes from the start of the buffer. */
+export interface BlockFrame {
+  readonly type: number
+  readonly start: number
+  readonly length: number
+}
+
+/**
+ * Reads the frame of the block at an offset, in the byte order the caller knows (a section header tells its own).
+ * @returns undefined when fewer than 12 bytes are there
+ * @throws RangeError when the length is no multiple of 4, or too small for a block
+ */
+export function blockFrame(bytes: Buffer, start: number, littleEndian: boolean): BlockFrame | undefined {
+  if (bytes.length - start < 12) return undefined
+  const read = (at: number) => (littleEndian ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at))
+  const type = read(start)
+  const length = read(start + 4)
+  if (length < 12 || length % 4 !== 0) throw new RangeError(`block of type ${type} has length ${length}`)
+  return { type, start, length }
+}
+
+/** Byte order of the section whose header stands at the offset; undefined when there is none. */
+export function sectionByteOrder(bytes: Buffer, start: number): 'LE' | 'BE' | undefined {
+  if (bytes.length - start < 12 || bytes.readUInt32LE(start) !== blockTypes.sectionHeader) return undefined
+  if (bytes.readUInt32LE(start + 8) === byteOrderMagic) return 'LE'
+  return bytes.readUInt32BE(start + 8) === byteOrderMagic ? 'BE' : undefined
+}
+
+function block(type: number, parts: readonly Buffer[]): Buffer {
+  const length = 12 + parts.reduce((sum, part) => sum + part.length, 0)
+  const head = Buffer.alloc(8)
+  put32(head, type, 0)
+  put32(head, length, 4)
+  const tail = Buffer.alloc(4)
+  put32(tail, length, 0)
+  return Buffer.concat([head, ...parts, tail])
+}
+
+function option(code: number, value: Buffer = Buffer.alloc(0)): Buffer {
+  return typeLengthValue(code, value)
+}
+
+/** Options and name records share one shape: 16-bit type, 16-bit length, value padded to 32 bits. */
+function typeLengthValue(type: number, value: Buffer): Buffer {
+  const bytes = Buffer.alloc(4 + value.length + (-value.length & 3))
+  put16(bytes, type, 0)
+  put16(bytes, value.length, 2)
+  value.copy(bytes, 4)
+  return bytes
+}
+
+function cleanName(name: string): string {
+  const bytes = Buffer.from(name.replaceAll('\0', ''))
+  if (bytes.length <= 255) return bytes.toString()
+  return bytes.subarray(0, 255).toString().replace(/\uFFFD+$/, '')
+}
+
+function put16(bytes: Buffer, value: number, at: number): void {
+  if (little) bytes.writeUInt16LE(value, at)
+  else bytes.writeUInt16BE(value, at)
+}
+
+function put32(bytes: Buffer, value: number, at: number): void {
+  if (little) bytes.writeUInt32LE(value, at)
+  else bytes.writeUInt32BE(value, at)
+}

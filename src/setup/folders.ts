@@ -1,0 +1,65 @@
+/**
+ * Where Wireshark looks for extcap programs. The personal folder moved in 4.2, the system's in 4.6, and each version looks
+ * into one of them only; so remora goes into all.
+ */
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { run } from '../linux/run.ts'
+import { lookUpTool } from '../linux/tools.ts'
+
+export type Scope = 'user' | 'system'
+
+export interface Folders {
+  /** Extcap folders of every version. */
+  readonly extcap: readonly string[]
+  /** Folder of the program itself. */
+  readonly program: string
+  /** Folder on PATH that gets the command. */
+  readonly commands: string
+  /** Desktop entries (XDG desktop entry specification). */
+  readonly applications: string
+}
+
+/** Folders of a scope; for the system those of the Wireshark that is installed are asked for. */
+export async function findFolders(scope: Scope, env: NodeJS.ProcessEnv = process.env): Promise<Folders> {
+  return scope === 'user' ? userFolders(env) : systemFolders(env)
+}
+
+function userFolders(env: NodeJS.ProcessEnv): Folders {
+  const home = env.HOME || homedir()
+  const config = env.XDG_CONFIG_HOME || join(home, '.config')
+  const data = env.XDG_DATA_HOME || join(home, '.local/share')
+  return {
+    extcap: [join(config, 'wireshark/extcap'), join(home, '.local/lib/wireshark/extcap')],
+    program: join(data, 'remora'),
+    commands: join(home, '.local/bin'),
+    applications: join(data, 'applications'),
+  }
+}
+
+const multiarch: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }
+
+async function systemFolders(env: NodeJS.ProcessEnv): Promise<Folders> {
+  const library = [`/usr/lib/${multiarch[process.arch]}`, '/usr/lib64', '/usr/lib'].find(path => existsSync(path)) ?? '/usr/lib'
+  const likely = [join(library, 'wireshark/extcap'), '/usr/libexec/wireshark/extcap']
+  return {
+    extcap: [...new Set([...(await reportedFolders(env)).global, ...likely])],
+    program: '/usr/local/lib/remora',
+    commands: '/usr/local/bin',
+    applications: '/usr/local/share/applications',
+  }
+}
+
+/** Folders that the installed tshark says it looks into; 4.0 tells only of the global one. */
+export async function reportedFolders(env: NodeJS.ProcessEnv): Promise<{ personal: string[]; global: string[] }> {
+  const tshark = lookUpTool('tshark', env)
+  if (tshark === undefined) return { personal: [], global: [] }
+  const { stdout } = await run([tshark, '-G', 'folders'], { env, timeout: 20_000 })
+  const paths = (label: RegExp) =>
+    stdout.split('\n').flatMap(line => {
+      const [name = '', path = ''] = line.split('\t')
+      return label.test(name) && path !== '' ? [path.trim()] : []
+    })
+  return { personal: paths(/^Personal Extcap path/i), global: paths(/^(?:Global )?Extcap path/i) }
+}

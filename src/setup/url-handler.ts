@@ -1,0 +1,42 @@
+/** The desktop entry that opens `packetflix:` links in Wireshark (XDG desktop entry and MIME applications specifications). */
+import { join } from 'node:path'
+import { run } from '../linux/run.ts'
+import { lookUpTool } from '../linux/tools.ts'
+
+const entryName = 'remora-packetflix.desktop'
+const mimeType = 'x-scheme-handler/packetflix'
+
+/** Path of the entry in a folder of desktop entries. */
+export function entryPath(applications: string): string {
+  return join(applications, entryName)
+}
+
+/** Content of the entry. Wireshark gets the link as one argument; no shell takes it apart. */
+export const entryContent = `[Desktop Entry]
+Type=Application
+Name=Wireshark (packetflix: links)
+Comment=Live capture of a remote container
+Exec=wireshark -k -i packetflix -o extcap.packetflix.url:%u
+Icon=org.wireshark.Wireshark
+NoDisplay=true
+MimeType=${mimeType};
+`
+
+/**
+ * Tells the desktop about the entry, where its tools are installed.
+ * @returns what was done, in words
+ */
+export async function registerHandler(applications: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const done: string[] = []
+  const database = lookUpTool('update-desktop-database', env)
+  if (database !== undefined) {
+    await run([database, applications], { env, timeout: 20_000 })
+    done.push(`update-desktop-database ${applications}`)
+  }
+  const mime = lookUpTool('xdg-mime', env)
+  if (mime !== undefined) {
+    await run([mime, 'default', entryName, mimeType], { env, timeout: 20_000 })
+    done.push(`xdg-mime default ${entryName} ${mimeType}`)
+  }
+  return done
+}

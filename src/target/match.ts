@@ -1,0 +1,88 @@
+/**
+ * References against what an engine lists: which containers does a reference mean, and what was perhaps meant instead.
+ */
+import type { Reference } from './reference.ts'
+
+/** What a container is known by. */
+export interface NamedContainer {
+  readonly engine: string
+  readonly id: string
+  readonly name: string
+  readonly prefix: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** References that mean containers. */
+export type ContainerReference = Extract<Reference, { scheme: 'container' | 'docker' | 'label' | 'compose' }>
+
+const composeLabels = { project: 'com.docker.compose.project', service: 'com.docker.compose.service' } as const
+
+/**
+ * Containers a reference means, in the order given. A full name wins over an id, an id over the beginning of one: a
+ * container that is named like another one's id is the one that was named.
+ */
+export function matchContainers<C extends NamedContainer>(reference: ContainerReference, containers: readonly C[]): C[] {
+  switch (reference.scheme) {
+    case 'label':
+      return containers.filter(({ labels }) => labelOf(labels, reference.key) === reference.value)
+    case 'compose':
+      return containers.filter(
+        ({ labels }) =>
+          labelOf(labels, composeLabels.project) === reference.project &&
+          (reference.service === undefined || labelOf(labels, composeLabels.service) === reference.service),
+      )
+    default: {
+      const engine = reference.scheme === 'container' ? undefined : reference.scheme
+      const candidates = containers.filter(container => engine === undefined || container.engine === engine)
+      const steps: ((container: C) => boolean)[] = [
+        container => qualifiedName(container) === reference.name,
+        container => container.id === reference.name,
+        container => /^[0-9a-f]{2,}$/.test(reference.name) && container.id.startsWith(reference.name),
+      ]
+      for (const step of steps) {
+        const found = candidates.filter(step)
+        if (found.length > 0) return found
+      }
+      return []
+    }
+  }
+}
+
+/** Name with the path of enclosing containers before it. */
+export function qualifiedName({ prefix, name }: Pick<NamedContainer, 'prefix' | 'name'>): string {
+  return prefix === '' ? name : `${prefix}/${name}`
+}
+
+/** Up to `limit` names nearest to what was asked for: those that contain it first, then by edit distance. */
+export function nearestNames(wanted: string, names: readonly string[], limit = 3): string[] {
+  const target = wanted.toLowerCase().slice(0, 64)
+  const score = (name: string) => {
+    const candidate = name.toLowerCase().slice(0, 64)
+    if (candidate.includes(target) || target.includes(candidate)) return 0
+    return editDistance(target, candidate)
+  }
+  return [...new Set(names)]
+    .map(name => ({ name, score: score(name) }))
+    .filter(({ score }) => score <= (target.length < 3 ? 1 : Math.max(2, target.length / 2)))
+    .sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1))
+    .slice(0, limit)
+    .map(({ name }) => name)
+}
+
+function labelOf(labels: Readonly<Record<string, string>>, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined
+}
+
+/** Levenshtein distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitution))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

@@ -1,0 +1,32 @@
+/**
+ * Test projects, by what a test needs.
+ *
+ * unit: nothing but node. engine: a real container engine. system: root, real namespaces, dumpcap and fifos.
+ * end-to-end: the built executables, driven by tshark as Wireshark drives them. Only unit tests run in parallel;
+ * the others measure processes and descriptors of the whole machine.
+ */
+import { defineConfig } from 'vitest/config'
+
+function project(name: string, options: { parallel: boolean; timeout: number; setup?: string[] }) {
+  return {
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.ts`],
+      testTimeout: options.timeout,
+      hookTimeout: 120_000,
+      fileParallelism: options.parallel,
+      globalSetup: options.setup ?? [],
+    },
+  }
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', { parallel: true, timeout: 20_000 }),
+      project('engine', { parallel: false, timeout: 60_000 }),
+      project('system', { parallel: false, timeout: 60_000 }),
+      project('end-to-end', { parallel: false, timeout: 120_000 }),
+    ],
+  },
+})
