@@ -10,11 +10,14 @@ import { type NameRecord, nameResolutionBlock, sectionHeaderBlock } from '../pca
 /** An empty pipe takes this much at once (pipe(7)), so writing the prelude never blocks. */
 const limit = 60_000
 
-/** The prelude; empty without names. */
-export function prelude(names: readonly HostName[]): Buffer {
+/**
+ * The prelude; empty without names.
+ * @param comment the section comment that dumpcap writes too: stock tools look only at the first section of a file
+ */
+export function prelude(names: readonly HostName[], comment: string): Buffer {
   const records = nameRecords(names)
   if (records.length === 0) return Buffer.alloc(0)
-  return Buffer.concat([sectionHeaderBlock(`remora ${version}`), nameResolutionBlock(records, limit)])
+  return Buffer.concat([sectionHeaderBlock(`remora ${version}`, comment), nameResolutionBlock(records, limit)])
 }
 
 /** One record an address, its names in the order given. */

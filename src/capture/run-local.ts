@@ -95,7 +95,7 @@ export async function runLocal(
 
 /** @returns false when nobody reads any more */
 function writePrelude(plan: CapturePlan, output: number): boolean {
-  const bytes = prelude(plan.names)
+  const bytes = prelude(plan.names, plan.dumpcap.comment)
   try {
     for (let written = 0; written < bytes.length; ) written += writeSync(output, bytes, written)
     return true

@@ -24,14 +24,19 @@ const little = endianness() === 'LE'
 /**
  * Section header block without a section length (streamed).
  * @param userApplication shb_userappl, the program that wrote the section
+ * @param comment opt_comment; at most 65,535 bytes
  */
-export function sectionHeaderBlock(userApplication: string): Buffer {
+export function sectionHeaderBlock(userApplication: string, comment: string): Buffer {
   const fixed = Buffer.alloc(16)
   put32(fixed, byteOrderMagic, 0)
   put16(fixed, 1, 4)
   put16(fixed, 0, 6)
   fixed.fill(0xff, 8)
-  const options = [option(optionCodes.userApplication, Buffer.from(userApplication)), option(optionCodes.endOfOptions)]
+  const options = [
+    option(optionCodes.comment, Buffer.from(comment)),
+    option(optionCodes.userApplication, Buffer.from(userApplication)),
+    option(optionCodes.endOfOptions),
+  ]
   return block(blockTypes.sectionHeader, [fixed, ...options])
 }
 

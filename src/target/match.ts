@@ -63,7 +63,7 @@ export function nearestNames(wanted: string, names: readonly string[], limit = 3
   }
   return [...new Set(names)]
     .map(name => ({ name, score: score(name) }))
-    .filter(({ score }) => score <= (target.length < 3 ? 1 : Math.max(2, target.length / 2)))
+    .filter(({ score }) => score <= Math.max(1, Math.floor(target.length / 3)))
     .sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1))
     .slice(0, limit)
     .map(({ name }) => name)
@@ -73,16 +73,17 @@ function labelOf(labels: Readonly<Record<string, string>>, key: string): string 
   return Object.hasOwn(labels, key) ? labels[key] : undefined
 }
 
-/** Levenshtein distance, one row at a time. */
+/** Edit distance in which two neighbours that changed places count once (optimal string alignment). */
 function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column)
+  const table = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : i)))
+  const at = (i: number, j: number) => table[i]?.[j] ?? 0
   for (let i = 1; i <= a.length; i++) {
-    const next = [i]
     for (let j = 1; j <= b.length; j++) {
-      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitution))
+      const same = a[i - 1] === b[j - 1]
+      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] && i > 1 && j > 1
+      const row = table[i] ?? []
+      row[j] = Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + (same ? 0 : 1), swapped ? at(i - 2, j - 2) + 1 : Infinity)
     }
-    row = next
   }
-  return row[b.length] ?? 0
+  return at(a.length, b.length)
 }

@@ -1,0 +1,87 @@
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { nameRecords, prelude } from '../../../src/capture/prelude.ts'
+import { trimToWholeBlocks } from '../../../src/capture/trim.ts'
+import { nameResolutionBlock, sectionHeaderBlock } from '../../../src/pcapng/block.ts'
+import { scratch } from '../../helpers/scratch.ts'
+
+describe('a file that broke off', () => {
+  const blocks = [
+    sectionHeaderBlock('test', 'comment'),
+    nameResolutionBlock([{ address: Uint8Array.of(1, 2, 3, 4), names: ['a'] }]),
+    nameResolutionBlock([]),
+  ]
+  const ends = blocks.reduce((all, block) => [...all, (all.at(-1) ?? 0) + block.length], [0])
+  const whole = Buffer.concat(blocks)
+
+  test('keeps every whole block, wherever it broke', () => {
+    for (let size = 0; size <= whole.length; size++) {
+      const fd = openSync(join(scratch(), 'f'), 'w+')
+      writeSync(fd, whole.subarray(0, size))
+      const cut = trimToWholeBlocks(fd)
+      const kept = Math.max(...ends.filter(end => end <= size))
+      expect([fstatSync(fd).size, cut]).toEqual([kept, size - kept])
+      closeSync(fd)
+    }
+  })
+
+  test('garbage behind the last block is cut away', () => {
+    const fd = openSync(join(scratch(), 'f'), 'w+')
+    writeSync(fd, Buffer.concat([whole, Buffer.alloc(40, 0xff)]))
+    expect(trimToWholeBlocks(fd)).toBe(40)
+    closeSync(fd)
+  })
+
+  test('a file of many megabytes is read through a window', () => {
+    const fd = openSync(join(scratch(), 'f'), 'w+')
+    const block = nameResolutionBlock(Array.from({ length: 900 }, (_, index) => ({ address: Uint8Array.of(1, 2, 3, 4), names: [`${index}`] })))
+    for (let index = 0; index < 300; index++) writeSync(fd, block)
+    writeSync(fd, block, 0, block.length - 1)
+    expect(trimToWholeBlocks(fd)).toBe(block.length - 1)
+    closeSync(fd)
+  })
+})
+
+describe('names', () => {
+  test('no names, no prelude', () => {
+    expect(prelude([], 'comment')).toHaveLength(0)
+    expect(prelude([{ address: 'nonsense', name: 'x' }], 'comment')).toHaveLength(0)
+  })
+
+  test('one record an address, with all its names', () => {
+    const names = [
+      { address: '10.0.0.2', name: 'web' },
+      { address: 'fd00::2', name: 'web' },
+      { address: '10.0.0.2', name: 'shop' },
+      { address: '10.0.0.2', name: 'web' },
+      { address: '300.0.0.1', name: 'no' },
+    ]
+    expect(nameRecords(names)).toEqual([
+      { address: Uint8Array.of(10, 0, 0, 2), names: ['web', 'shop'] },
+      { address: Uint8Array.of(0xfd, 0, ...new Array(13).fill(0), 2), names: ['web'] },
+    ])
+  })
+
+  test('thousands of names stay within what an empty pipe takes', () => {
+    const names = Array.from({ length: 10_000 }, (_, index) => ({ address: `10.0.${index >> 8}.${index & 255}`, name: `container-${index}` }))
+    expect(prelude(names, 'comment').length).toBeLessThan(65_536)
+  })
+
+  test('every IPv6 address becomes its bytes', () => {
+    fc.assert(
+      fc.property(fc.ipV6(), address => {
+        if (!isIPv6(address)) return
+        const [record] = nameRecords([{ address, name: 'x' }])
+        expect(record?.address).toHaveLength(16)
+        const groups = Array.from({ length: 8 }, (_, index) => {
+          const [high = 0, low = 0] = record?.address.subarray(index * 2, index * 2 + 2) ?? []
+          return ((high << 8) | low).toString(16)
+        })
+        expect(new URL(`http://[${groups.join(':')}]`).hostname).toBe(new URL(`http://[${address}]`).hostname)
+      }),
+    )
+  })
+})

@@ -1,0 +1,89 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { parseInterfaces } from '../../../src/linux/iproute.ts'
+import { parseNamespaceMounts } from '../../../src/linux/mountinfo.ts'
+import { listProcesses, namespaceInode, readEnvironment, readNamespaceInode, readStartTime } from '../../../src/linux/proc.ts'
+import { listTenants } from '../../../src/discover/processes.ts'
+import { scratch } from '../../helpers/scratch.ts'
+
+const stat = (command: string, state = 'S') => `7 (${command}) ${state} 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 918273 1000 2 3\n`
+
+function procWith(files: Record<string, string>, links: Record<string, string> = {}): string {
+  const proc = scratch()
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(join(proc, path, '..'), { recursive: true })
+    writeFileSync(join(proc, path), content)
+  }
+  for (const [path, target] of Object.entries(links)) {
+    mkdirSync(join(proc, path, '..'), { recursive: true })
+    symlinkSync(target, join(proc, path))
+  }
+  return proc
+}
+
+describe('processes', () => {
+  test.each(['sh', 'a) S 1 2 3', ') ) )', '((', 'x y z', ''])('the start time is found behind the command name %j', command => {
+    expect(readStartTime(7, procWith({ '7/stat': stat(command) }))).toBe(918273)
+  })
+
+  test('a zombie, a missing process and garbage have none', () => {
+    expect(readStartTime(7, procWith({ '7/stat': stat('sh', 'Z') }))).toBeUndefined()
+    expect(readStartTime(8, procWith({ '7/stat': '' }))).toBeUndefined()
+    expect(readStartTime(7, procWith({ '7/stat': 'garbage' }))).toBeUndefined()
+  })
+
+  test('this process is there, with its namespace', () => {
+    expect(listProcesses()).toContain(process.pid)
+    expect(readNamespaceInode(process.pid, 'net')).toBe(readNamespaceInode('self', 'net'))
+  })
+
+  test('namespace links tell their kind', () => {
+    expect(namespaceInode('net:[4026531840]', 'net')).toBe(4026531840)
+    expect(namespaceInode('mnt:[4026531840]', 'net')).toBeUndefined()
+    expect(namespaceInode('/run/netns/x', 'net')).toBeUndefined()
+  })
+
+  test('an environment may hold anything', () => {
+    const proc = procWith({ '7/environ': 'A=1\0B=x=y\0garbage\0=z\0' })
+    expect(readEnvironment(7, proc)).toEqual({ A: '1', B: 'x=y', '': 'z' })
+  })
+
+  test('the eldest process speaks for a namespace', () => {
+    const young = stat('young').replace('918273', '999999')
+    const proc = procWith(
+      { '5/stat': young, '5/comm': 'young\n', '9/stat': stat('old'), '9/comm': 'old\n', '11/stat': stat('gone'), '11/comm': 'gone\n' },
+      { '5/ns/net': 'net:[40]', '9/ns/net': 'net:[40]' },
+    )
+    expect(listTenants(proc)).toEqual([{ inode: 40, pid: 9, startTime: 918273, command: 'old' }])
+  })
+})
+
+test('mounted network namespaces are picked out of mountinfo', () => {
+  const mountinfo = [
+    '25 30 0:23 / /sys rw,nosuid shared:7 - sysfs sysfs rw',
+    '101 30 0:4 net:[4026532177] /run/netns/blue rw shared:61 - nsfs nsfs rw',
+    '102 30 0:4 net:[4026532178] /run/netns/a\\040b rw - nsfs nsfs rw',
+    '103 30 0:4 mnt:[4026532179] /run/snapd/ns/x.mnt rw - nsfs nsfs rw',
+    '104 30 0:4 net:[4026532180] /run/netns/blue rw - nsfs nsfs rw',
+    'garbage',
+    '',
+  ].join('\n')
+  expect(parseNamespaceMounts(mountinfo)).toEqual([
+    { path: '/run/netns/a b', inode: 4026532178 },
+    { path: '/run/netns/blue', inode: 4026532180 },
+  ])
+})
+
+test('interfaces are read from iproute2, also with the empty objects of old versions', () => {
+  const json = JSON.stringify([
+    { ifindex: 5, ifname: 'eth0', flags: ['UP', 'LOWER_UP'], operstate: 'UP', addr_info: [{ local: '10.0.0.2', scope: 'global' }, {}] },
+    {},
+    { ifindex: 1, ifname: 'lo', flags: ['LOOPBACK'], operstate: 'DOWN' },
+  ])
+  expect(parseInterfaces(json)).toEqual([
+    { index: 1, name: 'lo', up: false, operstate: 'DOWN', loopback: true, addresses: [] },
+    { index: 5, name: 'eth0', up: true, operstate: 'UP', loopback: false, addresses: [{ address: '10.0.0.2', scope: 'global' }] },
+  ])
+  expect(parseInterfaces('')).toEqual([])
+})

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest'
+import { matchContainers, type NamedContainer, nearestNames } from '../../../src/target/match.ts'
+import { parseReference } from '../../../src/target/reference.ts'
+
+const compose = (project: string, service: string) => ({ 'com.docker.compose.project': project, 'com.docker.compose.service': service })
+const container = (name: string, id: string, labels: Record<string, string> = {}, prefix = ''): NamedContainer => ({
+  engine: 'docker',
+  id,
+  name,
+  prefix,
+  labels,
+})
+
+const containers = [
+  container('web', 'aa11', { app: 'web', ...compose('shop', 'web') }),
+  container('db', 'ab22', { app: 'db', ...compose('shop', 'db') }),
+  container('aa', 'cc33', compose('blog', 'web')),
+  container('web', 'dd44', {}, 'outer'),
+  container('dup', 'ee55'),
+  container('dup', 'ee66'),
+]
+
+describe('containers a reference means', () => {
+  test.each<[string, string[]]>([
+    ['web', ['aa11']],
+    ['outer/web', ['dd44']],
+    ['aa', ['cc33']],
+    ['aa1', ['aa11']],
+    ['ab22', ['ab22']],
+    ['a', []],
+    ['ee', ['ee55', 'ee66']],
+    ['dup', ['ee55', 'ee66']],
+    ['docker:web', ['aa11']],
+    ['label:app=web', ['aa11']],
+    ['label:toString=x', []],
+    ['compose:shop', ['aa11', 'ab22']],
+    ['compose:shop/db', ['ab22']],
+    ['compose:blog/db', []],
+    ['nothing', []],
+  ])('%s', (typed, ids) => {
+    const reference = parseReference(typed) as Parameters<typeof matchContainers>[0]
+    expect(matchContainers(reference, containers).map(({ id }) => id)).toEqual(ids)
+  })
+})
+
+describe('near misses', () => {
+  test.each<[string, string[]]>([
+    ['wbe', ['web']],
+    ['we', ['web', 'webshop']],
+    ['wehshop', ['webshop']],
+    ['zzzzzz', []],
+    ['-', []],
+  ])('%s', (wanted, near) => {
+    expect(nearestNames(wanted, ['web', 'db', 'webshop', 'lo', 'web'])).toEqual(near)
+  })
+
+  test('long names are compared by their beginnings', () => {
+    expect(nearestNames(`${'x'.repeat(64)}abc`, [`${'x'.repeat(64)}def`])).toEqual([`${'x'.repeat(64)}def`])
+  })
+})
