@@ -3,8 +3,8 @@
  * but for the one message a failed capture ends with, since Wireshark shows every byte of it as an error.
  */
 import { writeSync } from 'node:fs'
-import { openLog, silentLog } from '../src/base/log.ts'
 import { toRemoraError } from '../src/base/errors.ts'
+import { openLog } from '../src/base/log.ts'
 import { parseExtcapCall, type Step } from './argv.ts'
 import type { StepContext } from './step.ts'
 
@@ -16,8 +16,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.removeAllListeners('warning')
   const { step, logFile, logLevel } = parseExtcapCall(argv)
   try {
-    const file = logFile ?? process.env.REMORA_LOG_FILE
-    const log = file === undefined ? silentLog : openLog(file, logLevel ?? process.env.REMORA_LOG_LEVEL)
+    const log = openLog(logFile, logLevel)
     log.debug(`called with ${JSON.stringify(argv)}`)
     await runStep(step, { log, write: text => writeAll(1, text) })
   } catch (thrown) {

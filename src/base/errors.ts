@@ -80,7 +80,7 @@ export function toRemoraError(thrown: unknown): RemoraError {
   const message = thrown instanceof Error ? thrown.message : String(thrown)
   return new RemoraError('BUG', message, {
     cause: thrown,
-    hint: 'Please report this with what you did; --log-file FILE --log-level debug writes down more.',
+    hint: 'Please report this with what you did; REMORA_LOG_FILE=FILE REMORA_LOG_LEVEL=debug in the environment writes down more.',
   })
 }
 

@@ -25,11 +25,11 @@ const foreignLevels: Record<string, LogLevel> = { noisy: 'debug', message: 'info
 
 /**
  * Opens a log.
- * @param file path the lines are appended to; undefined: nothing is logged
+ * @param file path the lines are appended to; nothing is logged without one
  * @param level least important level that is written, one of {@link logLevels} or of Wireshark's names
  * @throws RemoraError USAGE when the level is unknown or the file cannot be written
  */
-export function openLog(file: string | undefined, level = 'info'): Log {
+export function openLog(file = process.env.REMORA_LOG_FILE, level = process.env.REMORA_LOG_LEVEL ?? 'info'): Log {
   if (file === undefined || file === '') return silentLog
   const threshold = logLevels.indexOf(foreignLevels[level] ?? (level as LogLevel))
   if (threshold < 0) {

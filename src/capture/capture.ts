@@ -69,7 +69,7 @@ export async function runCapture(
   destination: OutputRequest,
   context: CaptureContext & Omit<RunOptions, 'lifetime'>,
 ): Promise<CaptureReport | undefined> {
-  const { log = silentLog, lifetime } = context
+  const { lifetime } = context
   // The fifo is opened meanwhile, and in any case: older Wiresharks hang when nobody ever opens it.
   const opening = openOutput(destination, lifetime.stop)
   opening.catch(() => {})
@@ -77,10 +77,7 @@ export async function runCapture(
     const prepared = await prepare(request, context).catch(error => discard(opening, error))
     try {
       const output = await opening
-      log.debug(`dumpcap ${JSON.stringify(prepared.plan.dumpcap)}`)
-      const report = await runPrepared(prepared, output, context)
-      log.info(`capture ended: ${JSON.stringify(report)}`)
-      return report
+      return await runPrepared(prepared, output, context)
     } finally {
       prepared.close()
     }
@@ -103,14 +100,22 @@ async function discard(opening: Promise<Output>, error: unknown): Promise<never>
 }
 
 /** Runs a prepared capture into an output, and ends the output as the capture ended. */
-export async function runPrepared({ plan, target }: PreparedCapture, output: Output, context: RunOptions): Promise<CaptureReport> {
+export async function runPrepared(
+  { plan, target }: PreparedCapture,
+  output: Output,
+  context: CaptureContext & Omit<RunOptions, 'lifetime'>,
+): Promise<CaptureReport> {
+  const { log = silentLog } = context
   let armed = false
   const onArmed = () => {
     armed = true
+    log.info('the capture is armed')
     context.onArmed?.()
   }
   try {
+    log.debug(`dumpcap ${JSON.stringify(plan.dumpcap)}`)
     const report = await runLocal(plan, target.namespace, output.fd, { ...context, onArmed })
+    log.info(`the capture ended: ${JSON.stringify(report)}`)
     output.finish(report.end !== 'killed')
     return report
   } catch (error) {

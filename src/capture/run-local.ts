@@ -8,11 +8,12 @@
  *  4. the target has gone: its process ended, or its mount was removed;
  *  5. an interface was removed: dumpcap ends for all of them, and says which;
  *  6. a stop condition was reached;
- *  7. dumpcap failed or was killed by somebody else.
+ *  7. dumpcap failed or was killed by somebody else;
+ *  8. the disk is full: dumpcap would go on and lose every packet without a word (docs/discoveries), so it is stopped.
  */
-import { writeSync } from 'node:fs'
+import { fstatSync, statfsSync, writeSync } from 'node:fs'
 import { RemoraError, systemCode } from '../base/errors.ts'
-import { type DumpcapEnd, type DumpcapProcess, dumpcapFailure, startDumpcap } from '../linux/dumpcap.ts'
+import { type DumpcapEnd, type DumpcapProcess, diskFull, dumpcapFailure, startDumpcap } from '../linux/dumpcap.ts'
 import { readerCheck } from '../linux/fifo.ts'
 import { isStillThere, type NetworkNamespace } from '../linux/netns.ts'
 import { readBytesWritten } from '../linux/proc.ts'
@@ -105,12 +106,15 @@ function writePrelude(plan: CapturePlan, output: number): boolean {
   }
 }
 
+/** Why dumpcap was told to end. */
+type Reason = CaptureEnd | 'disk-full'
+
 interface Ending {
-  reason(): CaptureEnd | undefined
+  reason(): Reason | undefined
   /** Waits for packets on their way, then interrupts. */
-  drain(reason: CaptureEnd): void
+  drain(reason: Reason): void
   /** Interrupts at once: nobody wants what is on its way. */
-  interrupt(reason: CaptureEnd): void
+  interrupt(reason: Reason): void
   kill(): void
   /** Releases the timers. */
   done(): void
@@ -118,7 +122,7 @@ interface Ending {
 
 /** The way to end dumpcap. While its reader does not read, a first signal only wakes it; so it gets two, then SIGKILL. */
 function endingOf(dumpcap: DumpcapProcess, isArmed: () => boolean): Ending {
-  let reason: CaptureEnd | undefined
+  let reason: Reason | undefined
   const timers = new Set<NodeJS.Timeout>()
   const after = (delay: number, action: () => void) => timers.add(setTimeout(action, delay))
   const interruptNow = () => {
@@ -126,7 +130,7 @@ function endingOf(dumpcap: DumpcapProcess, isArmed: () => boolean): Ending {
     after(patience, () => dumpcap.send('SIGINT'))
     after(patience + 500, () => dumpcap.send('SIGKILL'))
   }
-  const begin = (why: CaptureEnd, delay: number) => {
+  const begin = (why: Reason, delay: number) => {
     if (reason !== undefined) return
     reason = why
     if (delay > 0) after(delay, interruptNow)
@@ -154,10 +158,12 @@ function watcher(
   armedAt: () => number | undefined,
 ): (ending: Ending) => void {
   const hasReader = readerCheck(output)
+  const isFull = fullCheck(output)
   let ticks = 0
   return ending => {
     if (!hasReader()) ending.interrupt('reader-gone')
     else if (parent !== undefined && process.ppid !== parent) ending.interrupt('parent-gone')
+    else if (isFull()) ending.interrupt('disk-full')
     else if (!isStillThere(namespace)) ending.drain('target-gone')
     const since = armedAt()
     if (onProgress === undefined || since === undefined || ticks++ % 2 === 1) return
@@ -166,14 +172,25 @@ function watcher(
   }
 }
 
+/** Whether the file system under a file has nothing left for this user (statvfs(3): some of it may be kept for root). */
+function fullCheck(output: number): () => boolean {
+  if (!fstatSync(output).isFile()) return () => false
+  const isRoot = process.geteuid?.() === 0
+  return () => {
+    const { bfree, bavail } = statfsSync(`/proc/self/fd/${output}`)
+    return (isRoot ? bfree : bavail) === 0
+  }
+}
+
 /** From the end of the process to the end of the capture. */
 function conclude(
   plan: CapturePlan,
   namespace: NetworkNamespace,
   { status, signal, messages }: DumpcapEnd,
-  reason: CaptureEnd | undefined,
+  reason: Reason | undefined,
   seconds: number,
 ): CaptureReport {
+  if (reason === 'disk-full') throw diskFull()
   const finished = (end: CaptureEnd, goneInterface?: string) => report(plan, end, { ...messages, goneInterface }, seconds)
   if (/Broken pipe/.test(messages.complaint ?? '')) return finished(reason ?? 'reader-gone')
   if (reason !== undefined && (status === 0 || signal !== null)) return finished(reason)

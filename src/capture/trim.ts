@@ -20,29 +20,39 @@ export function trimToWholeBlocks(fd: number): number {
 
 /** Offset behind the last whole block, read through a window so that a large file costs little memory. */
 function wholeBlocks(fd: number, size: number): number {
-  const window = Buffer.alloc(windowSize)
-  let windowStart = 0
-  let filled = 0
+  const bytesAt = windowOf(fd)
   let position = 0
   let littleEndian = true
   while (position + 12 <= size) {
-    if (position < windowStart || position + 12 > windowStart + filled) {
-      windowStart = position
-      filled = readSync(fd, window, 0, windowSize, position)
-    }
-    const view = window.subarray(0, filled)
-    const order = sectionByteOrder(view, position - windowStart)
+    const order = sectionByteOrder(bytesAt(position, 12), 0)
     if (order !== undefined) littleEndian = order === 'LE'
-    const length = lengthAt(view, position - windowStart, littleEndian)
+    const length = lengthOf(bytesAt(position, 12), littleEndian)
     if (length === undefined || position + length > size) break
+    // A block ends with its length once more; if not, something in it is missing.
+    const trailer = bytesAt(position + length - 4, 4)
+    if ((littleEndian ? trailer.readUInt32LE() : trailer.readUInt32BE()) !== length) break
     position += length
   }
   return position
 }
 
-function lengthAt(view: Buffer, at: number, littleEndian: boolean): number | undefined {
+/** Reads a few bytes at a time out of a file, in large pieces. */
+function windowOf(fd: number): (position: number, length: number) => Buffer {
+  const window = Buffer.alloc(windowSize)
+  let start = 0
+  let filled = 0
+  return (position, length) => {
+    if (position < start || position + length > start + filled) {
+      start = position
+      filled = readSync(fd, window, 0, windowSize, position)
+    }
+    return window.subarray(position - start, position - start + length)
+  }
+}
+
+function lengthOf(header: Buffer, littleEndian: boolean): number | undefined {
   try {
-    return blockFrame(view, at, littleEndian)?.length
+    return blockFrame(header, 0, littleEndian)?.length
   } catch {
     return undefined
   }

@@ -1,4 +1,5 @@
 /** `remora capture`: packets to a file or to standard output, one updating line for people, one report at the end. */
+import { openLog } from '../base/log.ts'
 import { prepareCapture, runCapture } from '../capture/capture.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
 import type { OutputRequest } from '../capture/output.ts'
@@ -28,6 +29,7 @@ export async function capture(targets: readonly string[], options: CaptureOption
   const line = hasTerminal() ? progressLine() : undefined
   const report = await runCapture(request, destination, {
     lifetime,
+    log: openLog(),
     counting: line !== undefined,
     ...(line && { onArmed: () => line.armed(request.target), onProgress: progress => line.update(progress) }),
   })

@@ -96,7 +96,9 @@ Examples:
   remora list
   remora capture web -w web.pcapng -a duration:60
   remora capture web -f 'tcp port 80' -w - | tshark -r -
-  remora open web`
+  remora open web
+
+REMORA_LOG_FILE=FILE in the environment writes down what happens, REMORA_LOG_LEVEL=debug more of it.`
 
 /** Commander's own refusals count as wrong usage; help and version are no failures. */
 function usageStatus(error: CommanderError): number {

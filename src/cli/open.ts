@@ -1,4 +1,5 @@
 /** `remora open`: Wireshark on a live capture, without the plugin; names are resolved and the window says what it shows. */
+import { openLog } from '../base/log.ts'
 import { openInWireshark } from '../capture/open.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
 import { captureRequest, type TypedOptions } from './capture-request.ts'
@@ -7,6 +8,6 @@ import { warn } from './render/terminal.ts'
 
 /** Captures until Wireshark is closed or stops reading. */
 export async function open(targets: readonly string[], options: TypedOptions): Promise<void> {
-  const report = await openInWireshark(captureRequest(targets, options), { lifetime: signalLifetime() })
+  const report = await openInWireshark(captureRequest(targets, options), { lifetime: signalLifetime(), log: openLog() })
   if (report !== undefined) warn(summary(report, { kind: 'stdout' }))
 }

@@ -173,12 +173,15 @@ export function dumpcapFailure(complaint: string): RemoraError {
       hint: `Run as root, with sudo; or let this user capture: sudo setcap cap_net_raw,cap_net_admin=ep ${lookUpTool('dumpcap')}`,
     })
   }
-  if (/no space left/i.test(text)) {
-    return new RemoraError('CAPTURE_FAILED', 'the disk is full: not all packets could be written', {
-      hint: 'What was written up to then is kept. Free some space, or write to another file system.',
-    })
-  }
+  if (/no space left/i.test(text)) return diskFull()
   return new RemoraError('CAPTURE_FAILED', `dumpcap failed: ${text.slice(0, 400)}`, {
     hint: `remora doctor checks whether dumpcap can run at all (${installCommand('dumpcap')}).`,
+  })
+}
+
+/** The failure of a capture that ran out of space. */
+export function diskFull(): RemoraError {
+  return new RemoraError('CAPTURE_FAILED', 'the disk is full: not all packets could be written', {
+    hint: 'What was written up to then is kept. Free some space, or write to another file system.',
   })
 }

@@ -19,15 +19,21 @@ export async function makeNetnsPair(): Promise<NetnsPair> {
   if (process.geteuid?.() !== 0) throw new Error('this test makes network namespaces and needs root')
   const id = randomBytes(4).toString('hex')
   const [sender, receiver] = [`rt-${id}-a`, `rt-${id}-b`]
-  for (const name of [sender, receiver]) {
-    await must('ip', 'netns', 'add', name)
-    await must('ip', '-n', name, 'link', 'set', 'lo', 'up')
-  }
+  const ends = [
+    { name: sender, nif: 'a0', address: '10.213.7.1', mac: '02:00:00:00:00:01' },
+    { name: receiver, nif: 'b0', address: receiverAddress, mac: '02:00:00:00:00:02' },
+  ]
+  for (const { name } of ends) await must('ip', 'netns', 'add', name)
   await must('ip', '-n', sender, 'link', 'add', 'a0', 'type', 'veth', 'peer', 'name', 'b0', 'netns', receiver)
-  await must('ip', '-n', sender, 'addr', 'add', '10.213.7.1/24', 'dev', 'a0')
-  await must('ip', '-n', receiver, 'addr', 'add', `${receiverAddress}/24`, 'dev', 'b0')
-  await must('ip', '-n', sender, 'link', 'set', 'a0', 'up')
-  await must('ip', '-n', receiver, 'link', 'set', 'b0', 'up')
+  for (const [index, { name, nif, address, mac }] of ends.entries()) {
+    const other = ends[1 - index] ?? ends[0]
+    // Quiet: no router solicitations, no address resolution, only what a test sends.
+    await must('nsenter', `--net=/run/netns/${name}`, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1')
+    await must('ip', '-n', name, 'link', 'set', nif, 'address', mac)
+    await must('ip', '-n', name, 'addr', 'add', `${address}/24`, 'dev', nif)
+    for (const up of ['lo', nif]) await must('ip', '-n', name, 'link', 'set', up, 'up')
+    await must('ip', '-n', name, 'neigh', 'add', other?.address ?? '', 'lladdr', other?.mac ?? '', 'dev', nif, 'nud', 'permanent')
+  }
   return {
     sender,
     receiver,

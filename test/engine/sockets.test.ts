@@ -1,0 +1,96 @@
+/** Sockets behind which there is no engine, or a bad one: bounded in time, each with its reason, none hides the others. */
+import { chmodSync, writeFileSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { dockerEngine, findDocker } from '../../src/engine/docker.ts'
+import { askEngines } from '../../src/engine/engines.ts'
+import { scratch } from '../helpers/scratch.ts'
+
+const servers: Server[] = []
+const sockets: Socket[] = []
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy()
+  for (const server of servers.splice(0)) server.close()
+})
+
+/** A socket whose connections are answered by what the test says. */
+async function engineThatSays(answer: (socket: Socket) => void): Promise<string> {
+  const path = join(scratch(), 'engine.sock')
+  const server = createServer(socket => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+    socket.once('data', () => answer(socket))
+  })
+  servers.push(server)
+  await new Promise<void>(resolve => server.listen(path, resolve))
+  return path
+}
+
+const http = (body: string, status = '200 OK') => `HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+const silent = () => {}
+
+describe('a bad engine', () => {
+  test.each<[string, (socket: Socket) => void, RegExp]>([
+    ['never answers', silent, /did not answer within 300 ms/],
+    ['hangs up', socket => socket.destroy(), /no usable answer/],
+    ['speaks another protocol', socket => socket.end('SSH-2.0-OpenSSH\r\n'), /no usable answer/],
+    ['fails', socket => socket.end(http('{"message":"boom"}', '500 Internal Server Error')), /status 500: \{"message":"boom"\}/],
+    ['sends no JSON', socket => socket.end(http('hello')), /no usable answer/],
+    ['breaks off', socket => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n['), /no usable answer/],
+    ['trickles', socket => void setInterval(() => socket.write(' '), 50).unref(), /no usable answer|did not answer/],
+  ])('that %s is reported', async (_, answer, message) => {
+    const started = performance.now()
+    const [result] = await askEngines([dockerEngine(await engineThatSays(answer))], 300)
+    expect(result?.containers).toEqual([])
+    expect(result?.failure).toMatchObject({ code: 'PEER_FAILED', message: expect.stringMatching(message) })
+    expect(performance.now() - started).toBeLessThan(2_000)
+  })
+
+  test('does not hide or delay a good one', async () => {
+    const good = dockerEngine(await engineThatSays(socket => socket.end(http('[{"Id":"aa","Names":["/web"],"State":"running"}]'))))
+    const bad = dockerEngine(await engineThatSays(silent))
+    const answers = await askEngines([bad, good], 300)
+    expect(answers.map(({ containers }) => containers.map(({ name }) => name))).toEqual([[], ['web']])
+  })
+
+  test('nobody listens on is reported', async () => {
+    const path = await engineThatSays(silent)
+    const stale = `${path}-stale`
+    const server = createServer().listen(stale)
+    await new Promise(resolve => server.once('listening', resolve))
+    const { renameSync } = await import('node:fs')
+    renameSync(stale, `${stale}-2`)
+    server.close()
+    const [result] = await askEngines([dockerEngine(`${stale}-2`)], 300)
+    expect(result?.failure?.message).toMatch(/nothing listens there/)
+  })
+})
+
+describe('whatever a list holds, it is read', () => {
+  test.each([
+    ['null', []],
+    ['{}', []],
+    ['[]', []],
+    ['[{"Id":"aa","State":"running"}]', [{ id: 'aa', name: 'aa', addresses: [], labels: {} }]],
+    ['[{"Id":"aa","Names":["/a/b","/web"],"State":"paused","Labels":null}]', [{ name: 'web', state: 'paused', labels: {} }]],
+    ['[{"Id":"aa","Names":["/web"],"State":"running","NetworkSettings":{"Networks":{"x":null,"y":{}}}}]', [{ addresses: [] }]],
+    ['[{"Id":"aa","Names":["/web"],"State":"created"}]', []],
+  ])('%s', async (json, expected) => {
+    const engine = dockerEngine(await engineThatSays(socket => socket.end(http(json))))
+    expect(await engine.containers(AbortSignal.timeout(2_000))).toMatchObject(expected)
+  })
+})
+
+describe('sockets are found', () => {
+  test('where DOCKER_HOST says, if that is a socket here', async () => {
+    const path = await engineThatSays(silent)
+    expect(findDocker({ DOCKER_HOST: `unix://${path}`, HOME: '/nonexistent' }).map(({ address }) => address)).toContain(path)
+    const file = join(scratch(), 'file')
+    writeFileSync(file, '')
+    chmodSync(file, 0o600)
+    for (const host of [`unix://${file}`, 'unix:///nonexistent', 'tcp://1.2.3.4:2375', 'ssh://x']) {
+      expect(findDocker({ DOCKER_HOST: host, HOME: '/nonexistent' }).map(({ address }) => address)).not.toContain(file)
+    }
+  })
+})

@@ -1,0 +1,399 @@
+/** A local capture in every way it can end: what is in the file, what is said, and that nothing is left. */
+import { spawn } from 'node:child_process'
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { interfacesOf, packetsOf, pingsIn } from '../helpers/capture-file.ts'
+import { end, must, type Running, run, sleep, until } from '../helpers/command.ts'
+import { dumpcapsIn, expectNoDumpcap, processesWith } from '../helpers/leaks.ts'
+import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
+import { environment, executable, remora, startRemora } from '../helpers/remora.ts'
+import { scratch } from '../helpers/scratch.ts'
+
+const started: Running[] = []
+let pair: NetnsPair
+let inode: number
+let folder: string
+let file: string
+beforeAll(async () => {
+  pair = await makeNetnsPair()
+  inode = statSync(`/run/netns/${pair.receiver}`).ino
+  await pair.ping(1)
+})
+afterAll(() => pair.close())
+afterEach(async () => {
+  for (const { child } of started.splice(0)) await end(child)
+})
+beforeEach(() => {
+  folder = scratch()
+  file = join(folder, 'packets.pcapng')
+})
+
+const target = () => `named:${pair.receiver}`
+
+/** Starts a capture and waits until it is armed. */
+async function armed(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Running> {
+  const log = join(folder, `log-${Math.random()}`)
+  const running = startRemora(['capture', target(), ...args], { env: { ...env, REMORA_LOG_FILE: log } })
+  started.push(running)
+  let finished = false
+  running.result.then(() => {
+    finished = true
+  })
+  await until('the capture is armed', () => {
+    if (finished) throw new Error(`ended before it was armed: ${running.stderr()}`)
+    return existsSync(log) && readFileSync(log, 'utf8').includes('armed')
+  })
+  return running
+}
+
+async function stop(running: Running, signal: NodeJS.Signals = 'SIGTERM') {
+  running.child.kill(signal)
+  return running.result
+}
+
+describe('what is captured', () => {
+  test('every interface that is up, each with its own description and statistics', async () => {
+    const running = await armed(['-w', file, '--json'])
+    await pair.ping(5)
+    const { status, stdout } = await stop(running)
+    expect(status).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ end: 'stopped', packets: 10, dropped: 0, file, interfaces: [{ name: 'lo' }, { name: 'b0' }] })
+    expect(await interfacesOf(file)).toMatchObject([
+      { name: 'lo', packets: 0, statistics: 1 },
+      { name: 'b0', description: `netns ${inode}`, packets: 10, statistics: 1 },
+    ])
+    expect(await pingsIn(file)).toEqual([1, 2, 3, 4, 5])
+  })
+
+  test('the filter holds for every interface, not only for the last', async () => {
+    const running = await armed(['-w', file, '-f', 'icmp', '-i', 'b0', '-i', 'lo'])
+    const udp = `require('dgram').createSocket('udp4').send('x', 9, '127.0.0.1', () => process.exit())`
+    await must('nsenter', `--net=/run/netns/${pair.receiver}`, process.execPath, '-e', udp)
+    await must('nsenter', `--net=/run/netns/${pair.receiver}`, 'ping', '-q', '-c', '1', '127.0.0.1')
+    await pair.ping(1)
+    expect((await stop(running)).status).toBe(0)
+    const packets = await packetsOf(file)
+    // A reply on lo shows the UDP packet as unreachable: ICMP too, and only that.
+    expect(packets.filter(({ nif }) => nif === 'lo').length).toBeGreaterThanOrEqual(2)
+    expect(packets.every(({ info }) => /ping|unreachable/.test(info))).toBe(true)
+  })
+
+  test('any is one cooked interface, and only when asked for', async () => {
+    const running = await armed(['-w', file, '-i', 'any'])
+    await pair.ping(2)
+    await stop(running)
+    expect((await interfacesOf(file)).map(({ name }) => name)).toEqual(['any'])
+    expect(await pingsIn(file)).toEqual([1, 2])
+  })
+
+  test('snapshot length and promiscuous mode are handed on', async () => {
+    const running = await armed(['-w', file, '-s', '60', '-p'])
+    await pair.ping(1)
+    await stop(running)
+    const lengths = await must('tshark', '-r', file, '-T', 'fields', '-e', 'frame.cap_len', '-e', 'frame.len')
+    expect(lengths.split('\n')[0]).toBe('60\t98')
+    expect(await must('capinfos', '-k', file)).toContain('no-promiscuous-mode: true')
+  })
+
+  test.each([5, 60, 150, 250])('a packet that arrived %d ms before the stop is in the file', async gap => {
+    const running = await armed(['-w', file])
+    await pair.ping(1)
+    await sleep(gap)
+    await stop(running)
+    expect(await pingsIn(file)).toEqual([1])
+  })
+})
+
+describe('stop conditions', () => {
+  test('a number of packets', async () => {
+    const running = await armed(['-w', file, '-a', 'packets:4', '--json'])
+    await pair.ping(5)
+    const { status, stdout } = await running.result
+    expect([status, JSON.parse(stdout).end]).toEqual([0, 'stop-condition'])
+    expect(await packetsOf(file)).toHaveLength(4)
+  })
+
+  test('a duration, with everything that arrived within it', async () => {
+    const running = await armed(['-w', file, '-a', 'duration:1'])
+    await sleep(800)
+    await pair.ping(1)
+    expect((await running.result).status).toBe(0)
+    expect(await pingsIn(file)).toEqual([1])
+  })
+
+  test('a size', async () => {
+    const running = await armed(['-w', file, '-a', 'filesize:2'])
+    await pair.ping(20)
+    expect((await running.result).status).toBe(0)
+    expect(statSync(file).size).toBeLessThan(4_096)
+  })
+})
+
+describe('the output', () => {
+  test('a pipe is readable by tshark', async () => {
+    const running = await armed(['-w', file])
+    await stop(running)
+    const child = spawn('sh', ['-c', `"$0" capture ${target()} -a packets:2 | tshark -r - -T fields -e icmp.seq`, executable], {
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    let text = ''
+    child.stdout.on('data', chunk => {
+      text += chunk
+    })
+    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
+    await sleep(300)
+    await pair.ping(1)
+    await until('the pipe ends', () => child.exitCode !== null)
+    expect(text.trim()).toBe('1\n1')
+  })
+
+  test('a file has its name only when it is complete, and replaces an older one then', async () => {
+    writeFileSync(file, 'old')
+    const running = await armed(['-w', file])
+    expect(readFileSync(file, 'utf8')).toBe('old')
+    expect(existsSync(`${file}.partial`)).toBe(true)
+    await stop(running)
+    expect(existsSync(`${file}.partial`)).toBe(false)
+    expect(await packetsOf(file)).toEqual([])
+  })
+
+  test('a failed start leaves an older file alone, and nothing else', async () => {
+    writeFileSync(file, 'old')
+    const { status } = await remora(['capture', target(), '-i', 'nope', '-w', file])
+    expect(status).toBe(6)
+    expect(readFileSync(file, 'utf8')).toBe('old')
+    expect(existsSync(`${file}.partial`)).toBe(false)
+  })
+
+  test('a device is written to, never renamed or removed', async () => {
+    const running = await armed(['-w', '/dev/null'])
+    expect((await stop(running)).status).toBe(0)
+    expect(statSync('/dev/null').isCharacterDevice()).toBe(true)
+  })
+
+  test('a folder that belongs to somebody else is no obstacle for root', async () => {
+    chownSync(folder, 65534, 65534)
+    chmodSync(folder, 0o700)
+    const running = await armed(['-w', file])
+    expect((await stop(running)).status).toBe(0)
+    expect(existsSync(file)).toBe(true)
+  })
+
+  test('packets are not written to a terminal', async () => {
+    const { stdout } = await run(['script', '-qec', `${executable} capture ${target()}`, '/dev/null'])
+    expect(stdout).toMatch(/USAGE: packets are not written to a terminal/)
+  })
+})
+
+describe('it ends cleanly', () => {
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('on %s', async signal => {
+    const running = await armed(['-w', file])
+    const asked = performance.now()
+    const { status, stderr } = await stop(running, signal)
+    expect([status, stderr]).toEqual([0, ''])
+    expect(performance.now() - asked).toBeLessThan(2_000)
+    expect(await interfacesOf(file)).toMatchObject([{ statistics: 1 }, { statistics: 1 }])
+    await expectNoDumpcap(inode)
+  })
+
+  test('on two signals of one wish as on one', async () => {
+    const running = await armed(['-w', file])
+    running.child.kill('SIGINT')
+    await sleep(20)
+    running.child.kill('SIGTERM')
+    expect((await running.result).status).toBe(0)
+    expect(await interfacesOf(file)).toMatchObject([{ statistics: 1 }, { statistics: 1 }])
+  })
+
+  test('on a second signal at once, with the file readable', async () => {
+    const running = await armed(['-w', file])
+    await pair.ping(1)
+    // dumpcap is stopped, so that it cannot answer the first.
+    for (const pid of dumpcapsIn(inode)) process.kill(pid, 'SIGSTOP')
+    running.child.kill('SIGINT')
+    await sleep(600)
+    running.child.kill('SIGINT')
+    expect((await running.result).status).toBe(0)
+    await packetsOf(file)
+    await expectNoDumpcap(inode)
+  })
+
+  test('when dumpcap does not answer at all', async () => {
+    const running = await armed(['-w', file])
+    for (const pid of dumpcapsIn(inode)) process.kill(pid, 'SIGSTOP')
+    const asked = performance.now()
+    expect((await stop(running)).status).toBe(0)
+    expect(performance.now() - asked).toBeLessThan(4_000)
+    await expectNoDumpcap(inode)
+  })
+
+  test.each(['idle', 'busy'])('when the reader closes a fifo, %s', async state => {
+    const fifo = join(folder, 'fifo')
+    await must('mkfifo', fifo)
+    const reader = spawn('cat', [fifo], { stdio: 'ignore' })
+    const running = await armed(['-w', fifo])
+    await end(reader)
+    const closed = performance.now()
+    if (state === 'busy') await pair.ping(20)
+    const { status, stderr } = await running.result
+    expect([status, stderr]).toEqual([0, ''])
+    expect(performance.now() - closed).toBeLessThan(3_000)
+    await expectNoDumpcap(inode)
+  })
+
+  test('when the reader of a pipe goes, idle', async () => {
+    const shell = spawn('sh', ['-c', `"$0" capture ${target()} | sleep 0.7`, executable], { env: environment(), stdio: 'ignore' })
+    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
+    await until('the pipe line ends', () => shell.exitCode !== null, 5_000)
+    await expectNoDumpcap(inode)
+  })
+
+  test('when the process of the target ends', async () => {
+    const sleeper = spawn('nsenter', [`--net=/run/netns/${pair.receiver}`, '--', 'sleep', '1000'], { stdio: 'ignore' })
+    await sleep(100)
+    const running = startRemora(['capture', `pid:${sleeper.pid}`, '-w', file, '--json'])
+    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
+    await sleep(300)
+    await end(sleeper)
+    const { status, stdout } = await running.result
+    expect([status, JSON.parse(stdout).end]).toEqual([0, 'target-gone'])
+    await expectNoDumpcap(inode)
+  })
+
+  test('when the namespace is removed', async () => {
+    const other = await makeNetnsPair()
+    const running = startRemora(['capture', `named:${other.receiver}`, '-w', file, '--json'])
+    const gone = statSync(`/run/netns/${other.receiver}`).ino
+    await until('dumpcap runs', () => dumpcapsIn(gone).length > 0)
+    await sleep(300)
+    await must('ip', 'netns', 'del', other.receiver)
+    const { status, stdout } = await running.result
+    expect([status, JSON.parse(stdout).end]).toEqual([0, 'target-gone'])
+    await expectNoDumpcap(gone)
+    await other.close()
+  })
+
+  test('when an interface is removed, and says which', async () => {
+    const other = await makeNetnsPair()
+    const running = startRemora(['capture', `named:${other.receiver}`, '-w', file, '--json'])
+    const there = statSync(`/run/netns/${other.receiver}`).ino
+    await until('dumpcap runs', () => dumpcapsIn(there).length > 0)
+    await sleep(300)
+    await must('ip', '-n', other.receiver, 'link', 'del', 'b0')
+    const { status, stdout } = await running.result
+    expect([status, JSON.parse(stdout)]).toMatchObject([0, { end: 'interface-gone', goneInterface: 'b0' }])
+    await expectNoDumpcap(there)
+    await other.close()
+  })
+
+  test('when dumpcap is killed, as a failure, with the packets kept', async () => {
+    const running = await armed(['-w', file])
+    await pair.ping(3)
+    await sleep(300)
+    for (const pid of dumpcapsIn(inode)) process.kill(pid, 'SIGKILL')
+    const { status, stderr } = await running.result
+    expect(status).toBe(7)
+    expect(stderr).toMatch(/^remora: CAPTURE_FAILED: dumpcap ended unexpectedly \(SIGKILL\)\nhint: .*\n$/)
+    expect(await pingsIn(file)).toEqual([1, 2, 3])
+  })
+
+  test('when the disk is full, as a failure, with every whole packet kept', async () => {
+    const small = join(folder, 'small')
+    mkdirSync(small)
+    await must('mount', '-t', 'tmpfs', '-o', 'size=64k', 'remora-test', small)
+    try {
+      const full = join(small, 'packets.pcapng')
+      const running = await armed(['-w', full])
+      await must('nsenter', `--net=/run/netns/${pair.sender}`, 'ping', '-q', '-c', '60', '-i', '0.002', '-s', '1400', '10.213.7.2')
+      const { status, stderr } = await running.result
+      expect([status, stderr]).toEqual([7, expect.stringMatching(/CAPTURE_FAILED: the disk is full/)])
+      expect((await pingsIn(full)).length).toBeGreaterThan(10)
+    } finally {
+      await must('umount', small)
+    }
+  })
+})
+
+describe('nothing is left when remora itself is killed, on an idle interface', () => {
+  test('as root', async () => {
+    const running = await armed(['-w', file])
+    expect(dumpcapsIn(inode)).toHaveLength(1)
+    running.child.kill('SIGKILL')
+    await expectNoDumpcap(inode)
+  })
+
+  test('as a plain user with a dumpcap that carries capabilities', async () => {
+    const bin = join(folder, 'bin')
+    mkdirSync(bin)
+    copyFileSync('/usr/bin/dumpcap', join(bin, 'dumpcap'))
+    await must('setcap', 'cap_net_raw,cap_net_admin=ep', join(bin, 'dumpcap'))
+    for (const path of [folder, bin]) chmodSync(path, 0o777)
+    const user = ['nsenter', `--net=/run/netns/${pair.receiver}`, '--', 'setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
+    const child = spawn(user[0] ?? '', [...user.slice(1), executable, 'capture', 'host', '-w', file], {
+      stdio: 'ignore',
+      env: environment({ PATH: `${bin}:${process.env.PATH}`, HOME: folder }),
+    })
+    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
+    await until('the guard watches', () => processesWith('__guard').length > 0)
+    await sleep(300)
+    expect(readFileSync(`/proc/${child.pid}/status`, 'utf8')).toMatch(/^Uid:\s*65534/m)
+    child.kill('SIGKILL')
+    await expectNoDumpcap(inode)
+    await until('the guard has gone', () => processesWith('__guard').length === 0, 5_000)
+  })
+
+  test('a capture whose owner died before it could say so is ended by the next cleanup', async () => {
+    const orphan = spawn('nsenter', [`--net=/run/netns/${pair.receiver}`, '--', 'dumpcap', '-q', '-i', 'lo', '-w', '-'], {
+      stdio: 'ignore',
+      env: { ...process.env, REMORA_OWNER: '1@1' },
+    })
+    await until('the orphan captures', () => dumpcapsIn(inode).length > 0)
+    const { status, stdout, stderr } = await remora(['--extcap-cleanup-postkill'])
+    expect([status, stdout, stderr]).toEqual([0, '', ''])
+    await expectNoDumpcap(inode)
+    await end(orphan)
+  })
+})
+
+describe('rights', () => {
+  const asNobody = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+    run(['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', executable, ...args], { env: environment({ HOME: '/', ...env }) })
+
+  test("another user's namespace is refused with what to do", async () => {
+    const { status, stderr } = await asNobody(['capture', target(), '-w', '-'])
+    expect(status).toBe(4)
+    expect(stderr).toMatch(/^remora: FORBIDDEN: .*\nhint: .*sudo.*\n$/)
+    const process1 = await asNobody(['capture', 'pid:1', '-w', '-'])
+    expect([process1.status, process1.stderr]).toEqual([4, expect.stringMatching(/FORBIDDEN.*\nhint: .*sudo/)])
+  })
+
+  test('the own one without a dumpcap that may capture, too, before anything is written', async () => {
+    const { status, stdout, stderr } = await asNobody(['capture', 'host', '-w', '-'])
+    expect([status, stdout]).toEqual([4, ''])
+    expect(stderr).toMatch(/FORBIDDEN: dumpcap may not capture as this user\nhint: .*setcap/)
+  })
+
+  test('a namespace in a user namespace of his own needs no privilege at all', async () => {
+    const owned = spawn(
+      'setpriv',
+      ['--reuid', '65534', '--regid', '65534', '--clear-groups', 'unshare', '--user', '--net', '--map-root-user', 'sh', '-c', 'ip link set lo up; exec sleep 1000'],
+      { stdio: 'ignore', env: { PATH: process.env.PATH } },
+    )
+    try {
+      await until('it sleeps', () => readFileSync(`/proc/${owned.pid}/comm`, 'utf8').trim() === 'sleep')
+      chmodSync(folder, 0o777)
+      const capture = asNobody(['capture', `pid:${owned.pid}`, '-w', file, '-a', 'packets:2'])
+      const netns = Number(/\d+/.exec(await must('readlink', `/proc/${owned.pid}/ns/net`))?.[0])
+      await until('dumpcap runs', () => dumpcapsIn(netns).length > 0)
+      await sleep(300)
+      await must('nsenter', '-t', String(owned.pid), '-n', 'ping', '-q', '-c', '1', '127.0.0.1')
+      const { status, stderr } = await capture
+      expect([status, stderr]).toEqual([0, ''])
+      expect(await pingsIn(file)).toEqual([1])
+    } finally {
+      await end(owned)
+    }
+  })
+})
