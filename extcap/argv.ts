@@ -52,7 +52,14 @@ const valued = new Set([
 ])
 
 /** Options of the protocol that stand alone. */
-const flags = new Set(['extcap-interfaces', 'extcap-dlts', 'extcap-config', 'extcap-cleanup-postkill', 'capture', 'debug'])
+const flags = new Set([
+  'extcap-interfaces',
+  'extcap-dlts',
+  'extcap-config',
+  'extcap-cleanup-postkill',
+  'capture',
+  'debug',
+])
 
 const argumentTypes = new Map(localArguments.map(({ call, type }) => [call, type]))
 
@@ -87,7 +94,7 @@ function readOptions(argv: readonly string[]): { options: Options; unknown: stri
   const unknown: string[] = []
   const rest = [...argv]
   for (let token = rest.shift(); token !== undefined; token = rest.shift()) {
-    const [, name = '', inline] = /^--([a-z0-9][a-z0-9-]*)(?:=([^]*))?$/.exec(token) ?? []
+    const [, name = '', inline] = /^--([a-z0-9][a-z0-9-]*)(?:=([\s\S]*))?$/.exec(token) ?? []
     if (argumentTypes.get(name) === 'boolflag') {
       const follows = rest[0] === 'true' || rest[0] === 'false'
       options[name] = (inline ?? (follows ? rest.shift() : 'true')) === 'true'
@@ -97,7 +104,8 @@ function readOptions(argv: readonly string[]): { options: Options; unknown: stri
       options[name] = true
     } else {
       unknown.push(token)
-      if (token.startsWith('-') && inline === undefined && rest[0] !== undefined && !rest[0].startsWith('-')) rest.shift()
+      if (token.startsWith('-') && inline === undefined && rest[0] !== undefined && !rest[0].startsWith('-'))
+        rest.shift()
     }
   }
   return { options, unknown }

@@ -59,8 +59,20 @@ export const localArguments: readonly InterfaceArgument[] = [
   },
   { number: 10, call: 'showcontainers', display: 'List containers', type: 'boolflag', group: 'List' },
   { number: 11, call: 'showpods', display: 'List pods', type: 'boolflag', group: 'List' },
-  { number: 12, call: 'showprocs', display: 'List processes with a network of their own', type: 'boolflag', group: 'List' },
-  { number: 13, call: 'showemptynetns', display: 'List network namespaces without a process', type: 'boolflag', group: 'List' },
+  {
+    number: 12,
+    call: 'showprocs',
+    display: 'List processes with a network of their own',
+    type: 'boolflag',
+    group: 'List',
+  },
+  {
+    number: 13,
+    call: 'showemptynetns',
+    display: 'List network namespaces without a process',
+    type: 'boolflag',
+    group: 'List',
+  },
   {
     number: 14,
     call: 'match',

@@ -23,7 +23,9 @@ export async function capture(step: CaptureStep, { log }: StepContext): Promise<
   const parent = process.ppid
   const lifetime = signalLifetime()
   if (step.fifo === undefined || step.fifo === '') {
-    throw new RemoraError('USAGE', '--capture needs --fifo PATH', { hint: 'Wireshark passes it; use remora capture by hand.' })
+    throw new RemoraError('USAGE', '--capture needs --fifo PATH', {
+      hint: 'Wireshark passes it; use remora capture by hand.',
+    })
   }
   const destination = { kind: 'fifo', path: step.fifo } as const
   const report = await runCapture(captureRequest(step, lifetime.stop), destination, { lifetime, log, parent })

@@ -16,11 +16,7 @@ export async function printConfig(nif: string, { log, write }: StepContext): Pro
     log.warning(`no targets are listed: ${error}`)
     return ''
   })
-  write(
-    localArguments
-      .map(argument => argumentSentence(argument) + selectorValues(argument, targets))
-      .join(''),
-  )
+  write(localArguments.map(argument => argumentSentence(argument) + selectorValues(argument, targets)).join(''))
 }
 
 function argumentSentence({ call, ...attributes }: InterfaceArgument): string {

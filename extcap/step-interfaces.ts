@@ -7,10 +7,13 @@ import { listTimeout, type StepContext } from './step.ts'
 
 export async function printInterfaces({ log, write }: StepContext): Promise<void> {
   const { list } = readConfig()
-  const containers = list === 0 ? [] : await listedContainers(list).catch(error => {
-    log.warning(`no containers are listed: ${error}`)
-    return []
-  })
+  const containers =
+    list === 0
+      ? []
+      : await listedContainers(list).catch(error => {
+          log.warning(`no containers are listed: ${error}`)
+          return []
+        })
   write(
     [
       sentence('extcap', { version, help: 'https://www.npmjs.com/package/remora', display: 'remora' }),
@@ -29,7 +32,9 @@ async function listedContainers(limit: number): Promise<{ value: string; display
 }
 
 /** Containers by the interface that stands for them; of several whose names look alike to Wireshark the newest counts. */
-export function uniqueInterfaces<C extends { readonly name: string }>(containers: readonly C[]): { value: string; container: C }[] {
+export function uniqueInterfaces<C extends { readonly name: string }>(
+  containers: readonly C[],
+): { value: string; container: C }[] {
   const keys = new Set<string>()
   return containers
     .map(container => ({ value: containerInterface(container.name), container }))

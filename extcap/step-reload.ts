@@ -8,7 +8,12 @@ import { localArguments } from './interfaces.ts'
 import { sentence } from './sentence.ts'
 import { listTimeout, type StepContext } from './step.ts'
 
-export async function printReload(nif: string, option: string, values: ArgumentValues, { write }: StepContext): Promise<void> {
+export async function printReload(
+  nif: string,
+  option: string,
+  values: ArgumentValues,
+  { write }: StepContext,
+): Promise<void> {
   const { requireInterface } = await import('./step-dlts.ts')
   requireInterface(nif)
   if (option === 'target') return write(await targetValues(values))

@@ -55,7 +55,10 @@ function nodeFor(platform: string, arch: string): string {
   if (!existsSync(join(folder, 'package', binary))) {
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
-    const archive = execFileSync('npm', ['pack', '--silent', `${name}@${process.versions.node}`], { cwd: folder, encoding: 'utf8' })
+    const archive = execFileSync('npm', ['pack', '--silent', `${name}@${process.versions.node}`], {
+      cwd: folder,
+      encoding: 'utf8',
+    })
     execFileSync('tar', ['-xzf', archive.trim()], { cwd: folder })
     rmSync(join(folder, archive.trim()))
   }

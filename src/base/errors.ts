@@ -17,18 +17,29 @@ interface ErrorKind {
 }
 
 export const errorKinds = {
-  USAGE: { exit: 2, http: 400, close: 1008, meaning: 'The call itself is wrong: an unknown option, a missing or malformed value.' },
+  USAGE: {
+    exit: 2,
+    http: 400,
+    close: 1008,
+    meaning: 'The call itself is wrong: an unknown option, a missing or malformed value.',
+  },
   TARGET_NOT_FOUND: { exit: 3, http: 404, close: 1008, meaning: 'Nothing on the host matches the target reference.' },
   TARGET_AMBIGUOUS: { exit: 3, http: 409, close: 1008, meaning: 'Several targets match where exactly one is needed.' },
   TARGET_STALE: {
     exit: 3,
     http: 410,
     close: 1008,
-    meaning: 'The target was found, but it is no longer the one that was meant: its process or its network namespace has been replaced.',
+    meaning:
+      'The target was found, but it is no longer the one that was meant: its process or its network namespace has been replaced.',
   },
   FORBIDDEN: { exit: 4, http: 403, close: 1008, meaning: 'The rights of the caller do not suffice.' },
   UNAUTHORIZED: { exit: 4, http: 401, close: 1008, meaning: 'The caller has not said who it is, or not convincingly.' },
-  TOOL_MISSING: { exit: 5, http: 503, close: 1011, meaning: 'A program that remora needs is not installed, or not where remora looks.' },
+  TOOL_MISSING: {
+    exit: 5,
+    http: 503,
+    close: 1011,
+    meaning: 'A program that remora needs is not installed, or not where remora looks.',
+  },
   FILTER_INVALID: { exit: 6, http: 400, close: 1008, meaning: 'The capture filter does not compile (pcap-filter(7)).' },
   INTERFACE_NOT_FOUND: {
     exit: 6,
@@ -44,8 +55,18 @@ export const errorKinds = {
     meaning: 'A remote capture service or a container engine refused, timed out, or spoke another protocol.',
   },
   LIMIT: { exit: 9, http: 429, close: 1013, meaning: 'Too many captures or tickets at once.' },
-  WAIT_TIMEOUT: { exit: 10, http: 408, close: 1008, meaning: 'The target did not appear within the time given with --wait.' },
-  BUG: { exit: 70, http: 500, close: 1011, meaning: 'A fault of remora itself; please report it with the text that was printed.' },
+  WAIT_TIMEOUT: {
+    exit: 10,
+    http: 408,
+    close: 1008,
+    meaning: 'The target did not appear within the time given with --wait.',
+  },
+  BUG: {
+    exit: 70,
+    http: 500,
+    close: 1011,
+    meaning: 'A fault of remora itself; please report it with the text that was printed.',
+  },
 } as const satisfies Record<string, ErrorKind>
 
 export type ErrorCode = keyof typeof errorKinds

@@ -9,7 +9,7 @@ import { checkFilter } from '../linux/dumpcap.ts'
 import { listInterfaces } from '../linux/iproute.ts'
 import { hasCapability } from '../linux/proc.ts'
 import type { Lifetime } from './lifetime.ts'
-import { openOutput, type Output, type OutputRequest } from './output.ts'
+import { type Output, type OutputRequest, openOutput } from './output.ts'
 import { type CapturePlan, planCapture } from './plan.ts'
 import type { CaptureRequest } from './request.ts'
 import { type CaptureReport, type RunOptions, runLocal } from './run-local.ts'
@@ -87,7 +87,10 @@ export async function runCapture(
   }
 }
 
-async function prepare(request: CaptureRequest | Promise<CaptureRequest>, context: CaptureContext): Promise<PreparedCapture> {
+async function prepare(
+  request: CaptureRequest | Promise<CaptureRequest>,
+  context: CaptureContext,
+): Promise<PreparedCapture> {
   return prepareCapture(await request, context)
 }
 

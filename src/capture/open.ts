@@ -18,7 +18,10 @@ import type { CaptureReport } from './run-local.ts'
  * @returns undefined when asked to stop before the capture had begun
  * @throws RemoraError as a capture does, TOOL_MISSING without Wireshark
  */
-export async function openInWireshark(request: CaptureRequest, context: CaptureContext): Promise<CaptureReport | undefined> {
+export async function openInWireshark(
+  request: CaptureRequest,
+  context: CaptureContext,
+): Promise<CaptureReport | undefined> {
   const { lifetime, env = process.env } = context
   const wireshark = findTool('wireshark', env)
   if (!env.DISPLAY && !env.WAYLAND_DISPLAY) {
@@ -52,7 +55,9 @@ function startWireshark(wireshark: string, fifo: string, title: string, env: Nod
   child.unref()
   const failure = new Promise<never>((_, reject) => {
     child.once('error', error => reject(startFailure(command, error)))
-    child.once('exit', status => reject(new RemoraError('CAPTURE_FAILED', `Wireshark ended at once (status ${status})`)))
+    child.once('exit', status =>
+      reject(new RemoraError('CAPTURE_FAILED', `Wireshark ended at once (status ${status})`)),
+    )
   })
   failure.catch(() => {})
   return failure

@@ -63,7 +63,8 @@ function openStandardOutput(): Output {
 
 async function openFile(path: string, signal?: AbortSignal): Promise<Output> {
   const existing = existsSync(path) ? statSync(path) : undefined
-  if (existing?.isDirectory()) throw new RemoraError('USAGE', `${path} is a directory`, { hint: 'Name a file in it: -w FILE.' })
+  if (existing?.isDirectory())
+    throw new RemoraError('USAGE', `${path} is a directory`, { hint: 'Name a file in it: -w FILE.' })
   if (existing?.isFIFO()) return descriptorOutput(await openFifo(path, fifoTimeout, signal))
   if (existing !== undefined && !existing.isFile()) return descriptorOutput(openForWriting(path, 'r+'))
   const partial = `${path}.partial`

@@ -69,16 +69,24 @@ export function planCapture(
   }
 }
 
-function chooseInterfaces(wanted: readonly string[], interfaces: readonly NetworkInterface[], target: string): string[] {
+function chooseInterfaces(
+  wanted: readonly string[],
+  interfaces: readonly NetworkInterface[],
+  target: string,
+): string[] {
   const usable = interfaces.filter(({ up, name }) => up && isCapturableName(name)).map(({ name }) => name)
   const known = [...usable, 'any']
   for (const name of wanted) {
     if (known.includes(name)) continue
     const state = interfaces.some(candidate => candidate.name === name && !candidate.up) ? 'is down' : 'does not exist'
     const [nearest] = nearestNames(name, known, 1)
-    throw new RemoraError('INTERFACE_NOT_FOUND', `interface "${name}" of ${target} ${state}; there are ${known.join(', ')}`, {
-      hint: nearest === undefined ? 'Choose one of them, or none for all.' : `Did you mean ${nearest}?`,
-    })
+    throw new RemoraError(
+      'INTERFACE_NOT_FOUND',
+      `interface "${name}" of ${target} ${state}; there are ${known.join(', ')}`,
+      {
+        hint: nearest === undefined ? 'Choose one of them, or none for all.' : `Did you mean ${nearest}?`,
+      },
+    )
   }
   if (wanted.length > 0) return [...wanted]
   if (usable.length > 0) return usable

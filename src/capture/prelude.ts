@@ -48,7 +48,11 @@ function ipv6Bytes(canonical: string): Uint8Array {
   const dotted = /(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(canonical)
   const text = dotted ? canonical.replace(dotted[0], hexGroups(dotted.slice(1).map(Number))) : canonical
   const [head = '', tail] = text.split('::')
-  const groups = (part: string) => part.split(':').filter(group => group !== '').map(group => Number.parseInt(group, 16))
+  const groups = (part: string) =>
+    part
+      .split(':')
+      .filter(group => group !== '')
+      .map(group => Number.parseInt(group, 16))
   const before = groups(head)
   const after = groups(tail ?? '')
   const all = [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after]

@@ -64,7 +64,9 @@ export const maximumSnaplen = 262_144
 export function parseSnaplen(text: string | undefined): number | undefined {
   if (text === undefined || text === '' || text === '0') return undefined
   if (/^\d{1,6}$/.test(text) && Number(text) <= maximumSnaplen) return Number(text)
-  throw new RemoraError('USAGE', `"${text}" is no snapshot length`, { hint: `Use a number of bytes from 1 to ${maximumSnaplen}.` })
+  throw new RemoraError('USAGE', `"${text}" is no snapshot length`, {
+    hint: `Use a number of bytes from 1 to ${maximumSnaplen}.`,
+  })
 }
 
 /**

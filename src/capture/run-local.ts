@@ -22,7 +22,14 @@ import { type CapturePlan, drainTime } from './plan.ts'
 import { prelude } from './prelude.ts'
 
 /** Why a capture ended well. */
-export type CaptureEnd = 'stopped' | 'killed' | 'reader-gone' | 'parent-gone' | 'target-gone' | 'interface-gone' | 'stop-condition'
+export type CaptureEnd =
+  | 'stopped'
+  | 'killed'
+  | 'reader-gone'
+  | 'parent-gone'
+  | 'target-gone'
+  | 'interface-gone'
+  | 'stop-condition'
 
 export interface CaptureReport {
   readonly reference: string
@@ -191,7 +198,8 @@ function conclude(
   seconds: number,
 ): CaptureReport {
   if (reason === 'disk-full') throw diskFull()
-  const finished = (end: CaptureEnd, goneInterface?: string) => report(plan, end, { ...messages, goneInterface }, seconds)
+  const finished = (end: CaptureEnd, goneInterface?: string) =>
+    report(plan, end, { ...messages, goneInterface }, seconds)
   if (/Broken pipe/.test(messages.complaint ?? '')) return finished(reason ?? 'reader-gone')
   if (reason !== undefined && (status === 0 || signal !== null)) return finished(reason)
   if (messages.goneInterface !== undefined) {

@@ -21,7 +21,11 @@ export async function list(patterns: readonly string[], options: ListOptions): P
   const types = split(options.type)
   const engines = split(options.engine)
   const filters = patterns.map(namePattern)
-  const { targets, warnings } = await discover({ signal: new AbortController().signal, timeout: engineTimeout, interfaces: true })
+  const { targets, warnings } = await discover({
+    signal: new AbortController().signal,
+    timeout: engineTimeout,
+    interfaces: true,
+  })
   const chosen = targets
     .filter(({ type }) => types.length === 0 || types.includes(type))
     .filter(({ container }) => engines.length === 0 || (container !== undefined && engines.includes(container.engine)))

@@ -13,7 +13,11 @@ const attempts = 3
  * Opens the network namespace of a running container.
  * @throws RemoraError TARGET_NOT_FOUND when it stopped, TARGET_STALE when it restarts faster than it can be opened, FORBIDDEN
  */
-export async function openContainer(engine: Engine, container: Container, signal: AbortSignal): Promise<NetworkNamespace> {
+export async function openContainer(
+  engine: Engine,
+  container: Container,
+  signal: AbortSignal,
+): Promise<NetworkNamespace> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const before = await engine.process(container.id, signal)
     if (before === undefined) break
@@ -43,7 +47,8 @@ function tryOpen(pid: number): NetworkNamespace | undefined {
   try {
     return openProcessNamespace(pid)
   } catch (error) {
-    if (error instanceof RemoraError && (error.code === 'TARGET_NOT_FOUND' || error.code === 'TARGET_STALE')) return undefined
+    if (error instanceof RemoraError && (error.code === 'TARGET_NOT_FOUND' || error.code === 'TARGET_STALE'))
+      return undefined
     throw error
   }
 }

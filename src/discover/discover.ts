@@ -55,11 +55,17 @@ export async function discover({ signal, timeout, interfaces, env }: DiscoverOpt
  * Running containers of all engines, newest first, without a closer look at any of them.
  * @param timeout milliseconds each engine has; one that is late is left out
  */
-export async function listContainers(timeout: number, signal: AbortSignal, env?: NodeJS.ProcessEnv): Promise<Container[]> {
+export async function listContainers(
+  timeout: number,
+  signal: AbortSignal,
+  env?: NodeJS.ProcessEnv,
+): Promise<Container[]> {
   const engines = findEngines(env)
   if (engines.length === 0) return []
   const answers = await askEngines(engines, timeout, signal)
-  return answers.flatMap(({ containers }) => containers).sort((a, b) => b.created - a.created || (a.name < b.name ? -1 : 1))
+  return answers
+    .flatMap(({ containers }) => containers)
+    .sort((a, b) => b.created - a.created || (a.name < b.name ? -1 : 1))
 }
 
 const nothing = { prefix: '', pid: 0, startTime: 0, interfaces: [], addresses: [] } as const

@@ -26,7 +26,8 @@ export function listTenants(proc = '/proc'): Tenant[] {
 export function findCommand(command: string, excludedInode: number | undefined, proc = '/proc'): Tenant[] {
   const found = new Map<number, Tenant>()
   for (const tenant of allTenants(proc)) {
-    if (tenant.command === command && tenant.inode !== excludedInode && !found.has(tenant.inode)) found.set(tenant.inode, tenant)
+    if (tenant.command === command && tenant.inode !== excludedInode && !found.has(tenant.inode))
+      found.set(tenant.inode, tenant)
   }
   return [...found.values()]
 }
@@ -36,6 +37,7 @@ function* allTenants(proc: string): Generator<Tenant> {
     const inode = readNamespaceInode(pid, 'net', proc)
     const startTime = readStartTime(pid, proc)
     const command = readCommand(pid, proc)
-    if (inode !== undefined && startTime !== undefined && command !== undefined) yield { inode, pid, startTime, command }
+    if (inode !== undefined && startTime !== undefined && command !== undefined)
+      yield { inode, pid, startTime, command }
   }
 }

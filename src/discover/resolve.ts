@@ -116,7 +116,10 @@ function openCommand(command: string): Omit<ResolvedTarget, 'names'> {
   }
   const { pid, startTime, inode } = tenant
   if (others.length > 0) {
-    throw ambiguous(`process:${command}`, [tenant, ...others].map(other => `pid:${other.pid}@${other.startTime}`))
+    throw ambiguous(
+      `process:${command}`,
+      [tenant, ...others].map(other => `pid:${other.pid}@${other.startTime}`),
+    )
   }
   return processTarget(openProcessNamespace(pid, { startTime, inode }), command)
 }
@@ -126,7 +129,9 @@ async function resolveContainer(
   answers: readonly EngineAnswer[],
   signal: AbortSignal,
 ): Promise<ResolvedTarget> {
-  const listed = answers.flatMap(({ engine, containers }) => containers.map(container => ({ ...container, owner: engine })))
+  const listed = answers.flatMap(({ engine, containers }) =>
+    containers.map(container => ({ ...container, owner: engine })),
+  )
   const matches = matchContainers(reference, listed)
   const [match, ...others] = matches
   if (match === undefined) throw notFound(reference, answers)
@@ -171,10 +176,14 @@ function notFound(reference: ContainerReference, answers: readonly EngineAnswer[
   if (failures.length === answers.length) {
     const [first] = failures
     const reasons = failures.map(failure => failure.message).join('; ')
-    return new RemoraError(first instanceof RemoraError ? first.code : 'PEER_FAILED', `cannot look for ${text}: ${reasons}`, {
-      hint: first instanceof RemoraError ? first.hint : undefined,
-      cause: first,
-    })
+    return new RemoraError(
+      first instanceof RemoraError ? first.code : 'PEER_FAILED',
+      `cannot look for ${text}: ${reasons}`,
+      {
+        hint: first instanceof RemoraError ? first.hint : undefined,
+        cause: first,
+      },
+    )
   }
   const names = answers.flatMap(({ containers }) => containers.map(qualifiedName))
   const wanted = 'name' in reference ? nearestNames(reference.name, names) : []

@@ -42,7 +42,8 @@ export function dumpcapReader(onChange: () => void = () => {}): DumpcapReader {
     else if (text.startsWith('File: ')) ready = true
     else if (text.startsWith('Packets received/dropped')) statistics.push(...parseStatistics(text))
     else if (/no longer attached/.test(text)) goneInterface = /adapter "(.*?)"/.exec(text)?.[1] ?? 'an interface'
-    else if (/^(?:dumpcap|nsenter|setpriv): /.test(text) || (complaints.length > 0 && complaints.length < 6)) complaints.push(text)
+    else if (/^(?:dumpcap|nsenter|setpriv): /.test(text) || (complaints.length > 0 && complaints.length < 6))
+      complaints.push(text)
     else return
     onChange()
   }

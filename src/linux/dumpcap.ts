@@ -73,7 +73,13 @@ export async function checkFilter(
 ): Promise<void> {
   const { prefix, descriptors } = namespaceEntry(namespace)
   const filterArguments = filter === '' ? [] : ['-f', filter]
-  const command = [...prefix, findTool('dumpcap'), '-d', ...filterArguments, ...interfaces.flatMap(name => ['-i', name])]
+  const command = [
+    ...prefix,
+    findTool('dumpcap'),
+    '-d',
+    ...filterArguments,
+    ...interfaces.flatMap(name => ['-i', name]),
+  ]
   const { stderr } = await run(command, { descriptors, signal })
   const reader = dumpcapReader()
   reader.push(stderr)
@@ -157,7 +163,8 @@ export function dumpcapFailure(complaint: string): RemoraError {
   const entering = nsenterFailure(complaint)
   if (entering !== undefined) return entering
   const text = complaint.replace(/^\w+: /, '')
-  const [, filter, nif, reason] = /Invalid capture filter "(.*)" for interface '(.*?)'.*?(?:\((.*)\)\.|$)/.exec(text) ?? []
+  const [, filter, nif, reason] =
+    /Invalid capture filter "(.*)" for interface '(.*?)'.*?(?:\((.*)\)\.|$)/.exec(text) ?? []
   if (filter !== undefined) {
     const cause = reason?.replace(/^can't parse filter expression: /, '') ?? 'it does not compile'
     return new RemoraError('FILTER_INVALID', `the capture filter "${filter}" is not valid on ${nif}: ${cause}`, {

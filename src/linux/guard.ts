@@ -31,7 +31,11 @@ export function guardProcess(pid: number): Guard {
  * The guard's whole life: waits for the end of standard input, then ends the process if it still is the same one; the
  * first signal lets it finish its file, the second takes no refusal.
  */
-export async function runGuard(pid: number, startTime: number, input: AsyncIterable<unknown> = process.stdin): Promise<void> {
+export async function runGuard(
+  pid: number,
+  startTime: number,
+  input: AsyncIterable<unknown> = process.stdin,
+): Promise<void> {
   for await (const _ of input);
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     if (readStartTime(pid) !== startTime) return

@@ -21,7 +21,8 @@ export function parseNamespaceMounts(mountinfo: string): NamespaceMount[] {
     const [root, mountPoint] = [fields[3], fields[4]]
     const type = fields[fields.indexOf('-') + 1]
     const [, inode] = /^net:\[(\d+)\]$/.exec(root ?? '') ?? []
-    if (type === 'nsfs' && inode !== undefined && mountPoint !== undefined) found.set(unescapeOctal(mountPoint), Number(inode))
+    if (type === 'nsfs' && inode !== undefined && mountPoint !== undefined)
+      found.set(unescapeOctal(mountPoint), Number(inode))
   }
   return [...found].map(([path, inode]) => ({ path, inode })).sort((a, b) => (a.path < b.path ? -1 : 1))
 }

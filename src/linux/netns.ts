@@ -129,7 +129,9 @@ function openForeignUserNamespace(target: ProcessIdentity | undefined): number |
 }
 
 function stale(message: string): RemoraError {
-  return new RemoraError('TARGET_STALE', message, { hint: 'List the targets again and choose the one that is there now.' })
+  return new RemoraError('TARGET_STALE', message, {
+    hint: 'List the targets again and choose the one that is there now.',
+  })
 }
 
 function forbidden(path: string, cause: unknown): RemoraError {

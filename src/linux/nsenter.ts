@@ -30,7 +30,8 @@ export function namespaceEntry(namespace: NetworkNamespace, env: NodeJS.ProcessE
 export function nsenterFailure(stderr: string): RemoraError | undefined {
   const [, reason] = /^nsenter: (.*)$/m.exec(stderr) ?? []
   if (reason === undefined) return undefined
-  if (/Invalid argument/.test(reason)) return new RemoraError('USAGE', 'the target is a namespace, but no network namespace')
+  if (/Invalid argument/.test(reason))
+    return new RemoraError('USAGE', 'the target is a namespace, but no network namespace')
   if (!/Operation not permitted|Permission denied/.test(reason)) {
     return new RemoraError('CAPTURE_FAILED', `cannot enter the network namespace: ${reason}`)
   }

@@ -48,7 +48,9 @@ export function listProcesses(proc = '/proc'): number[] {
 /** Environment of a process, as far as it may be read. */
 export function readEnvironment(pid: number, proc = '/proc'): Record<string, string> {
   const entries = (readText(`${proc}/${pid}/environ`) ?? '').split('\0').filter(entry => entry.includes('='))
-  return Object.fromEntries(entries.map(entry => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]))
+  return Object.fromEntries(
+    entries.map(entry => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+  )
 }
 
 /** Bytes a process has written so far (proc_pid_io(5), `wchar`). */

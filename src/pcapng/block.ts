@@ -123,7 +123,10 @@ function typeLengthValue(type: number, value: Buffer): Buffer {
 function cleanName(name: string): string {
   const bytes = Buffer.from(name.replaceAll('\0', ''))
   if (bytes.length <= 255) return bytes.toString()
-  return bytes.subarray(0, 255).toString().replace(/\uFFFD+$/, '')
+  return bytes
+    .subarray(0, 255)
+    .toString()
+    .replace(/\uFFFD+$/, '')
 }
 
 function put16(bytes: Buffer, value: number, at: number): void {

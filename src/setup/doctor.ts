@@ -70,12 +70,14 @@ async function toolChecks(env: NodeJS.ProcessEnv): Promise<Check[]> {
 /** dumpcap is often installed for one group only; then the group is what is missing. */
 function fixFor(tool: Tool): string {
   const usual = '/usr/bin/dumpcap'
-  if (tool === 'dumpcap' && existsSync(usual)) return `sudo usermod -aG wireshark ${process.env.USER ?? '$USER'}  (then log in again)`
+  if (tool === 'dumpcap' && existsSync(usual))
+    return `sudo usermod -aG wireshark ${process.env.USER ?? '$USER'}  (then log in again)`
   return installCommand(tool)
 }
 
 async function rightsChecks(): Promise<Check[]> {
-  if (hasCapability('sysAdmin') && hasCapability('netRaw')) return [good('rights', 'all targets of this host can be captured')]
+  if (hasCapability('sysAdmin') && hasCapability('netRaw'))
+    return [good('rights', 'all targets of this host can be captured')]
   const own = await ownCapture()
   const others = good('rights on others', 'targets of other users need root: sudo remora capture TARGET …')
   return [own, others]
@@ -100,13 +102,19 @@ async function ownCapture(): Promise<Check> {
 
 async function engineChecks(env: NodeJS.ProcessEnv): Promise<Check[]> {
   const engines = findEngines(env)
-  if (engines.length === 0) return [good('engines', 'no engine socket found; processes and network namespaces can be captured')]
+  if (engines.length === 0)
+    return [good('engines', 'no engine socket found; processes and network namespaces can be captured')]
   const answers = await askEngines(engines, 2_000)
   return answers.map(({ engine, containers, failure }) => {
     const name = `${engine.name} at ${engine.address}`
     if (failure === undefined) return good(name, `${containers.length} running`)
     if (failure instanceof RemoraError && failure.code === 'FORBIDDEN') {
-      return bad(name, failure.message, 'FORBIDDEN', `sudo usermod -aG docker ${process.env.USER ?? '$USER'}  (then log in again)`)
+      return bad(
+        name,
+        failure.message,
+        'FORBIDDEN',
+        `sudo usermod -aG docker ${process.env.USER ?? '$USER'}  (then log in again)`,
+      )
     }
     return bad(name, failure.message, 'PEER_FAILED', `sudo systemctl restart ${engine.name}`)
   })
@@ -114,7 +122,11 @@ async function engineChecks(env: NodeJS.ProcessEnv): Promise<Check[]> {
 
 /** Every folder either version of Wireshark looks into: is it this remora that it finds there? */
 async function folderChecks(env: NodeJS.ProcessEnv): Promise<Check[]> {
-  const [user, system, reported] = await Promise.all([findFolders('user', env), findFolders('system', env), reportedFolders(env)])
+  const [user, system, reported] = await Promise.all([
+    findFolders('user', env),
+    findFolders('system', env),
+    reportedFolders(env),
+  ])
   const folders = [...new Set([...reported.personal, ...user.extcap, ...reported.global, ...system.extcap])]
   const installed = folders.map(folder => join(folder, 'remora')).filter(path => existsSync(path))
   const checks = await Promise.all(installed.map(path => copyCheck(path, env)))
@@ -124,19 +136,24 @@ async function folderChecks(env: NodeJS.ProcessEnv): Promise<Check[]> {
   return [
     ...checks,
     ...(personal && global ? [bad('extcap folders', both, 'USAGE', 'remora uninstall --user')] : []),
-    ...(installed.length === 0 ? [bad('extcap folders', 'Wireshark does not know remora', 'TOOL_MISSING', `${quoted()} install`)] : []),
+    ...(installed.length === 0
+      ? [bad('extcap folders', 'Wireshark does not know remora', 'TOOL_MISSING', `${quoted()} install`)]
+      : []),
   ]
 }
 
 async function copyCheck(path: string, env: NodeJS.ProcessEnv): Promise<Check> {
-  const answer = await run([path, '--version'], { env: { ...toolEnvironment, HOME: env.HOME }, timeout: 10_000 }).catch(error => ({
-    status: 1,
-    stdout: '',
-    stderr: reasonOf(error),
-  }))
+  const answer = await run([path, '--version'], { env: { ...toolEnvironment, HOME: env.HOME }, timeout: 10_000 }).catch(
+    error => ({
+      status: 1,
+      stdout: '',
+      stderr: reasonOf(error),
+    }),
+  )
   const found = answer.stdout.trim()
   if (answer.status === 0 && found === `remora ${version}`) return good(path, found)
-  const detail = answer.status === 0 ? `is ${found}, not ${version}` : `does not run: ${answer.stderr.trim() || 'not executable'}`
+  const detail =
+    answer.status === 0 ? `is ${found}, not ${version}` : `does not run: ${answer.stderr.trim() || 'not executable'}`
   return bad(path, detail, 'TOOL_MISSING', `${quoted()} install`)
 }
 

@@ -41,7 +41,8 @@ function userFolders(env: NodeJS.ProcessEnv): Folders {
 const multiarch: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }
 
 async function systemFolders(env: NodeJS.ProcessEnv): Promise<Folders> {
-  const library = [`/usr/lib/${multiarch[process.arch]}`, '/usr/lib64', '/usr/lib'].find(path => existsSync(path)) ?? '/usr/lib'
+  const library =
+    [`/usr/lib/${multiarch[process.arch]}`, '/usr/lib64', '/usr/lib'].find(path => existsSync(path)) ?? '/usr/lib'
   const likely = [join(library, 'wireshark/extcap'), '/usr/libexec/wireshark/extcap']
   return {
     extcap: [...new Set([...(await reportedFolders(env)).global, ...likely])],

@@ -2,9 +2,9 @@
  * Putting remora where Wireshark and people find it, and taking it away again. The plan is data; performing it is a loop;
  * then Wireshark itself is asked whether it sees the interface.
  */
-import { join } from 'node:path'
-import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
+import { dirname, join } from 'node:path'
 import { configPaths, writeConfig } from '../base/config.ts'
+import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { run } from '../linux/run.ts'
 import { lookUpTool } from '../linux/tools.ts'
 import { type Action, isLinkTo, performAction, removal } from './action.ts'
@@ -38,7 +38,7 @@ export async function planUninstall(scope: Scope, env: NodeJS.ProcessEnv = proce
       .filter(path => isLinkTo(path, program))
       .map(path => ({ do: 'remove', path }) as const),
     ...removal(entryPath(folders.applications)),
-    ...removal(configPaths(env)[scope]),
+    ...removal(dirname(configPaths(env)[scope])),
     ...removal(folders.program),
   ]
 }
@@ -60,7 +60,10 @@ export async function performPlan(
     if (!['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '')) throw error
     throw new RemoraError('FORBIDDEN', `cannot change the installation: ${reasonOf(error)}`, {
       cause: error,
-      hint: scope === 'system' ? 'Run it with sudo, or install for this user only: --user.' : 'Mend the rights of that folder.',
+      hint:
+        scope === 'system'
+          ? 'Run it with sudo, or install for this user only: --user.'
+          : 'Mend the rights of that folder.',
     })
   }
   return registerHandler((await findFolders(scope, env)).applications, env)

@@ -24,5 +24,10 @@ export function programAction(to: string): Action {
   }
   const usable = !/\s/.test(node) && node.length < shebangLimit - 2
   const shebang = usable ? `#!${node}` : '#!/usr/bin/env node'
-  return { do: 'write', to, content: `${shebang}\n${readFileSync(script, 'utf8').replace(/^#!.*\n/, '')}`, executable: true }
+  return {
+    do: 'write',
+    to,
+    content: `${shebang}\n${readFileSync(script, 'utf8').replace(/^#!.*\n/, '')}`,
+    executable: true,
+  }
 }

@@ -21,7 +21,10 @@ const composeLabels = { project: 'com.docker.compose.project', service: 'com.doc
  * Containers a reference means, in the order given. A full name wins over an id, an id over the beginning of one: a
  * container that is named like another one's id is the one that was named.
  */
-export function matchContainers<C extends NamedContainer>(reference: ContainerReference, containers: readonly C[]): C[] {
+export function matchContainers<C extends NamedContainer>(
+  reference: ContainerReference,
+  containers: readonly C[],
+): C[] {
   switch (reference.scheme) {
     case 'label':
       return containers.filter(({ labels }) => labelOf(labels, reference.key) === reference.value)
@@ -75,14 +78,21 @@ function labelOf(labels: Readonly<Record<string, string>>, key: string): string 
 
 /** Edit distance in which two neighbours that changed places count once (optimal string alignment). */
 function editDistance(a: string, b: string): number {
-  const table = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : i)))
+  const table = Array.from({ length: a.length + 1 }, (_, i) =>
+    Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : i)),
+  )
   const at = (i: number, j: number) => table[i]?.[j] ?? 0
   for (let i = 1; i <= a.length; i++) {
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1]
       const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] && i > 1 && j > 1
       const row = table[i] ?? []
-      row[j] = Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + (same ? 0 : 1), swapped ? at(i - 2, j - 2) + 1 : Infinity)
+      row[j] = Math.min(
+        at(i - 1, j) + 1,
+        at(i, j - 1) + 1,
+        at(i - 1, j - 1) + (same ? 0 : 1),
+        swapped ? at(i - 2, j - 2) + 1 : Infinity,
+      )
     }
   }
   return at(a.length, b.length)

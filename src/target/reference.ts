@@ -32,7 +32,8 @@ const parsers: Record<Scheme, (value: string, text: string) => Reference> = {
     return { scheme: 'pid', pid: Number(pid), ...(startTime !== undefined && { startTime: Number(startTime) }) }
   },
   netns: (value, text) => {
-    if (!/^[1-9]\d{0,15}$/.test(value)) throw malformed(text, 'expected netns:INODE, as ls -Li /proc/PID/ns/net prints it')
+    if (!/^[1-9]\d{0,15}$/.test(value))
+      throw malformed(text, 'expected netns:INODE, as ls -Li /proc/PID/ns/net prints it')
     return { scheme: 'netns', inode: Number(value) }
   },
   named: (value, text) => {
@@ -61,9 +62,6 @@ const parsers: Record<Scheme, (value: string, text: string) => Reference> = {
   },
   process: (value, text) => ({ scheme: 'process', command: required(value, text, 'a command name') }),
 }
-
-/** Schemes in the order help lists them. */
-export const schemes = Object.keys(parsers) as readonly Scheme[]
 
 /**
  * Parses a target reference.

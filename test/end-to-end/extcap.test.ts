@@ -1,17 +1,17 @@
 /** The extcap protocol, spoken to the executable as Wireshark speaks it: no sentence too many, nothing on standard error. */
+
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { localArguments } from '../../extcap/interfaces.ts'
-import { end, must, type Result, type Running, run, sleep, start, until } from '../helpers/command.ts'
 import { pingsIn } from '../helpers/capture-file.ts'
+import { end, must, type Result, type Running, run, sleep, start, until } from '../helpers/command.ts'
 import { dumpcapsIn, expectNoDumpcap } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
 import { bundle, environment, executable, startRemora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { parseSentence, parseSentences } from '../helpers/sentences.ts'
-import { statSync } from 'node:fs'
 
 /** One call as Wireshark makes it when it lists: no input, a read-only folder, and little in the environment. */
 function call(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
@@ -27,7 +27,9 @@ const ok = (stdout: string | RegExp) => ({
 describe('listing', () => {
   test('the interfaces are the same whatever version asks, and whatever else is said', async () => {
     const first = await call(['--extcap-interfaces', '--extcap-version=4.6'])
-    expect(first).toMatchObject(ok(/^extcap \{version=\d+\.\d+\.\d+\}.*\n(interface .*\n)*interface \{value=remora\}\{display=[^{}]+\}\n$/))
+    expect(first).toMatchObject(
+      ok(/^extcap \{version=\d+\.\d+\.\d+\}.*\n(interface .*\n)*interface \{value=remora\}\{display=[^{}]+\}\n$/),
+    )
     for (const args of [[], ['--extcap-version', '4.0'], ['--extcap-version=99.0'], ['--bogus', 'x', '-y', '--z=1']]) {
       expect((await call(['--extcap-interfaces', ...args])).stdout).toBe(first.stdout)
     }
@@ -37,7 +39,9 @@ describe('listing', () => {
     const { stdout } = await call(['--extcap-interfaces'])
     const last = parseSentences(stdout).at(-1)?.attributes.value ?? ''
     const config = parseSentences((await call(['--extcap-config', '--extcap-interface', last])).stdout)
-    expect(config.filter(({ word, attributes }) => word === 'arg' && attributes.save === undefined).length).toBeGreaterThan(0)
+    expect(
+      config.filter(({ word, attributes }) => word === 'arg' && attributes.save === undefined).length,
+    ).toBeGreaterThan(0)
   })
 
   test('link types are told in either order of options', async () => {
@@ -47,9 +51,12 @@ describe('listing', () => {
     expect(await call(['--extcap-dlts', '--extcap-interface', 'remora-web'])).toMatchObject(ok(line))
   })
 
-  test.each(['--extcap-dlts', '--extcap-config'])('%s of an interface that is none of ours prints nothing', async step => {
-    expect(await call([step, '--extcap-interface', 'nosuch'])).toMatchObject({ status: 2, stdout: '', stderr: '' })
-  })
+  test.each(['--extcap-dlts', '--extcap-config'])(
+    '%s of an interface that is none of ours prints nothing',
+    async step => {
+      expect(await call([step, '--extcap-interface', 'nosuch'])).toMatchObject({ status: 2, stdout: '', stderr: '' })
+    },
+  )
 
   test('the configuration has every argument, selectors begin with an empty value, and no line is malformed', async () => {
     const { stdout, ...rest } = await call(['--extcap-config', '--extcap-interface', 'remora'])
@@ -70,7 +77,9 @@ describe('listing', () => {
   })
 
   test('fifty calls at once all answer', async () => {
-    const results = await Promise.all(Array.from({ length: 50 }, () => call(['--extcap-config', '--extcap-interface', 'remora'])))
+    const results = await Promise.all(
+      Array.from({ length: 50 }, () => call(['--extcap-config', '--extcap-interface', 'remora'])),
+    )
     expect(results.map(({ status, stderr }) => [status, stderr])).toEqual(results.map(() => [0, '']))
   })
 
@@ -83,14 +92,23 @@ describe('listing', () => {
 
   test('Wireshark asks for sub-options and for cleaning up: answered with silence', async () => {
     expect(
-      await call(['--extcap-interface', 'remora', '--extcap-config-option-name', 'a', '--extcap-config-option-value', 'b']),
+      await call([
+        '--extcap-interface',
+        'remora',
+        '--extcap-config-option-name',
+        'a',
+        '--extcap-config-option-value',
+        'b',
+      ]),
     ).toMatchObject(ok(''))
     for (let times = 0; times < 2; times++) expect(await call(['--extcap-cleanup-postkill'])).toMatchObject(ok(''))
   })
 
   test('the log goes to a file, and only there', async () => {
     const log = join(scratch(), 'log')
-    expect(await call(['--extcap-interfaces', '--log-level', 'debug', '--log-file', log])).toMatchObject(ok(/interface/))
+    expect(await call(['--extcap-interfaces', '--log-level', 'debug', '--log-file', log])).toMatchObject(
+      ok(/interface/),
+    )
     expect(readFileSync(log, 'utf8')).toMatch(/debug called with \["--extcap-interfaces"/)
   })
 })
@@ -130,21 +148,28 @@ describe('reload', () => {
     call(['--extcap-config', '--extcap-interface', 'remora', '--extcap-reload-option', option, ...args])
   const values = ({ stdout }: Result) => parseSentences(stdout).map(({ attributes }) => attributes.value)
 
-  test.each([['--showemptynetns', 'true'], ['--showemptynetns=true'], ['--showemptynetns'], []])('targets, with %j', async (...flags) => {
-    const result = await reload('target', '--match', pair.receiver, '--interface', '', ...flags)
-    expect(result).toMatchObject({ status: 0, stderr: '' })
-    expect(values(result)).toEqual(['', `named:${pair.receiver}`])
-    expect(new Set(parseSentences(result.stdout).map(({ attributes }) => attributes.arg))).toEqual(new Set(['1']))
-  })
+  test.each([['--showemptynetns', 'true'], ['--showemptynetns=true'], ['--showemptynetns'], []])(
+    'targets, with %j',
+    async (...flags) => {
+      const result = await reload('target', '--match', pair.receiver, '--interface', '', ...flags)
+      expect(result).toMatchObject({ status: 0, stderr: '' })
+      expect(values(result)).toEqual(['', `named:${pair.receiver}`])
+      expect(new Set(parseSentences(result.stdout).map(({ attributes }) => attributes.arg))).toEqual(new Set(['1']))
+    },
+  )
 
   test('a kind that is not ticked is not listed', async () => {
-    expect(values(await reload('target', '--match', pair.receiver, '--showprocs', 'true', '--showemptynetns', 'false'))).toEqual([''])
+    expect(
+      values(await reload('target', '--match', pair.receiver, '--showprocs', 'true', '--showemptynetns', 'false')),
+    ).toEqual([''])
   })
 
   test('interfaces of the target that is chosen', async () => {
     const byTarget = await reload('interface', '--target', `named:${pair.receiver}`)
     expect(values(byTarget)).toEqual(['', 'lo', 'b0', 'any'])
-    expect(values(await reload('interface', '--target', 'docker:nope', '--reference', `named:${pair.receiver}`))).toEqual(values(byTarget))
+    expect(
+      values(await reload('interface', '--target', 'docker:nope', '--reference', `named:${pair.receiver}`)),
+    ).toEqual(values(byTarget))
   })
 
   test('interfaces of a target that is gone: nothing, so that the old list stays', async () => {
@@ -161,9 +186,12 @@ describe('capture filters are checked while they are typed', () => {
     expect(performance.now() - started).toBeLessThan(1_500)
   })
 
-  test.each(['tcp port', 'foo', '((', 'host 1.2.3.4.5', '-w /tmp/x', '$(id)', '; true'])('%s is answered with one line', async filter => {
-    expect(await check(filter)).toMatchObject(ok(/^the capture filter ".*" is not valid on .*\n$/))
-  })
+  test.each(['tcp port', 'foo', '((', 'host 1.2.3.4.5', '-w /tmp/x', '$(id)', '; true'])(
+    '%s is answered with one line',
+    async filter => {
+      expect(await check(filter)).toMatchObject(ok(/^the capture filter ".*" is not valid on .*\n$/))
+    },
+  )
 
   test('where it cannot be told, nothing is said', async () => {
     const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', executable]
@@ -175,7 +203,9 @@ describe('capture filters are checked while they are typed', () => {
 describe('for people', () => {
   test.each([executable, `${process.execPath} ${bundle}`])('%s tells its version and its help', async command => {
     expect(await run([...command.split(' '), '--version'])).toMatchObject(ok(/^remora \d+\.\d+\.\d+\n$/))
-    expect(await run([...command.split(' '), '--help'])).toMatchObject(ok(/Usage: remora.*\n[^]*capture[^]*doctor/))
+    expect(await run([...command.split(' '), '--help'])).toMatchObject(
+      ok(/Usage: remora.*\n[\s\S]*capture[\s\S]*doctor/),
+    )
     expect(await run([...command.split(' '), 'capture', '--help'])).toMatchObject(ok(/--interface <NIF>/))
   })
 })
@@ -211,26 +241,37 @@ describe('a capture', () => {
     return { reader, running, file }
   }
 
-  const remoraTo = (...args: string[]) => ['--extcap-interface', 'remora', '--reference', `named:${pair.receiver}`, ...args]
+  const remoraTo = (...args: string[]) => [
+    '--extcap-interface',
+    'remora',
+    '--reference',
+    `named:${pair.receiver}`,
+    ...args,
+  ]
 
-  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('into a fifo until %s: header at once, silent, complete', async signal => {
-    const { running, reader, file } = await capture(['--noprom', ...remoraTo('--extcap-capture-filter', 'icmp')])
-    await until('the header is there', () => existsSync(file) && statSync(file).size > 200, 2_000)
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
-    await sleep(200)
-    await pair.ping(3)
-    running.child.kill(signal)
-    expect(await running.result).toMatchObject({ status: 0, stdout: '', stderr: '' })
-    await reader.result
-    expect(await pingsIn(file)).toEqual([1, 2, 3])
-    await expectNoDumpcap(inode)
-  })
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
+    'into a fifo until %s: header at once, silent, complete',
+    async signal => {
+      const { running, reader, file } = await capture(['--noprom', ...remoraTo('--extcap-capture-filter', 'icmp')])
+      await until('the header is there', () => existsSync(file) && statSync(file).size > 200, 2_000)
+      await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
+      await sleep(200)
+      await pair.ping(3)
+      running.child.kill(signal)
+      expect(await running.result).toMatchObject({ status: 0, stdout: '', stderr: '' })
+      await reader.result
+      expect(await pingsIn(file)).toEqual([1, 2, 3])
+      await expectNoDumpcap(inode)
+    },
+  )
 
   test('ends when the one who started it is killed, on an idle interface', async () => {
     const path = await fifo()
     started.push(start(['cat', path]))
     // The shell stays between us, as Wireshark would.
-    const parent = start(['sh', '-c', '"$0" "$@"; true', executable, '--capture', '--fifo', path, ...remoraTo()], { env: environment() })
+    const parent = start(['sh', '-c', '"$0" "$@"; true', executable, '--capture', '--fifo', path, ...remoraTo()], {
+      env: environment(),
+    })
     await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
     await sleep(300)
     await end(parent.child)
@@ -261,12 +302,37 @@ describe('a capture', () => {
   describe('that cannot start opens and closes the fifo, and says why in one line', () => {
     test.each<[string, string[], number, RegExp]>([
       ['an unknown target', ['--extcap-interface', 'remora', '--reference', 'named:gone'], 3, /^TARGET_NOT_FOUND: /],
-      ['no reference', ['--extcap-interface', 'remora', '--reference', 'pid:x'], 2, /^USAGE: "pid:x" is no target reference/],
-      ['a container that is gone', ['--extcap-interface', 'remora-gone'], 3, /^TARGET_NOT_FOUND: the container of interface remora-gone/],
-      ['an interface that is none of ours', ['--extcap-interface', 'eth0'], 2, /^USAGE: remora has no interface "eth0"/],
-      ['a process number that was reused', ['--extcap-interface', 'remora', '--reference', `pid:${process.pid}@1`], 3, /^TARGET_STALE: /],
+      [
+        'no reference',
+        ['--extcap-interface', 'remora', '--reference', 'pid:x'],
+        2,
+        /^USAGE: "pid:x" is no target reference/,
+      ],
+      [
+        'a container that is gone',
+        ['--extcap-interface', 'remora-gone'],
+        3,
+        /^TARGET_NOT_FOUND: the container of interface remora-gone/,
+      ],
+      [
+        'an interface that is none of ours',
+        ['--extcap-interface', 'eth0'],
+        2,
+        /^USAGE: remora has no interface "eth0"/,
+      ],
+      [
+        'a process number that was reused',
+        ['--extcap-interface', 'remora', '--reference', `pid:${process.pid}@1`],
+        3,
+        /^TARGET_STALE: /,
+      ],
       ['an unknown argument', ['--extcap-interface', 'remora', '--bogus'], 2, /^USAGE: unknown argument --bogus/],
-      ['a bad snapshot length', ['--extcap-interface', 'remora', '--snaplen', 'x'], 2, /^USAGE: "x" is no snapshot length/],
+      [
+        'a bad snapshot length',
+        ['--extcap-interface', 'remora', '--snaplen', 'x'],
+        2,
+        /^USAGE: "x" is no snapshot length/,
+      ],
     ])('%s', async (_, args, exit, message) => {
       const { running, reader, file } = await capture(args)
       const { status, stdout, stderr } = await running.result
@@ -279,14 +345,22 @@ describe('a capture', () => {
 
     test.each(['-', 'TCP@1.2.3.4', 'nope', '/etc/passwd', 'eth0 -w x'])('interface %s', async name => {
       const { running, reader, file } = await capture(remoraTo('--interface', name))
-      expect(await running.result).toMatchObject({ status: 6, stdout: '', stderr: expect.stringMatching(/^INTERFACE_NOT_FOUND: .*there are lo, b0, any/) })
+      expect(await running.result).toMatchObject({
+        status: 6,
+        stdout: '',
+        stderr: expect.stringMatching(/^INTERFACE_NOT_FOUND: .*there are lo, b0, any/),
+      })
       await reader.result
       expect(statSync(file).size).toBe(0)
     })
 
     test('a bad filter', async () => {
       const { running, reader, file } = await capture(remoraTo('--extcap-capture-filter', 'tcp prt'))
-      expect(await running.result).toMatchObject({ status: 6, stdout: '', stderr: expect.stringMatching(/^FILTER_INVALID: /) })
+      expect(await running.result).toMatchObject({
+        status: 6,
+        stdout: '',
+        stderr: expect.stringMatching(/^FILTER_INVALID: /),
+      })
       await reader.result
       expect(statSync(file).size).toBe(0)
       await expectNoDumpcap(inode)
@@ -322,5 +396,8 @@ describe('a capture', () => {
 test('sentences are read by the same rules as Wireshark does', () => {
   expect(parseSentence(' arg {number=1}')).toBeUndefined()
   expect(parseSentence('arg{number=1}')).toBeUndefined()
-  expect(parseSentence('value {arg=1}{display=a} b}')).toEqual({ word: 'value', attributes: { arg: '1', display: 'a' } })
+  expect(parseSentence('value {arg=1}{display=a} b}')).toEqual({
+    word: 'value',
+    attributes: { arg: '1', display: 'a' },
+  })
 })

@@ -34,7 +34,8 @@ export function testEngine(kind: string, makeBench: () => Promise<EngineBench>):
     })
     afterAll(() => bench?.close())
 
-    const listed = async (name: string) => (await engine.containers(signal())).find(container => container.name === name)
+    const listed = async (name: string) =>
+      (await engine.containers(signal())).find(container => container.name === name)
 
     test('lists a running container with name, id, image, labels, address and time', async () => {
       const before = Math.floor(Date.now() / 1000)

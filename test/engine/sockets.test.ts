@@ -27,7 +27,8 @@ async function engineThatSays(answer: (socket: Socket) => void): Promise<string>
   return path
 }
 
-const http = (body: string, status = '200 OK') => `HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+const http = (body: string, status = '200 OK') =>
+  `HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 const silent = () => {}
 
 describe('a bad engine', () => {
@@ -35,7 +36,11 @@ describe('a bad engine', () => {
     ['never answers', silent, /did not answer within 300 ms/],
     ['hangs up', socket => socket.destroy(), /no usable answer/],
     ['speaks another protocol', socket => socket.end('SSH-2.0-OpenSSH\r\n'), /no usable answer/],
-    ['fails', socket => socket.end(http('{"message":"boom"}', '500 Internal Server Error')), /status 500: \{"message":"boom"\}/],
+    [
+      'fails',
+      socket => socket.end(http('{"message":"boom"}', '500 Internal Server Error')),
+      /status 500: \{"message":"boom"\}/,
+    ],
     ['sends no JSON', socket => socket.end(http('hello')), /no usable answer/],
     ['breaks off', socket => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n['), /no usable answer/],
     ['trickles', socket => void setInterval(() => socket.write(' '), 50).unref(), /no usable answer|did not answer/],
@@ -48,7 +53,9 @@ describe('a bad engine', () => {
   })
 
   test('does not hide or delay a good one', async () => {
-    const good = dockerEngine(await engineThatSays(socket => socket.end(http('[{"Id":"aa","Names":["/web"],"State":"running"}]'))))
+    const good = dockerEngine(
+      await engineThatSays(socket => socket.end(http('[{"Id":"aa","Names":["/web"],"State":"running"}]'))),
+    )
     const bad = dockerEngine(await engineThatSays(silent))
     const answers = await askEngines([bad, good], 300)
     expect(answers.map(({ containers }) => containers.map(({ name }) => name))).toEqual([[], ['web']])
@@ -73,8 +80,14 @@ describe('whatever a list holds, it is read', () => {
     ['{}', []],
     ['[]', []],
     ['[{"Id":"aa","State":"running"}]', [{ id: 'aa', name: 'aa', addresses: [], labels: {} }]],
-    ['[{"Id":"aa","Names":["/a/b","/web"],"State":"paused","Labels":null}]', [{ name: 'web', state: 'paused', labels: {} }]],
-    ['[{"Id":"aa","Names":["/web"],"State":"running","NetworkSettings":{"Networks":{"x":null,"y":{}}}}]', [{ addresses: [] }]],
+    [
+      '[{"Id":"aa","Names":["/a/b","/web"],"State":"paused","Labels":null}]',
+      [{ name: 'web', state: 'paused', labels: {} }],
+    ],
+    [
+      '[{"Id":"aa","Names":["/web"],"State":"running","NetworkSettings":{"Networks":{"x":null,"y":{}}}}]',
+      [{ addresses: [] }],
+    ],
     ['[{"Id":"aa","Names":["/web"],"State":"created"}]', []],
   ])('%s', async (json, expected) => {
     const engine = dockerEngine(await engineThatSays(socket => socket.end(http(json))))
@@ -85,7 +98,9 @@ describe('whatever a list holds, it is read', () => {
 describe('sockets are found', () => {
   test('where DOCKER_HOST says, if that is a socket here', async () => {
     const path = await engineThatSays(silent)
-    expect(findDocker({ DOCKER_HOST: `unix://${path}`, HOME: '/nonexistent' }).map(({ address }) => address)).toContain(path)
+    expect(findDocker({ DOCKER_HOST: `unix://${path}`, HOME: '/nonexistent' }).map(({ address }) => address)).toContain(
+      path,
+    )
     const file = join(scratch(), 'file')
     writeFileSync(file, '')
     chmodSync(file, 0o600)

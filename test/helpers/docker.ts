@@ -44,9 +44,11 @@ export async function startDocker(): Promise<Docker> {
     if (status !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}`)
     return stdout.trim()
   }
-  await until('dockerd answers', async () => (await run(['docker', 'version'], { env })).status === 0, 60_000).catch(error => {
-    throw new Error(`${error.message}\n${daemon.stderr().slice(-2_000)}`)
-  })
+  await until('dockerd answers', async () => (await run(['docker', 'version'], { env })).status === 0, 60_000).catch(
+    error => {
+      throw new Error(`${error.message}\n${daemon.stderr().slice(-2_000)}`)
+    },
+  )
   await makeImage(folder, docker)
   return {
     socket,
@@ -58,7 +60,10 @@ export async function startDocker(): Promise<Docker> {
       if (ids.length > 0) await docker('rm', '-f', ...ids)
       await end(daemon.child, 'SIGTERM')
       await run(['ip', 'netns', 'del', netns])
-      for (const path of (await must('findmnt', '-rno', 'TARGET')).split('\n').filter(target => target.startsWith(folder)).reverse()) {
+      for (const path of (await must('findmnt', '-rno', 'TARGET'))
+        .split('\n')
+        .filter(target => target.startsWith(folder))
+        .reverse()) {
         await run(['umount', path])
       }
       rmSync(folder, { recursive: true, force: true })

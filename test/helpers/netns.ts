@@ -32,13 +32,36 @@ export async function makeNetnsPair(): Promise<NetnsPair> {
     await must('ip', '-n', name, 'link', 'set', nif, 'address', mac)
     await must('ip', '-n', name, 'addr', 'add', `${address}/24`, 'dev', nif)
     for (const up of ['lo', nif]) await must('ip', '-n', name, 'link', 'set', up, 'up')
-    await must('ip', '-n', name, 'neigh', 'add', other?.address ?? '', 'lladdr', other?.mac ?? '', 'dev', nif, 'nud', 'permanent')
+    await must(
+      'ip',
+      '-n',
+      name,
+      'neigh',
+      'add',
+      other?.address ?? '',
+      'lladdr',
+      other?.mac ?? '',
+      'dev',
+      nif,
+      'nud',
+      'permanent',
+    )
   }
   return {
     sender,
     receiver,
     async ping(count, interval = 0.02) {
-      await must('nsenter', `--net=/run/netns/${sender}`, 'ping', '-q', '-c', String(count), '-i', String(interval), receiverAddress)
+      await must(
+        'nsenter',
+        `--net=/run/netns/${sender}`,
+        'ping',
+        '-q',
+        '-c',
+        String(count),
+        '-i',
+        String(interval),
+        receiverAddress,
+      )
     },
     async close() {
       for (const name of [sender, receiver]) await run(['ip', 'netns', 'del', name])

@@ -1,6 +1,15 @@
 /** A local capture in every way it can end: what is in the file, what is said, and that nothing is left. */
 import { spawn } from 'node:child_process'
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { interfacesOf, packetsOf, pingsIn } from '../helpers/capture-file.ts'
@@ -58,7 +67,13 @@ describe('what is captured', () => {
     await pair.ping(5)
     const { status, stdout } = await stop(running)
     expect(status).toBe(0)
-    expect(JSON.parse(stdout)).toMatchObject({ end: 'stopped', packets: 10, dropped: 0, file, interfaces: [{ name: 'lo' }, { name: 'b0' }] })
+    expect(JSON.parse(stdout)).toMatchObject({
+      end: 'stopped',
+      packets: 10,
+      dropped: 0,
+      file,
+      interfaces: [{ name: 'lo' }, { name: 'b0' }],
+    })
     expect(await interfacesOf(file)).toMatchObject([
       { name: 'lo', packets: 0, statistics: 1 },
       { name: 'b0', description: `netns ${inode}`, packets: 10, statistics: 1 },
@@ -134,10 +149,14 @@ describe('the output', () => {
   test('a pipe is readable by tshark', async () => {
     const running = await armed(['-w', file])
     await stop(running)
-    const child = spawn('sh', ['-c', `"$0" capture ${target()} -a packets:2 | tshark -r - -T fields -e icmp.seq`, executable], {
-      env: environment(),
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
+    const child = spawn(
+      'sh',
+      ['-c', `"$0" capture ${target()} -a packets:2 | tshark -r - -T fields -e icmp.seq`, executable],
+      {
+        env: environment(),
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
+    )
     let text = ''
     child.stdout.on('data', chunk => {
       text += chunk
@@ -244,7 +263,10 @@ describe('it ends cleanly', () => {
   })
 
   test('when the reader of a pipe goes, idle', async () => {
-    const shell = spawn('sh', ['-c', `"$0" capture ${target()} | sleep 0.7`, executable], { env: environment(), stdio: 'ignore' })
+    const shell = spawn('sh', ['-c', `"$0" capture ${target()} | sleep 0.7`, executable], {
+      env: environment(),
+      stdio: 'ignore',
+    })
     await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
     await until('the pipe line ends', () => shell.exitCode !== null, 5_000)
     await expectNoDumpcap(inode)
@@ -306,7 +328,19 @@ describe('it ends cleanly', () => {
     try {
       const full = join(small, 'packets.pcapng')
       const running = await armed(['-w', full])
-      await must('nsenter', `--net=/run/netns/${pair.sender}`, 'ping', '-q', '-c', '60', '-i', '0.002', '-s', '1400', '10.213.7.2')
+      await must(
+        'nsenter',
+        `--net=/run/netns/${pair.sender}`,
+        'ping',
+        '-q',
+        '-c',
+        '60',
+        '-i',
+        '0.002',
+        '-s',
+        '1400',
+        '10.213.7.2',
+      )
       const { status, stderr } = await running.result
       expect([status, stderr]).toEqual([7, expect.stringMatching(/CAPTURE_FAILED: the disk is full/)])
       expect((await pingsIn(full)).length).toBeGreaterThan(10)
@@ -330,7 +364,17 @@ describe('nothing is left when remora itself is killed, on an idle interface', (
     copyFileSync('/usr/bin/dumpcap', join(bin, 'dumpcap'))
     await must('setcap', 'cap_net_raw,cap_net_admin=ep', join(bin, 'dumpcap'))
     for (const path of [folder, bin]) chmodSync(path, 0o777)
-    const user = ['nsenter', `--net=/run/netns/${pair.receiver}`, '--', 'setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
+    const user = [
+      'nsenter',
+      `--net=/run/netns/${pair.receiver}`,
+      '--',
+      'setpriv',
+      '--reuid',
+      '65534',
+      '--regid',
+      '65534',
+      '--clear-groups',
+    ]
     const child = spawn(user[0] ?? '', [...user.slice(1), executable, 'capture', 'host', '-w', file], {
       stdio: 'ignore',
       env: environment({ PATH: `${bin}:${process.env.PATH}`, HOME: folder }),
@@ -345,10 +389,14 @@ describe('nothing is left when remora itself is killed, on an idle interface', (
   })
 
   test('a capture whose owner died before it could say so is ended by the next cleanup', async () => {
-    const orphan = spawn('nsenter', [`--net=/run/netns/${pair.receiver}`, '--', 'dumpcap', '-q', '-i', 'lo', '-w', '-'], {
-      stdio: 'ignore',
-      env: { ...process.env, REMORA_OWNER: '1@1' },
-    })
+    const orphan = spawn(
+      'nsenter',
+      [`--net=/run/netns/${pair.receiver}`, '--', 'dumpcap', '-q', '-i', 'lo', '-w', '-'],
+      {
+        stdio: 'ignore',
+        env: { ...process.env, REMORA_OWNER: '1@1' },
+      },
+    )
     await until('the orphan captures', () => dumpcapsIn(inode).length > 0)
     const { status, stdout, stderr } = await remora(['--extcap-cleanup-postkill'])
     expect([status, stdout, stderr]).toEqual([0, '', ''])
@@ -359,7 +407,9 @@ describe('nothing is left when remora itself is killed, on an idle interface', (
 
 describe('rights', () => {
   const asNobody = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
-    run(['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', executable, ...args], { env: environment({ HOME: '/', ...env }) })
+    run(['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', executable, ...args], {
+      env: environment({ HOME: '/', ...env }),
+    })
 
   test("another user's namespace is refused with what to do", async () => {
     const { status, stderr } = await asNobody(['capture', target(), '-w', '-'])
@@ -378,7 +428,20 @@ describe('rights', () => {
   test('a namespace in a user namespace of his own needs no privilege at all', async () => {
     const owned = spawn(
       'setpriv',
-      ['--reuid', '65534', '--regid', '65534', '--clear-groups', 'unshare', '--user', '--net', '--map-root-user', 'sh', '-c', 'ip link set lo up; exec sleep 1000'],
+      [
+        '--reuid',
+        '65534',
+        '--regid',
+        '65534',
+        '--clear-groups',
+        'unshare',
+        '--user',
+        '--net',
+        '--map-root-user',
+        'sh',
+        '-c',
+        'ip link set lo up; exec sleep 1000',
+      ],
       { stdio: 'ignore', env: { PATH: process.env.PATH } },
     )
     try {

@@ -66,9 +66,13 @@ describe('the reader is gone', () => {
   test('of an unnamed pipe', async () => {
     // A shell makes the pipe; its writing end is then borrowed through /proc.
     const shell = spawn('sh', ['-c', 'sleep 100 | sleep 101'], { stdio: 'ignore', detached: true })
-    const children = () => readFileSync(`/proc/${shell.pid}/task/${shell.pid}/children`, 'utf8').trim().split(' ').map(Number)
+    const children = () =>
+      readFileSync(`/proc/${shell.pid}/task/${shell.pid}/children`, 'utf8').trim().split(' ').map(Number)
     const command = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-    await until('both ends run', () => children().filter(pid => pid > 0 && command(pid).startsWith('sleep')).length === 2)
+    await until(
+      'both ends run',
+      () => children().filter(pid => pid > 0 && command(pid).startsWith('sleep')).length === 2,
+    )
     const [writer = 0, reader = 0] = children().sort((a, b) => (command(a) < command(b) ? -1 : 1))
     const fd = openSync(`/proc/${writer}/fd/1`, 'w')
     const hasReader = readerCheck(fd)

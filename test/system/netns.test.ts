@@ -77,14 +77,18 @@ describe('what is not the one meant is refused', () => {
   test('a process number that was reused', async () => {
     const child = await sleeper(pair.receiver)
     const startTime = readStartTime(child.pid ?? 0) ?? 0
-    expect(() => openProcessNamespace(child.pid ?? 0, { startTime: startTime - 1 })).toThrow(expect.objectContaining({ code: 'TARGET_STALE' }))
+    expect(() => openProcessNamespace(child.pid ?? 0, { startTime: startTime - 1 })).toThrow(
+      expect.objectContaining({ code: 'TARGET_STALE' }),
+    )
     await end(child)
   })
 
   test('an inode that belongs to another namespace now', () => {
     const path = `/run/netns/${pair.receiver}`
     expect(() => openNamespaceFile(path, 4026531840)).toThrow(expect.objectContaining({ code: 'TARGET_STALE' }))
-    expect(() => openProcessNamespace(process.pid, { inode: 1 })).toThrow(expect.objectContaining({ code: 'TARGET_STALE' }))
+    expect(() => openProcessNamespace(process.pid, { inode: 1 })).toThrow(
+      expect.objectContaining({ code: 'TARGET_STALE' }),
+    )
   })
 
   test('a process that is not there', () => {
@@ -99,7 +103,9 @@ describe('what is not the one meant is refused', () => {
     for (const path of [file, join(folder, 'fifo'), folder, '/dev/null', '/proc/self/ns/mnt']) {
       expect(() => openNamespaceFile(path), path).toThrow(expect.objectContaining({ code: 'USAGE' }))
     }
-    expect(() => openNamespaceFile(join(folder, 'missing'))).toThrow(expect.objectContaining({ code: 'TARGET_NOT_FOUND' }))
+    expect(() => openNamespaceFile(join(folder, 'missing'))).toThrow(
+      expect.objectContaining({ code: 'TARGET_NOT_FOUND' }),
+    )
     expect(readlinkSync('/proc/self/ns/mnt')).toMatch(/^mnt:/)
   })
 })

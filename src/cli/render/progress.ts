@@ -19,7 +19,9 @@ export function progressLine(): ProgressLine {
       const elapsed = progress.seconds - (last?.seconds ?? 0)
       const rate = elapsed > 0 ? (progress.packets - (last?.packets ?? 0)) / elapsed : 0
       last = progress
-      show(`${count(progress.packets)} packets, ${bytes(progress.bytes)}, ${count(Math.round(rate))}/s, ${Math.floor(progress.seconds)} s`)
+      show(
+        `${count(progress.packets)} packets, ${bytes(progress.bytes)}, ${count(Math.round(rate))}/s, ${Math.floor(progress.seconds)} s`,
+      )
     },
     clear: () => show(''),
   }

@@ -12,13 +12,16 @@ describe('configuration', () => {
     expect(readConfig(env)).toEqual({ list: 3 })
   })
 
-  test.each(['', '{', '[]', 'null', '{"list":-1}', '{"list":65}', '{"list":"8"}', '{"list":1.5}'])('%j counts as the default', text => {
-    const env = { XDG_CONFIG_HOME: scratch() }
-    const { user } = configPaths(env)
-    mkdirSync(dirname(user), { recursive: true })
-    writeFileSync(user, text)
-    expect(readConfig(env)).toEqual({ list: 8 })
-  })
+  test.each(['', '{', '[]', 'null', '{"list":-1}', '{"list":65}', '{"list":"8"}', '{"list":1.5}'])(
+    '%j counts as the default',
+    text => {
+      const env = { XDG_CONFIG_HOME: scratch() }
+      const { user } = configPaths(env)
+      mkdirSync(dirname(user), { recursive: true })
+      writeFileSync(user, text)
+      expect(readConfig(env)).toEqual({ list: 8 })
+    },
+  )
 
   test('a missing one is the default', () => {
     expect(readConfig({ HOME: '/nonexistent' })).toEqual({ list: 8 })

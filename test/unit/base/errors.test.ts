@@ -8,7 +8,9 @@ test('the version is that of package.json', () => {
 })
 
 test('statuses are those of the contract', () => {
-  const statuses = Object.fromEntries(Object.entries(errorKinds).map(([code, { exit, http, close }]) => [code, [exit, http, close]]))
+  const statuses = Object.fromEntries(
+    Object.entries(errorKinds).map(([code, { exit, http, close }]) => [code, [exit, http, close]]),
+  )
   expect(statuses).toEqual({
     USAGE: [2, 400, 1008],
     TARGET_NOT_FOUND: [3, 404, 1008],

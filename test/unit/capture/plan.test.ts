@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { planCapture } from '../../../src/capture/plan.ts'
-import { type CaptureRequest, parseInterfaceNames, parseSnaplen, parseStopConditions } from '../../../src/capture/request.ts'
+import {
+  type CaptureRequest,
+  parseInterfaceNames,
+  parseSnaplen,
+  parseStopConditions,
+} from '../../../src/capture/request.ts'
 import type { NetworkInterface } from '../../../src/linux/iproute.ts'
 
 const request: CaptureRequest = { target: 'web', interfaces: [], filter: '', promiscuous: true, stop: {}, names: true }
@@ -12,11 +17,19 @@ const target = {
   namespace: { inode: 42 },
   names: [{ address: '10.0.0.2', name: 'web' }],
 } as const
-const nif = (name: string, up = true): NetworkInterface => ({ index: 1, name, up, operstate: 'UP', loopback: false, addresses: [] })
+const nif = (name: string, up = true): NetworkInterface => ({
+  index: 1,
+  name,
+  up,
+  operstate: 'UP',
+  loopback: false,
+  addresses: [],
+})
 const interfaces = [nif('lo'), nif('eth0'), nif('eth1', false), nif('-'), nif('TCP@1.2.3.4'), nif('7')]
 
 describe('interfaces', () => {
-  const chosen = (wanted: string[]) => planCapture({ ...request, interfaces: wanted }, target, interfaces).dumpcap.interfaces.map(({ name }) => name)
+  const chosen = (wanted: string[]) =>
+    planCapture({ ...request, interfaces: wanted }, target, interfaces).dumpcap.interfaces.map(({ name }) => name)
 
   test('every one that is up, and that dumpcap takes for one', () => {
     expect(chosen([])).toEqual(['lo', 'eth0'])
@@ -35,7 +48,9 @@ describe('interfaces', () => {
     ['7', /does not exist/],
     ['/etc/passwd', /does not exist/],
   ])('%s is refused, with those that exist', (name, message) => {
-    expect(() => chosen([name])).toThrow(expect.objectContaining({ code: 'INTERFACE_NOT_FOUND', message: expect.stringMatching(message) }))
+    expect(() => chosen([name])).toThrow(
+      expect.objectContaining({ code: 'INTERFACE_NOT_FOUND', message: expect.stringMatching(message) }),
+    )
   })
 
   test('a target without any is refused', () => {
@@ -47,14 +62,20 @@ describe('what dumpcap is told', () => {
   test('describes the interfaces and the target', () => {
     const { dumpcap, netns, names } = planCapture({ ...request, filter: 'icmp' }, target, interfaces)
     expect(dumpcap.interfaces[0]).toEqual({ name: 'lo', description: 'docker lab:1 netns 42' })
-    expect(dumpcap.comment).toMatch(/container-name: web\ncontainer-type: docker\nnode-name: .*\ncapture-filter: icmp\n$/)
+    expect(dumpcap.comment).toMatch(
+      /container-name: web\ncontainer-type: docker\nnode-name: .*\ncapture-filter: icmp\n$/,
+    )
     expect(netns).toBe(42)
     expect(names).toEqual(target.names)
   })
 
   test('the kernel buffers of all interfaces together stay the same', () => {
     const buffer = (count: number) =>
-      planCapture(request, target, Array.from({ length: count }, (_, index) => nif(`eth${index}`))).dumpcap.bufferSize
+      planCapture(
+        request,
+        target,
+        Array.from({ length: count }, (_, index) => nif(`eth${index}`)),
+      ).dumpcap.bufferSize
     expect([1, 2, 4, 100].map(buffer)).toEqual([64, 32, 16, 2])
   })
 
@@ -78,12 +99,21 @@ describe('what was typed', () => {
     expect(parseStopConditions([text])).toEqual(stop)
   })
 
-  test.each(['packets:1.5', 'packets:0', 'duration:', 'duration:-1', 'files:3', '5', 'duration:1;rm', 'duration:1e9'])('%s is none', text => {
-    expect(() => parseStopConditions([text])).toThrow(expect.objectContaining({ code: 'USAGE' }))
-  })
+  test.each(['packets:1.5', 'packets:0', 'duration:', 'duration:-1', 'files:3', '5', 'duration:1;rm', 'duration:1e9'])(
+    '%s is none',
+    text => {
+      expect(() => parseStopConditions([text])).toThrow(expect.objectContaining({ code: 'USAGE' }))
+    },
+  )
 
   test('snapshot lengths', () => {
-    expect([undefined, '', '0', '96', '262144'].map(parseSnaplen)).toEqual([undefined, undefined, undefined, 96, 262144])
+    expect([undefined, '', '0', '96', '262144'].map(parseSnaplen)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      96,
+      262144,
+    ])
     for (const text of ['-1', 'x', '262145', '1.5']) expect(() => parseSnaplen(text)).toThrow(/no snapshot length/)
   })
 

@@ -4,9 +4,16 @@ import { renderTable } from '../../../src/cli/render/table.ts'
 import { printable } from '../../../src/cli/render/terminal.ts'
 
 test('columns are as wide as their widest cell, whatever script it is in', () => {
-  expect(renderTable(['NAME', 'TYPE'], [['web', 'docker'], ['数据', 'proc'], ['x\x1b[31m', '']])).toBe(
-    'NAME    TYPE\nweb     docker\n数据    proc\nx\uFFFD[31m\n',
-  )
+  expect(
+    renderTable(
+      ['NAME', 'TYPE'],
+      [
+        ['web', 'docker'],
+        ['数据', 'proc'],
+        ['x\x1b[31m', ''],
+      ],
+    ),
+  ).toBe('NAME    TYPE\nweb     docker\n数据    proc\nx\uFFFD[31m\n')
 })
 
 test('a name cannot steer the terminal', () => {
@@ -14,7 +21,14 @@ test('a name cannot steer the terminal', () => {
 })
 
 test('the summary tells what was lost and why it ended', () => {
-  const report = { reference: 'docker:web', end: 'stopped', interfaces: [], packets: 12_345, dropped: 0, seconds: 1 } as const
+  const report = {
+    reference: 'docker:web',
+    end: 'stopped',
+    interfaces: [],
+    packets: 12_345,
+    dropped: 0,
+    seconds: 1,
+  } as const
   expect(summary(report, { kind: 'file', path: 'web.pcapng' })).toBe('12,345 packets in web.pcapng; stopped\n')
   expect(summary({ ...report, dropped: 7, end: 'interface-gone', goneInterface: 'eth0' }, { kind: 'stdout' })).toBe(
     '12,345 packets, 7 LOST; an interface was removed (eth0 was removed)\n',

@@ -26,7 +26,14 @@ describe('steps', () => {
     ['--capture', { step: 'capture', interface: '', fifo: undefined, filter: '', values: {}, unknown: [] }],
     [
       '--capture --extcap-interface remora --fifo /tmp/f --bogus 1 --target docker:web',
-      { step: 'capture', interface: 'remora', fifo: '/tmp/f', filter: '', values: { target: 'docker:web' }, unknown: ['--bogus'] },
+      {
+        step: 'capture',
+        interface: 'remora',
+        fifo: '/tmp/f',
+        filter: '',
+        values: { target: 'docker:web' },
+        unknown: ['--bogus'],
+      },
     ],
   ])('%s', (line, expected) => {
     expect(step(line)).toEqual(expected)
@@ -74,9 +81,14 @@ describe('a capture', () => {
 
   test('any argument vector is read', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(fc.string(), fc.constantFrom('--capture', '--fifo', '--noprom', 'true', '--', '--__proto__=1'))), argv => {
-        expect(parseExtcapCall(argv).step.step).toMatch(/./)
-      }),
+      fc.property(
+        fc.array(
+          fc.oneof(fc.string(), fc.constantFrom('--capture', '--fifo', '--noprom', 'true', '--', '--__proto__=1')),
+        ),
+        argv => {
+          expect(parseExtcapCall(argv).step.step).toMatch(/./)
+        },
+      ),
       { numRuns: 10_000 },
     )
   })

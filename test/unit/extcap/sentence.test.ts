@@ -6,7 +6,28 @@ import { parseSentence } from '../../helpers/sentences.ts'
 
 const nasty = fc.oneof(
   { weight: 3, arbitrary: fc.string({ unit: 'binary' }) },
-  fc.array(fc.constantFrom('}', '{', ' ', '\n', '\r', '\t', '"', '=', '|', 'a', '\u200d', '\u202e', '😀', '\ud800', '\0', '\u2028')).map(parts => parts.join('')),
+  fc
+    .array(
+      fc.constantFrom(
+        '}',
+        '{',
+        ' ',
+        '\n',
+        '\r',
+        '\t',
+        '"',
+        '=',
+        '|',
+        'a',
+        '\u200d',
+        '\u202e',
+        '😀',
+        '\ud800',
+        '\0',
+        '\u2028',
+      ),
+    )
+    .map(parts => parts.join('')),
 )
 
 describe('sentences', () => {
@@ -17,7 +38,12 @@ describe('sentences', () => {
         expect(line.split('\n')).toHaveLength(2)
         expect(parseSentence(line)).toEqual({
           word: 'value',
-          attributes: { arg: String(arg), value: attributeText(value), display: attributeText(display), default: 'true' },
+          attributes: {
+            arg: String(arg),
+            value: attributeText(value),
+            display: attributeText(display),
+            default: 'true',
+          },
         })
       }),
       { numRuns: 20_000 },
@@ -61,7 +87,8 @@ describe('arguments of the interface obey the rules whose breach makes Wireshark
     expect(attributeText(argument.display)).toBe(argument.display)
     expect(['string', 'selector', 'boolflag', 'unsigned']).toContain(argument.type)
     if (argument.range !== undefined) expect(argument.range).toMatch(/^\d+,\d+$/)
-    for (const text of [argument.tooltip, argument.placeholder, argument.group]) expect(attributeText(text ?? '')).toBe(text ?? '')
+    for (const text of [argument.tooltip, argument.placeholder, argument.group])
+      expect(attributeText(text ?? '')).toBe(text ?? '')
   })
 
   test('numbers are unique, and none is 0', () => {

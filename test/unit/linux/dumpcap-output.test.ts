@@ -16,9 +16,12 @@ const conversations: Record<string, [said: string, meant: Partial<DumpcapMessage
       complaint: undefined,
     },
   ],
-  'packets counted while it runs': ["Capturing on 'b0'\nFile: -\n\rPackets: 3 \rPackets: 12 ", { ready: true, packets: 12 }],
+  'packets counted while it runs': [
+    "Capturing on 'b0'\nFile: -\n\rPackets: 3 \rPackets: 12 ",
+    { ready: true, packets: 12 },
+  ],
   'an interface that went away': [
-    "Capturing on 'eth0'\nFile: -\ndumpcap: The network adapter \"eth0\" is no longer attached; the capture has stopped.\nPackets captured: 1\n",
+    'Capturing on \'eth0\'\nFile: -\ndumpcap: The network adapter "eth0" is no longer attached; the capture has stopped.\nPackets captured: 1\n',
     { goneInterface: 'eth0', packets: 1, complaint: undefined },
   ],
   'a filter that does not compile': [

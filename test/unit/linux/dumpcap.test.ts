@@ -15,9 +15,19 @@ const options: DumpcapOptions = {
 
 describe('argument vector', () => {
   test('one interface needs no threads', () => {
-    expect(dumpcapArguments(options)).toEqual(
-      ['-q', '-w', '-', '-B', '64', '--capture-comment', 'c', '-i', 'eth0', '--ifdescr', 'docker'],
-    )
+    expect(dumpcapArguments(options)).toEqual([
+      '-q',
+      '-w',
+      '-',
+      '-B',
+      '64',
+      '--capture-comment',
+      'c',
+      '-i',
+      'eth0',
+      '--ifdescr',
+      'docker',
+    ])
   })
 
   test('what holds for every interface stands before the first; behind it dumpcap applies it to one only', () => {
@@ -57,7 +67,11 @@ describe('complaints become errors with a code', () => {
       'FILTER_INVALID',
       'the capture filter "tcp prt 80" is not valid on v1: syntax error',
     ],
-    ['dumpcap: There is no device named "nope". (No such device exists)', 'INTERFACE_NOT_FOUND', 'the target has no interface nope'],
+    [
+      'dumpcap: There is no device named "nope". (No such device exists)',
+      'INTERFACE_NOT_FOUND',
+      'the target has no interface nope',
+    ],
     ['dumpcap: Device "tun0" is not up. (That device is not up)', 'INTERFACE_NOT_FOUND', 'the interface tun0 is down'],
     [
       'dumpcap: You do not have permission to capture on device "v1". (socket: Operation not permitted)',
@@ -69,8 +83,16 @@ describe('complaints become errors with a code', () => {
       'CAPTURE_FAILED',
       'the disk is full: not all packets could be written',
     ],
-    ["nsenter: reassociate to namespaces failed: Operation not permitted", 'FORBIDDEN', 'this user may not enter the network namespace of the target'],
-    ["nsenter: reassociate to namespace 'ns/net' failed: Invalid argument", 'USAGE', 'the target is a namespace, but no network namespace'],
+    [
+      'nsenter: reassociate to namespaces failed: Operation not permitted',
+      'FORBIDDEN',
+      'this user may not enter the network namespace of the target',
+    ],
+    [
+      "nsenter: reassociate to namespace 'ns/net' failed: Invalid argument",
+      'USAGE',
+      'the target is a namespace, but no network namespace',
+    ],
     ['dumpcap: something new', 'CAPTURE_FAILED', 'dumpcap failed: something new'],
   ])('%s', (complaint, code, message) => {
     expect(dumpcapFailure(complaint)).toMatchObject({ code, message })

@@ -1,13 +1,20 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { listTenants } from '../../../src/discover/processes.ts'
 import { parseInterfaces } from '../../../src/linux/iproute.ts'
 import { parseNamespaceMounts } from '../../../src/linux/mountinfo.ts'
-import { listProcesses, namespaceInode, readEnvironment, readNamespaceInode, readStartTime } from '../../../src/linux/proc.ts'
-import { listTenants } from '../../../src/discover/processes.ts'
+import {
+  listProcesses,
+  namespaceInode,
+  readEnvironment,
+  readNamespaceInode,
+  readStartTime,
+} from '../../../src/linux/proc.ts'
 import { scratch } from '../../helpers/scratch.ts'
 
-const stat = (command: string, state = 'S') => `7 (${command}) ${state} 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 918273 1000 2 3\n`
+const stat = (command: string, state = 'S') =>
+  `7 (${command}) ${state} 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 918273 1000 2 3\n`
 
 function procWith(files: Record<string, string>, links: Record<string, string> = {}): string {
   const proc = scratch()
@@ -23,9 +30,12 @@ function procWith(files: Record<string, string>, links: Record<string, string> =
 }
 
 describe('processes', () => {
-  test.each(['sh', 'a) S 1 2 3', ') ) )', '((', 'x y z', ''])('the start time is found behind the command name %j', command => {
-    expect(readStartTime(7, procWith({ '7/stat': stat(command) }))).toBe(918273)
-  })
+  test.each(['sh', 'a) S 1 2 3', ') ) )', '((', 'x y z', ''])(
+    'the start time is found behind the command name %j',
+    command => {
+      expect(readStartTime(7, procWith({ '7/stat': stat(command) }))).toBe(918273)
+    },
+  )
 
   test('a zombie, a missing process and garbage have none', () => {
     expect(readStartTime(7, procWith({ '7/stat': stat('sh', 'Z') }))).toBeUndefined()
@@ -52,7 +62,14 @@ describe('processes', () => {
   test('the eldest process speaks for a namespace', () => {
     const young = stat('young').replace('918273', '999999')
     const proc = procWith(
-      { '5/stat': young, '5/comm': 'young\n', '9/stat': stat('old'), '9/comm': 'old\n', '11/stat': stat('gone'), '11/comm': 'gone\n' },
+      {
+        '5/stat': young,
+        '5/comm': 'young\n',
+        '9/stat': stat('old'),
+        '9/comm': 'old\n',
+        '11/stat': stat('gone'),
+        '11/comm': 'gone\n',
+      },
       { '5/ns/net': 'net:[40]', '9/ns/net': 'net:[40]' },
     )
     expect(listTenants(proc)).toEqual([{ inode: 40, pid: 9, startTime: 918273, command: 'old' }])
@@ -77,13 +94,26 @@ test('mounted network namespaces are picked out of mountinfo', () => {
 
 test('interfaces are read from iproute2, also with the empty objects of old versions', () => {
   const json = JSON.stringify([
-    { ifindex: 5, ifname: 'eth0', flags: ['UP', 'LOWER_UP'], operstate: 'UP', addr_info: [{ local: '10.0.0.2', scope: 'global' }, {}] },
+    {
+      ifindex: 5,
+      ifname: 'eth0',
+      flags: ['UP', 'LOWER_UP'],
+      operstate: 'UP',
+      addr_info: [{ local: '10.0.0.2', scope: 'global' }, {}],
+    },
     {},
     { ifindex: 1, ifname: 'lo', flags: ['LOOPBACK'], operstate: 'DOWN' },
   ])
   expect(parseInterfaces(json)).toEqual([
     { index: 1, name: 'lo', up: false, operstate: 'DOWN', loopback: true, addresses: [] },
-    { index: 5, name: 'eth0', up: true, operstate: 'UP', loopback: false, addresses: [{ address: '10.0.0.2', scope: 'global' }] },
+    {
+      index: 5,
+      name: 'eth0',
+      up: true,
+      operstate: 'UP',
+      loopback: false,
+      addresses: [{ address: '10.0.0.2', scope: 'global' }],
+    },
   ])
   expect(parseInterfaces('')).toEqual([])
 })

@@ -21,7 +21,27 @@ test('an empty target makes a comment of the length csharg has', () => {
 
 const awkward = fc.oneof(
   fc.string({ unit: 'grapheme' }),
-  fc.constantFrom('yes', 'null', '~', '1e3', '0x10', '- a', 'a: b', 'a #b', '"', "'", '---', '\n---\n', '\u0085', '\u2028', '{a', '&a', '*a', '!a', 'a '),
+  fc.constantFrom(
+    'yes',
+    'null',
+    '~',
+    '1e3',
+    '0x10',
+    '- a',
+    'a: b',
+    'a #b',
+    '"',
+    "'",
+    '---',
+    '\n---\n',
+    '\u0085',
+    '\u2028',
+    '{a',
+    '&a',
+    '*a',
+    '!a',
+    'a ',
+  ),
 )
 
 test('any YAML reader gets back what was meant, in both versions of YAML', () => {

@@ -1,8 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { blockFrame, blockTypes, nameResolutionBlock, sectionByteOrder, sectionHeaderBlock } from '../../../src/pcapng/block.ts'
+import {
+  blockFrame,
+  blockTypes,
+  nameResolutionBlock,
+  sectionByteOrder,
+  sectionHeaderBlock,
+} from '../../../src/pcapng/block.ts'
 
-const names = fc.array(fc.record({ address: fc.uint8Array({ minLength: 0, maxLength: 17 }), names: fc.array(fc.string()) }))
+const names = fc.array(
+  fc.record({ address: fc.uint8Array({ minLength: 0, maxLength: 17 }), names: fc.array(fc.string()) }),
+)
 
 describe('blocks remora writes', () => {
   test('a section header says who wrote it, in host byte order and without a length', () => {

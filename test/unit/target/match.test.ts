@@ -2,7 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { matchContainers, type NamedContainer, nearestNames } from '../../../src/target/match.ts'
 import { parseReference } from '../../../src/target/reference.ts'
 
-const compose = (project: string, service: string) => ({ 'com.docker.compose.project': project, 'com.docker.compose.service': service })
+const compose = (project: string, service: string) => ({
+  'com.docker.compose.project': project,
+  'com.docker.compose.service': service,
+})
 const container = (name: string, id: string, labels: Record<string, string> = {}, prefix = ''): NamedContainer => ({
   engine: 'docker',
   id,

@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { attributeText } from '../../../extcap/sentence.ts'
 import { formatReference, parseReference, type Reference } from '../../../src/target/reference.ts'
 
-const text = fc.string({ unit: 'grapheme', minLength: 1 }).filter(value => !value.includes('\0') && value.isWellFormed())
+const text = fc
+  .string({ unit: 'grapheme', minLength: 1 })
+  .filter(value => !value.includes('\0') && value.isWellFormed())
 const natural = fc.integer({ min: 1, max: 2 ** 31 })
 
 const references: fc.Arbitrary<Reference> = fc.oneof(
@@ -11,13 +13,19 @@ const references: fc.Arbitrary<Reference> = fc.oneof(
   natural.map<Reference>(pid => ({ scheme: 'pid', pid })),
   fc.record({ scheme: fc.constant('pid' as const), pid: natural, startTime: fc.nat() }),
   natural.map<Reference>(inode => ({ scheme: 'netns', inode })),
-  text.filter(name => !name.includes('/') && name !== '.' && name !== '..').map<Reference>(name => ({ scheme: 'named', name })),
+  text
+    .filter(name => !name.includes('/') && name !== '.' && name !== '..')
+    .map<Reference>(name => ({ scheme: 'named', name })),
   text.map<Reference>(path => ({ scheme: 'file', path: `/${path}` })),
   text.map<Reference>(name => ({ scheme: 'container', name })),
   text.map<Reference>(name => ({ scheme: 'docker', name })),
   fc.record({ scheme: fc.constant('label' as const), key: text.filter(key => !key.includes('=')), value: text }),
   text.filter(project => !project.includes('/')).map<Reference>(project => ({ scheme: 'compose', project })),
-  fc.record({ scheme: fc.constant('compose' as const), project: text.filter(project => !project.includes('/')), service: text }),
+  fc.record({
+    scheme: fc.constant('compose' as const),
+    project: text.filter(project => !project.includes('/')),
+    service: text,
+  }),
   text.map<Reference>(command => ({ scheme: 'process', command })),
 )
 
@@ -48,8 +56,33 @@ describe('grammar', () => {
   })
 
   test.each([
-    ...['', 'host:x', 'pid:', 'pid:0', 'pid:-1', 'pid:1@', 'pid:x', 'pid:1.5', 'netns:0', 'netns:x', 'named:', 'named:..'],
-    ...['named:a/b', 'file:', 'file:relative', 'container:', 'docker:', 'label:x', 'label:=x', 'compose:', 'compose:/web', 'compose:a/', 'process:'],
+    ...[
+      '',
+      'host:x',
+      'pid:',
+      'pid:0',
+      'pid:-1',
+      'pid:1@',
+      'pid:x',
+      'pid:1.5',
+      'netns:0',
+      'netns:x',
+      'named:',
+      'named:..',
+    ],
+    ...[
+      'named:a/b',
+      'file:',
+      'file:relative',
+      'container:',
+      'docker:',
+      'label:x',
+      'label:=x',
+      'compose:',
+      'compose:/web',
+      'compose:a/',
+      'process:',
+    ],
     'file:/a%00b',
   ])('%j is refused', typed => {
     expect(() => parseReference(typed)).toThrow(expect.objectContaining({ code: 'USAGE' }))

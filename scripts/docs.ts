@@ -1,0 +1,37 @@
+/** Writes the documents that are made from tables in the program; `--check` only tells whether they are up to date. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { errorKinds } from '../src/base/errors.ts'
+
+const documents: Record<string, () => string> = { 'docs/errors.md': errorsDocument }
+
+function errorsDocument(): string {
+  const rows = Object.entries(errorKinds).map(
+    ([code, { exit, http, close }]) => `| [\`${code}\`](#${code.toLowerCase()}) | ${exit} | ${http} | ${close} |`,
+  )
+  const headings = Object.entries(errorKinds).map(([code, { meaning }]) => `## ${code}\n\n${meaning}\n`)
+  return `# Errors
+
+Made from src/base/errors.ts by \`npm run docs\`.
+
+Every failure has a code. The command line prints \`remora: CODE: message\` and a line \`hint: …\` with the next step; in
+Wireshark the same comes in one line. The code decides the exit status of the process, the HTTP status of an answer, and
+the close code of a WebSocket. Stopping on purpose (a signal, a closed fifo, a reached stop condition, a target that
+ended) is success: status 0.
+
+| code | exit status | HTTP status | WebSocket close code |
+|---|---|---|---|
+${rows.join('\n')}
+
+${headings.join('\n')}`
+}
+
+const check = process.argv.includes('--check')
+for (const [path, make] of Object.entries(documents)) {
+  const content = make()
+  const current = existsSync(path) ? readFileSync(path, 'utf8') : ''
+  if (current === content) continue
+  if (check) {
+    console.error(`${path} is out of date: npm run docs`)
+    process.exitCode = 1
+  } else writeFileSync(path, content)
+}

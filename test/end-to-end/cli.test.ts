@@ -1,0 +1,194 @@
+/** The command line, in a home of its own: usage, installation, and the doctor. */
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { run } from '../helpers/command.ts'
+import { bundle, environment, executable, remora } from '../helpers/remora.ts'
+import { scratch } from '../helpers/scratch.ts'
+
+describe('wrong usage', () => {
+  test.each<[string[], RegExp]>([
+    [['capture'], /missing required argument 'TARGET'/],
+    [['bogus'], /unknown command 'bogus'/],
+    [['list', '--bogus'], /unknown option '--bogus'/],
+    [['capture', 'host', '-a', 'packets:x', '-w', '-'], /USAGE: "packets:x" is no stop condition/],
+    [['capture', 'host', '-s', '-5', '-w', '-'], /USAGE: "-5" is no snapshot length/],
+    [['capture', '', '-w', '-'], /USAGE: "" is no target reference/],
+    [['capture', 'host', '-w', '/nonexistent/x'], /USAGE: cannot write \/nonexistent\/x/],
+    [['capture', 'host', '-w', '/tmp'], /USAGE: \/tmp is a directory/],
+    [['install', '--list', 'x'], /USAGE: --list takes a number/],
+    [['install', '--user', '--system'], /USAGE: --user and --system exclude each other/],
+  ])('%j is refused with status 2', async (args, message) => {
+    const { status, stdout, stderr } = await remora(args)
+    expect([status, stdout, stderr]).toEqual([2, '', expect.stringMatching(message)])
+    expect(stderr).not.toMatch(/\n {4}at /)
+  })
+})
+
+test('nothing to capture with is told with the package that brings it', async () => {
+  const { status, stderr } = await run(
+    [
+      'unshare',
+      '--mount',
+      '--propagation',
+      'private',
+      'sh',
+      '-c',
+      'mount --bind /dev/null /usr/bin/dumpcap; exec "$0" capture host -f tcp -w -',
+      executable,
+    ],
+    { env: environment() },
+  )
+  expect([status, stderr]).toEqual([
+    5,
+    expect.stringMatching(
+      /^remora: TOOL_MISSING: dumpcap is not installed.*\nhint: .*sudo apt-get install wireshark-common/,
+    ),
+  ])
+})
+
+describe('installation', () => {
+  let home: string
+  let env: NodeJS.ProcessEnv
+  const folders = ['.config/wireshark/extcap', '.local/lib/wireshark/extcap']
+  beforeEach(() => {
+    home = scratch()
+    env = { HOME: home }
+  })
+
+  test('for a user puts remora where every Wireshark looks, and proves it', async () => {
+    const { status, stdout, stderr } = await remora(['install', '--user'], { env })
+    expect(status, stderr).toBe(0)
+    expect(stdout).toMatch(/installed: tshark -D lists remora\n$/)
+    for (const folder of folders) {
+      expect(readdirSync(join(home, folder))).toEqual(['remora'])
+      expect(await run([join(home, folder, 'remora'), '--version'], { env: { PATH: '/usr/bin:/bin' } })).toMatchObject({
+        status: 0,
+      })
+    }
+    const entry = readFileSync(join(home, '.local/share/applications/remora-packetflix.desktop'), 'utf8')
+    expect(entry).toMatch(/^MimeType=x-scheme-handler\/packetflix;$/m)
+  })
+
+  test('of the bundle runs without node on the PATH', async () => {
+    const { status, stderr } = await run([process.execPath, bundle, 'install', '--user', '--list', '3'], {
+      env: environment(env),
+    })
+    expect(status, stderr).toBe(0)
+    const installed = join(home, folders[0] ?? '', 'remora')
+    expect(await run([installed, '--extcap-interfaces'], { env: { PATH: '/usr/bin:/bin', HOME: home } })).toMatchObject(
+      { status: 0, stderr: '' },
+    )
+    expect(JSON.parse(readFileSync(join(home, '.config/remora/config.json'), 'utf8'))).toEqual({ list: 3 })
+  })
+
+  test('is repeatable, and taken away without a trace', async () => {
+    await remora(['install', '--user'], { env })
+    expect((await remora(['install', '--user', '--list', '2'], { env })).status).toBe(0)
+    const { status, stdout } = await remora(['uninstall', '--user'], { env })
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/remove .*extcap\/remora/)])
+    expect((await run(['find', home, '-mindepth', '1', '-name', '*remora*'])).stdout).toBe('')
+    expect((await remora(['uninstall', '--user'], { env })).stdout).toMatch(/nothing is installed/)
+  })
+
+  test('leaves what is not its own', async () => {
+    mkdirSync(join(home, folders[0] ?? ''), { recursive: true })
+    const foreign = join(home, folders[0] ?? '', 'remora')
+    writeFileSync(foreign, '#!/bin/sh\n')
+    await remora(['uninstall', '--user'], { env })
+    expect(existsSync(foreign)).toBe(true)
+  })
+
+  test('as a dry run only tells', async () => {
+    const { status, stdout } = await remora(['install', '--user', '--dry-run'], { env })
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/copy .* to .*\.local\/share\/remora\/remora\nlink /)])
+    expect(readdirSync(home)).toEqual([])
+    const system = await remora(['install', '--system', '--dry-run'], { env })
+    expect(system.stdout).toMatch(/\/usr\/libexec\/wireshark\/extcap\/remora/)
+    expect(system.stdout).toMatch(/\/usr\/lib\/x86_64-linux-gnu\/wireshark\/extcap\/remora/)
+  })
+
+  test('where it may not write is refused with what to do', async () => {
+    const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', executable]
+    const { status, stderr } = await run([...nobody, 'install', '--system'], { env: environment({ HOME: '/' }) })
+    expect([status, stderr]).toEqual([
+      4,
+      expect.stringMatching(/FORBIDDEN: cannot change the installation.*\nhint: Run it with sudo/),
+    ])
+  })
+})
+
+describe('the doctor', () => {
+  const check = (stdout: string, name: RegExp) =>
+    (JSON.parse(stdout) as { name: string; ok: boolean; detail: string; fix?: string }[]).find(found =>
+      name.test(found.name),
+    )
+
+  test('is content after an installation', async () => {
+    const env = { HOME: scratch(), DOCKER_HOST: 'unix:///nonexistent' }
+    await remora(['install', '--user'], { env })
+    const { status, stdout } = await remora(['doctor'], { env })
+    expect(status, stdout).toBe(0)
+    expect(stdout).toMatch(/^ok {3}dumpcap: .*Dumpcap \(Wireshark\) 4/m)
+    expect(stdout).not.toMatch(/^BAD/m)
+  })
+
+  test('finds that Wireshark does not know remora, and says what mends it', async () => {
+    const { status, stdout } = await remora(['doctor', '--json'], { env: { HOME: scratch() } })
+    expect(status).toBe(5)
+    expect(check(stdout, /^extcap folders$/)).toMatchObject({
+      ok: false,
+      fix: expect.stringMatching(/remora install$/),
+    })
+    expect(check(stdout, /^tshark -D$/)).toMatchObject({ ok: false })
+  })
+
+  test('finds a copy of another version, and one that does not run', async () => {
+    const home = scratch()
+    for (const [folder, content] of [
+      ['.config', '#!/bin/sh\necho remora 0.0.1\n'],
+      ['.local/lib', '#!/nonexistent\n'],
+    ] as const) {
+      const path = join(home, folder, 'wireshark/extcap')
+      mkdirSync(path, { recursive: true })
+      writeFileSync(join(path, 'remora'), content, { mode: 0o755 })
+    }
+    const { stdout } = await remora(['doctor', '--json'], { env: { HOME: home } })
+    expect(check(stdout, /\.config/)).toMatchObject({
+      ok: false,
+      detail: expect.stringMatching(/^is remora 0\.0\.1, not /),
+    })
+    expect(check(stdout, /\.local/)).toMatchObject({ ok: false, detail: expect.stringMatching(/^does not run/) })
+  })
+
+  test('finds an engine that does not answer', async () => {
+    const socket = join(scratch(), 'docker.sock')
+    const { createServer } = await import('node:net')
+    const server = createServer(() => {}).listen(socket)
+    const { stdout } = await remora(['doctor', '--json'], { env: { HOME: scratch(), DOCKER_HOST: `unix://${socket}` } })
+    expect(check(stdout, new RegExp(socket))).toMatchObject({ ok: false, fix: 'sudo systemctl restart docker' })
+    server.close()
+  })
+
+  test('tells a plain user what he may capture, and how to get more', async () => {
+    const folder = scratch()
+    copyFileSync(executable, join(folder, 'remora'))
+    chmodSync(folder, 0o755)
+    const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', join(folder, 'remora')]
+    const { stdout } = await run([...nobody, 'doctor', '--json'], { env: environment({ HOME: folder }) })
+    expect(check(stdout, /^rights on this host$/)).toMatchObject({
+      ok: false,
+      fix: expect.stringMatching(/^sudo setcap cap_net_raw/),
+    })
+    expect(lstatSync(folder).isDirectory()).toBe(true)
+  })
+})

@@ -1,0 +1,118 @@
+/** remora as an extcap of real Wiresharks, through tshark: the same code of Wireshark lists, configures and captures. */
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { localArguments } from '../../extcap/interfaces.ts'
+import { interfacesOf, pingsIn } from '../helpers/capture-file.ts'
+import { end, sleep, until } from '../helpers/command.ts'
+import { dumpcapsIn, expectNoDumpcap } from '../helpers/leaks.ts'
+import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
+import { wiresharkHome } from '../helpers/remora.ts'
+import { scratch } from '../helpers/scratch.ts'
+import { wiresharks } from '../helpers/wireshark.ts'
+
+let pair: NetnsPair
+let inode: number
+let home: string
+let folder: string
+beforeAll(async () => {
+  pair = await makeNetnsPair()
+  inode = statSync(`/run/netns/${pair.receiver}`).ino
+  home = wiresharkHome()
+  folder = scratch()
+})
+afterAll(() => pair.close())
+
+const preference = (name: string, value: string) => ['-o', `extcap.remora.${name}:${value}`]
+
+test('with --all, Wireshark 4.0, 4.4 and 4.6 are here', () => {
+  const versions = wiresharks.map(({ version }) => version).sort()
+  expect(versions).toEqual(expect.arrayContaining(process.env.REMORA_TEST_ALL ? ['4.0', '4.4', '4.6'] : ['4.0']))
+})
+
+describe.each(wiresharks.map(wireshark => [wireshark.version, wireshark] as const))('Wireshark %s', (_, wireshark) => {
+  const { tshark, startTshark } = wireshark
+
+  test('lists the interface, with no line and no complaint too many', async () => {
+    const { status, stdout, stderr } = await tshark(['-D'], home)
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^\d+\. remora \(Container capture \(this host\)\)$/m)
+    expect(stdout.split('\n').filter(line => line !== '' && !/^\d+\. /.test(line))).toEqual([])
+    expect(stderr.split('\n').filter(line => line !== '' && !line.startsWith('Running as user'))).toEqual([])
+  })
+
+  test('knows exactly the arguments that are saved', async () => {
+    const { stdout } = await tshark(['-G', 'currentprefs'], home)
+    const known = [...stdout.matchAll(/^#?extcap\.remora\.(\w+):/gm)].map(([, name]) => name).sort()
+    expect(known).toEqual(localArguments.map(({ call }) => call.replaceAll('-', '')).sort())
+  })
+
+  test('shows the link types', async () => {
+    expect(await tshark(['-i', 'remora', '-L'], home)).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/EN10MB/),
+    })
+  })
+
+  test('captures, with filter, names and interfaces as they were asked for', async () => {
+    const file = join(folder, `${wireshark.version}.pcapng`)
+    const args = [...preference('reference', `named:${pair.receiver}`), '-f', 'icmp', '-c', '4', '-w', file]
+    const running = startTshark(['-i', 'remora', ...args], home)
+    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0, 20_000)
+    await sleep(300)
+    await pair.ping(2)
+    const { status, stderr } = await running.result
+    expect(status, stderr).toBe(0)
+    expect(stderr).not.toMatch(/Error/)
+    expect(await pingsIn(file)).toEqual([1, 2])
+    expect((await interfacesOf(file)).map(({ name }) => name)).toEqual(['lo', 'b0'])
+    await expectNoDumpcap(inode)
+  })
+
+  test('stops on SIGINT like on any interface, and nothing is left', async () => {
+    const running = startTshark(
+      ['-i', 'remora', ...preference('target', `named:${pair.receiver}`), '-w', join(folder, 'stop')],
+      home,
+    )
+    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0, 20_000)
+    await sleep(300)
+    // In a root, tshark is not our child: it is signalled by its own number, as a terminal would.
+    running.child.kill('SIGINT')
+    const { stderr } = await running.result
+    expect(stderr).not.toMatch(/Error (by|from) extcap/)
+    await expectNoDumpcap(inode)
+  })
+
+  test('killed on an idle interface, it leaves nothing either', async () => {
+    const running = startTshark(
+      ['-i', 'remora', ...preference('target', `named:${pair.receiver}`), '-w', join(folder, 'kill')],
+      home,
+    )
+    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0, 20_000)
+    await sleep(300)
+    await end(running.child)
+    await expectNoDumpcap(inode)
+  })
+
+  test.each([
+    [
+      'an unknown target',
+      [...preference('reference', 'named:gone')],
+      /TARGET_NOT_FOUND: there is no network namespace at \/run\/netns\/gone/,
+    ],
+    ['a bad filter', ['-f', 'tcp prt'], /FILTER_INVALID: the capture filter "tcp prt" is not valid/],
+    [
+      'an unknown interface',
+      [...preference('interface', 'nope')],
+      /INTERFACE_NOT_FOUND: interface "nope" of host does not exist/,
+    ],
+  ])('shows the reason once when it cannot start: %s', async (_, args, message) => {
+    const { status, stderr } = await tshark(['-i', 'remora', ...args, '-w', join(folder, 'none')], home)
+    expect(status).toBe(1)
+    expect(stderr.match(new RegExp(message, 'g'))).toHaveLength(1)
+  })
+
+  test('a preference that is none of ours is refused by Wireshark', async () => {
+    expect((await tshark(['-i', 'remora', ...preference('bogus', '1'), '-c', '1'], home)).status).toBe(1)
+  })
+})
