@@ -33,7 +33,8 @@ export async function openInWireshark(
   const prepared = await prepareCapture(request, context)
   const folder = mkdtempSync(join(tmpdir(), 'remora-'))
   try {
-    const fifo = join(folder, 'packets')
+    // Wireshark shows the name in its title.
+    const fifo = join(folder, prepared.plan.name.replace(/[^\w.-]+/g, '_'))
     await run([findTool('mkfifo', env), '-m', '600', fifo])
     const started = startWireshark(wireshark, fifo, prepared.plan.name, env)
     const output = await Promise.race([openOutput({ kind: 'fifo', path: fifo }, lifetime.stop), started])
