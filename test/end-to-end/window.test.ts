@@ -33,7 +33,10 @@ describe.runIf(process.env.REMORA_TEST_ALL)("in Wireshark's window", () => {
       REMORA_LOG_FILE: join(folder, 'log'),
       REMORA_LOG_LEVEL: 'debug',
     })
-    await until('the display is there', async () => (await run(['xdotool', 'getdisplaygeometry'], { env })).status === 0)
+    await until(
+      'the display is there',
+      async () => (await run(['xdotool', 'getdisplaygeometry'], { env })).status === 0,
+    )
   })
   afterAll(async () => {
     if (display) await end(display.child, 'SIGTERM')
@@ -45,7 +48,8 @@ describe.runIf(process.env.REMORA_TEST_ALL)("in Wireshark's window", () => {
 
   /** Waits for a window by its title; its place on the screen. */
   async function window(title: string): Promise<{ id: string; x: number; y: number }> {
-    const find = async () => (await run(['xdotool', 'search', '--onlyvisible', '--name', title], { env })).stdout.trim().split('\n')[0] ?? ''
+    const find = async () =>
+      (await run(['xdotool', 'search', '--onlyvisible', '--name', title], { env })).stdout.trim().split('\n')[0] ?? ''
     await until(`a window is called ${title}`, async () => (await find()) !== '', 20_000)
     const id = await find()
     const geometry = (await run(['xdotool', 'getwindowgeometry', id], { env })).stdout
@@ -79,7 +83,11 @@ describe.runIf(process.env.REMORA_TEST_ALL)("in Wireshark's window", () => {
     try {
       const main = await window('The Wireshark Network Analyzer')
       await pointer('windowmove', main.id, 0, 0, 'windowsize', main.id, 1280, 800)
-      await until('every interface was asked for its link types', () => (log().match(/extcap-dlts/g)?.length ?? 0) >= 3, 20_000)
+      await until(
+        'every interface was asked for its link types',
+        () => (log().match(/extcap-dlts/g)?.length ?? 0) >= 3,
+        20_000,
+      )
       await sleep(1_500)
       await screenshot('interfaces')
 

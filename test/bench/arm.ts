@@ -1,0 +1,68 @@
+/** From the call to an armed capture: the interface description is in the fifo. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import { end, must } from '../helpers/command.ts'
+import type { NetnsPair } from '../helpers/netns.ts'
+import { environment, executable } from '../helpers/remora.ts'
+import { scratch } from '../helpers/scratch.ts'
+import { alternate, median, type Row, spreadOf } from './measure.ts'
+import { startTime } from './start.ts'
+
+const rounds = 21
+
+export async function armRows(pair: NetnsPair, hello: string): Promise<Row[]> {
+  const folder = scratch()
+  const fifo = join(folder, 'fifo')
+  await must('mkfifo', fifo)
+  const env = environment({ DOCKER_HOST: 'unix:///nonexistent', HOME: '/nonexistent' })
+
+  const remora = async () => {
+    const reader = createReadStream(fifo)
+    const began = performance.now()
+    const args = ['--capture', '--extcap-interface', 'remora', '--fifo', fifo, '--reference', `named:${pair.receiver}`]
+    const child = spawn(executable, args, { env, stdio: 'ignore' })
+    return timeToDescription(reader, began, child)
+  }
+  const bare = async () => {
+    const began = performance.now()
+    const args = [`--net=/run/netns/${pair.receiver}`, '--', 'dumpcap', '-q', '-i', 'lo', '-i', 'b0', '-w', '-']
+    const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    return timeToDescription(child.stdout, began, child)
+  }
+  const values = await alternate(rounds, remora, bare)
+  const nodeStart: number[] = []
+  for (let round = 0; round < rounds; round++) nodeStart.push(await startTime([hello]))
+  const allowed = 1.5 * median(values.bare) + median(nodeStart)
+  return [
+    {
+      name: '--capture to armed, two interfaces',
+      unit: 'ms',
+      remora: median(values.remora),
+      bare: median(values.bare),
+      spread: spreadOf(values.remora),
+      target: `≤ 1.5 × bare + one node start (${allowed.toFixed(0)} ms)`,
+      met: median(values.remora) <= allowed,
+      note: 'bare: nsenter dumpcap with the same interfaces',
+    },
+  ]
+}
+
+/** Milliseconds until a second interface description block has come; then the writer is ended. */
+async function timeToDescription(stream: NodeJS.ReadableStream, began: number, writer: ChildProcess): Promise<number> {
+  let bytes = Buffer.alloc(0)
+  for await (const chunk of stream) {
+    bytes = Buffer.concat([bytes, chunk as Buffer])
+    if (descriptions(bytes) >= 2) break
+  }
+  const elapsed = performance.now() - began
+  await end(writer, 'SIGKILL')
+  return elapsed
+}
+
+function descriptions(bytes: Buffer): number {
+  let found = 0
+  for (let at = 0; at + 8 <= bytes.length; at += bytes.readUInt32LE(at + 4))
+    found += bytes.readUInt32LE(at) === 1 ? 1 : 0
+  return found
+}
