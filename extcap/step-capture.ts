@@ -9,7 +9,7 @@ import { signalLifetime } from '../src/capture/lifetime.ts'
 import { type CaptureRequest, parseInterfaceNames, parseSnaplen } from '../src/capture/request.ts'
 import type { CaptureReport } from '../src/capture/run-local.ts'
 import { listContainers } from '../src/discover/discover.ts'
-import { formatReference } from '../src/target/reference.ts'
+import { unambiguousReference } from '../src/discover/resolve.ts'
 import { type CaptureStep, textValue, unknownArguments } from './argv.ts'
 import { localInterface } from './interfaces.ts'
 import type { StepContext } from './step.ts'
@@ -57,7 +57,7 @@ async function targetReference({ interface: nif, values }: CaptureStep, signal: 
       hint: 'Refresh the interfaces (F5), or start the container.',
     })
   }
-  return formatReference({ scheme: 'docker', name: match.container.name })
+  return unambiguousReference(match.container)
 }
 
 /** A capture that ends by itself looks like a fault to whoever watches it, so the reason is told. */

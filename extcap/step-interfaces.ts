@@ -16,7 +16,7 @@ export async function printInterfaces({ log, write }: StepContext): Promise<void
         })
   write(
     [
-      sentence('extcap', { version, help: 'https://www.npmjs.com/package/remora', display: 'remora' }),
+      sentence('extcap', { version, display: 'remora' }),
       ...containers.map(({ value, display }) => sentence('interface', { value, display })),
       sentence('interface', { value: localInterface, display: 'Container capture (this host)' }),
     ].join(''),

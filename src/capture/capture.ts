@@ -119,7 +119,7 @@ export async function runPrepared(
     log.debug(`dumpcap ${JSON.stringify(plan.dumpcap)}`)
     const report = await runLocal(plan, target.namespace, output.fd, { ...context, onArmed })
     log.info(`the capture ended: ${JSON.stringify(report)}`)
-    output.finish(report.end !== 'killed')
+    output.finish(report.complete)
     return report
   } catch (error) {
     if (armed) output.finish(false)

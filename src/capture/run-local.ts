@@ -34,6 +34,8 @@ export type CaptureEnd =
 export interface CaptureReport {
   readonly reference: string
   readonly end: CaptureEnd
+  /** Whether dumpcap ended by itself, with its statistics written. */
+  readonly complete: boolean
   /** Interface whose removal ended the capture. */
   readonly goneInterface?: string
   readonly interfaces: readonly { readonly name: string; readonly received: number; readonly dropped: number }[]
@@ -61,8 +63,10 @@ export interface RunOptions {
 
 /** Milliseconds between looks at reader, parent and target. */
 const watchInterval = 500
-/** Milliseconds dumpcap has for its last block and statistics, before it is asked again and then killed. */
+/** Milliseconds dumpcap has for what is still in its queue and its statistics; again as long as it goes on writing. */
 const patience = 1_000
+/** Milliseconds after which it is killed even then. */
+const longestEnd = 4_000
 
 /**
  * Runs a planned capture to its end.
@@ -76,7 +80,7 @@ export async function runLocal(
   options: RunOptions,
 ): Promise<CaptureReport> {
   const { lifetime, onArmed } = options
-  if (!writePrelude(plan, output)) return report(plan, 'reader-gone')
+  if (!writePrelude(plan, output)) return report(plan, 'reader-gone', false)
   const dumpcap = startDumpcap(namespace, plan.dumpcap, output)
   const cleanUp = new AbortController()
   let armedAt: number | undefined
@@ -131,11 +135,18 @@ interface Ending {
 function endingOf(dumpcap: DumpcapProcess, isArmed: () => boolean): Ending {
   let reason: Reason | undefined
   const timers = new Set<NodeJS.Timeout>()
-  const after = (delay: number, action: () => void) => timers.add(setTimeout(action, delay))
-  const interruptNow = () => {
+  const after = (delay: number, action: () => void): void => void timers.add(setTimeout(action, delay))
+  const insist = (written: number, deadline: number) => {
+    const now = readBytesWritten(dumpcap.pid) ?? 0
+    if (now > written && performance.now() < deadline) return after(patience, () => insist(now, deadline))
     dumpcap.send('SIGINT')
-    after(patience, () => dumpcap.send('SIGINT'))
-    after(patience + 500, () => dumpcap.send('SIGKILL'))
+    after(500, () => dumpcap.send('SIGKILL'))
+  }
+  const interruptNow = () => {
+    const written = readBytesWritten(dumpcap.pid) ?? 0
+    const deadline = performance.now() + longestEnd - patience
+    dumpcap.send('SIGINT')
+    after(patience, () => insist(written, deadline))
   }
   const begin = (why: Reason, delay: number) => {
     if (reason !== undefined) return
@@ -184,8 +195,9 @@ function fullCheck(output: number): () => boolean {
   if (!fstatSync(output).isFile()) return () => false
   const isRoot = process.geteuid?.() === 0
   return () => {
-    const { bfree, bavail } = statfsSync(`/proc/self/fd/${output}`)
-    return (isRoot ? bfree : bavail) === 0
+    const { blocks, bfree, bavail } = statfsSync(`/proc/self/fd/${output}`)
+    // A file system that cannot tell says nothing but zeros.
+    return blocks > 0 && (isRoot ? bfree : bavail) === 0
   }
 }
 
@@ -199,7 +211,7 @@ function conclude(
 ): CaptureReport {
   if (reason === 'disk-full') throw diskFull()
   const finished = (end: CaptureEnd, goneInterface?: string) =>
-    report(plan, end, { ...messages, goneInterface }, seconds)
+    report(plan, end, status === 0, { ...messages, goneInterface }, seconds)
   if (/Broken pipe/.test(messages.complaint ?? '')) return finished(reason ?? 'reader-gone')
   if (reason !== undefined && (status === 0 || signal !== null)) return finished(reason)
   if (messages.goneInterface !== undefined) {
@@ -215,6 +227,7 @@ function conclude(
 function report(
   plan: CapturePlan,
   end: CaptureEnd,
+  complete: boolean,
   messages: Partial<DumpcapEnd['messages']> = {},
   seconds = 0,
 ): CaptureReport {
@@ -222,6 +235,7 @@ function report(
   return {
     reference: plan.reference,
     end,
+    complete,
     ...(goneInterface !== undefined && { goneInterface }),
     interfaces: statistics,
     packets,

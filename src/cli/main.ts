@@ -3,7 +3,7 @@
  * write to standard output and standard error.
  */
 import { Command, CommanderError } from 'commander'
-import { type RemoraError, toRemoraError } from '../base/errors.ts'
+import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { version } from '../base/version.ts'
 import { type CaptureOption, captureOptions } from '../capture/request.ts'
 import { complain, print, warn } from './render/terminal.ts'
@@ -11,7 +11,7 @@ import { complain, print, warn } from './render/terminal.ts'
 /** Runs a command line to its exit status. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    await program().parseAsync(argv, { from: 'user' })
+    await program().parseAsync(argv.length > 0 ? argv : ['--help'], { from: 'user' })
   } catch (error) {
     process.exitCode = error instanceof CommanderError ? usageStatus(error) : failed(toRemoraError(error))
   }
@@ -21,8 +21,7 @@ function program(): Command {
   const remora = new Command('remora')
     .description('Puts the packets of any container, pod, process or network namespace into Wireshark, live.')
     .version(`remora ${version}`, '-V, --version')
-    .showHelpAfterError('(remora --help shows what there is)')
-    .configureOutput({ writeOut: print, writeErr: warn })
+    .configureOutput({ writeOut: print, writeErr: warn, outputError: complainOfUsage })
     .exitOverride()
     .addHelpText('after', examples)
     .helpCommand(false)
@@ -103,6 +102,19 @@ REMORA_LOG_FILE=FILE in the environment writes down what happens, REMORA_LOG_LEV
 /** Commander's own refusals count as wrong usage; help and version are no failures. */
 function usageStatus(error: CommanderError): number {
   return error.exitCode === 0 ? 0 : 2
+}
+
+/** Commander's words in the form of every other failure. */
+function complainOfUsage(text: string): void {
+  const [message = '', suggestion] = text
+    .replace(/^error: /, '')
+    .trim()
+    .split('\n')
+  complain(
+    new RemoraError('USAGE', message, {
+      hint: suggestion?.replace(/^\(|\)$/g, '') ?? 'remora --help shows what there is.',
+    }),
+  )
 }
 
 function failed(error: RemoraError): number {

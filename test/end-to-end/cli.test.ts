@@ -17,9 +17,10 @@ import { scratch } from '../helpers/scratch.ts'
 
 describe('wrong usage', () => {
   test.each<[string[], RegExp]>([
-    [['capture'], /missing required argument 'TARGET'/],
-    [['bogus'], /unknown command 'bogus'/],
-    [['list', '--bogus'], /unknown option '--bogus'/],
+    [['capture'], /^remora: USAGE: missing required argument 'TARGET'\nhint: /],
+    [['bogus'], /^remora: USAGE: .*bogus/],
+    [['list', '--bogus'], /^remora: USAGE: unknown option '--bogus'\nhint: /],
+    [['lsit'], /^remora: USAGE: .*lsit/],
     [['capture', 'host', '-a', 'packets:x', '-w', '-'], /USAGE: "packets:x" is no stop condition/],
     [['capture', 'host', '-s', '-5', '-w', '-'], /USAGE: "-5" is no snapshot length/],
     [['capture', '', '-w', '-'], /USAGE: "" is no target reference/],

@@ -203,6 +203,7 @@ describe('capture filters are checked while they are typed', () => {
 describe('for people', () => {
   test.each([executable, `${process.execPath} ${bundle}`])('%s tells its version and its help', async command => {
     expect(await run([...command.split(' '), '--version'])).toMatchObject(ok(/^remora \d+\.\d+\.\d+\n$/))
+    expect(await run(command.split(' '))).toMatchObject(ok(/Usage: remora/))
     expect(await run([...command.split(' '), '--help'])).toMatchObject(
       ok(/Usage: remora.*\n[\s\S]*capture[\s\S]*doctor/),
     )

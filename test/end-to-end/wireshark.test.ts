@@ -1,5 +1,6 @@
 /** remora as an extcap of real Wiresharks, through tshark: the same code of Wireshark lists, configures and captures. */
 import { statSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { localArguments } from '../../extcap/interfaces.ts'
@@ -23,6 +24,22 @@ beforeAll(async () => {
 })
 afterAll(() => pair.close())
 
+/** A socket that answers like Docker's, with containers no real engine would allow. */
+async function engineThatLists(names: readonly string[]): Promise<{ socket: string; close(): void }> {
+  const socket = join(scratch(), 'docker.sock')
+  const containers = names.map((name, index) => ({
+    Id: `${index}`.padStart(64, 'a'),
+    Names: [`/${name}`],
+    Image: name,
+    State: 'running',
+    Created: 1_000 - index,
+    Labels: { [name]: name },
+  }))
+  const server = createServer((_, response) => response.end(JSON.stringify(containers)))
+  await new Promise<void>(resolve => server.listen(socket, resolve))
+  return { socket, close: () => server.close() }
+}
+
 const preference = (name: string, value: string) => ['-o', `extcap.remora.${name}:${value}`]
 
 test('with --all, Wireshark 4.0, 4.4 and 4.6 are here', () => {
@@ -39,6 +56,36 @@ describe.each(wiresharks.map(wireshark => [wireshark.version, wireshark] as cons
     expect(stdout).toMatch(/^\d+\. remora \(Container capture \(this host\)\)$/m)
     expect(stdout.split('\n').filter(line => line !== '' && !/^\d+\. /.test(line))).toEqual([])
     expect(stderr.split('\n').filter(line => line !== '' && !line.startsWith('Running as user'))).toEqual([])
+  })
+
+  test('survives whatever containers are called', async () => {
+    const names = [
+      'a}b',
+      'x} {y',
+      '{z}',
+      '"quoted"',
+      'tab\there',
+      'line\nbreak',
+      '\u202ertl',
+      '👩‍💻',
+      'ünï',
+      'comma,(x)',
+      ' ',
+      'n'.repeat(300),
+    ]
+    const engine = await engineThatLists(names)
+    try {
+      const env = { DOCKER_HOST: `unix://${engine.socket}` }
+      for (const args of [['-D'], ['-G', 'currentprefs'], ['-i', 'remora', '-L']]) {
+        const { status, stdout, stderr } = await tshark(args, home, env)
+        expect(status, stderr).toBe(0)
+        if (args[0] !== '-D') continue
+        expect(stdout.match(/^\d+\. remora-/gm)).toHaveLength(8)
+        expect(stdout.split('\n').filter(line => line !== '' && !/^\d+\. /.test(line))).toEqual([])
+      }
+    } finally {
+      engine.close()
+    }
   })
 
   test('knows exactly the arguments that are saved', async () => {

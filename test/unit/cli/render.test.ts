@@ -24,6 +24,7 @@ test('the summary tells what was lost and why it ended', () => {
   const report = {
     reference: 'docker:web',
     end: 'stopped',
+    complete: true,
     interfaces: [],
     packets: 12_345,
     dropped: 0,
