@@ -24,6 +24,6 @@ install_missing() {
 install_npm_packages() {
   if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
     echo "installing npm packages"
-    npm ci --silent --no-progress
+    npm ci --loglevel=error --no-progress >/dev/null
   fi
 }
