@@ -20,10 +20,11 @@ install_missing() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 }
 
-# The npm packages, node 24 among them, exactly as the lock file has them.
+# The npm packages, node 24 among them, at the versions of the lock file. Not npm ci: that wants the packages of every
+# platform in the lock file, also those that the registry at hand does not have.
 install_npm_packages() {
   if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
     echo "installing npm packages"
-    npm ci --loglevel=error --no-progress >/dev/null
+    npm install --no-save --loglevel=error --no-progress >/dev/null
   fi
 }
