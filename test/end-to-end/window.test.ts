@@ -120,7 +120,7 @@ describe.runIf(process.env.REMORA_TEST_ALL)("in Wireshark's window", () => {
       // The red button.
       await pointer('mousemove', 53, 41, 'click', 1)
       await expectNoDumpcap(inode)
-      await until('it ended as it was asked to', () => log().includes('"end":"stopped","interfaces":[{"name":"lo"'))
+      await until('it ended as it was asked to', () => /"end":"stopped","complete":true/.test(log()))
       expect(log()).not.toMatch(/ error /)
     } finally {
       await end(wireshark.child)
