@@ -7,15 +7,16 @@ cd "$(dirname "$0")/.."
 
 install_missing tshark=tshark dumpcap=wireshark-common ip=iproute2 nsenter=util-linux ping=iputils-ping
 install_npm_packages
-echo "building"
-npm run --silent package >/dev/null
+if [ ! -e dist/remora ] || [ -n "$(find bin extcap src package-lock.json -newer dist/remora -print -quit)" ]; then
+  echo "building"
+  npm run --silent package >/dev/null
+fi
 
 id=$$
 home=$(mktemp -d)
 file=${TMPDIR:-/tmp}/remora-try.pcapng
-pinger=
 cleanup() {
-  [ -z "$pinger" ] || as_root kill "$pinger" 2>/dev/null || true
+  for pid in $(as_root ip netns pids "try-$id-a" 2>/dev/null); do as_root kill "$pid"; done
   as_root ip netns del "try-$id-a" 2>/dev/null || true
   as_root ip netns del "try-$id-b" 2>/dev/null || true
   as_root rm -rf "$home"
@@ -31,8 +32,7 @@ for end in a b; do
 done
 as_root ip -n "try-$id-a" addr add 10.213.8.1/24 dev veth0
 as_root ip -n "try-$id-b" addr add 10.213.8.2/24 dev veth0
-as_root nsenter --net="/run/netns/try-$id-a" ping -q -i 0.2 10.213.8.2 >/dev/null &
-pinger=$!
+as_root nsenter --net="/run/netns/try-$id-a" ping -q -i 0.2 -w 60 10.213.8.2 >/dev/null 2>&1 &
 
 mkdir -p "$home/.config/wireshark/extcap" "$home/.local/lib/wireshark/extcap"
 ln -s "$PWD/dist/remora" "$home/.config/wireshark/extcap/remora"

@@ -57,6 +57,16 @@ test('nothing to capture with is told with the package that brings it', async ()
   ])
 })
 
+test('scripts/try.sh does what the README says, and leaves only the capture file', async () => {
+  const folder = scratch()
+  const { status, stdout, stderr } = await run(['scripts/try.sh'], { env: environment({ TMPDIR: folder }) })
+  expect(status, stderr).toBe(0)
+  expect(stdout.match(/Echo \(ping\) re(quest|ply)/g)).toHaveLength(6)
+  expect(readdirSync(folder)).toEqual(['remora-try.pcapng'])
+  expect((await run(['ip', 'netns'])).stdout).not.toMatch(/^try-/m)
+  expect((await run(['pgrep', '-f', 'ping -q -i 0.2 -w 60 10.213.8.2'])).status).toBe(1)
+})
+
 describe('installation', () => {
   let home: string
   let env: NodeJS.ProcessEnv
