@@ -2,9 +2,9 @@
  * Wireshark's face: one call is one step. Standard output carries sentences and nothing else; standard error stays empty
  * but for the one message a failed capture ends with, since Wireshark shows every byte of it as an error.
  */
-import { writeSync } from 'node:fs'
 import { toRemoraError } from '../src/base/errors.ts'
 import { openLog } from '../src/base/log.ts'
+import { writeFully } from '../src/base/write.ts'
 import { parseExtcapCall, type Step } from './argv.ts'
 import type { StepContext } from './step.ts'
 
@@ -18,14 +18,14 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     const log = openLog(logFile, logLevel)
     log.debug(`called with ${JSON.stringify(argv)}`)
-    await runStep(step, { log, write: text => writeAll(1, text) })
+    await runStep(step, { log, write: text => writeFully(1, text) })
   } catch (thrown) {
     const error = toRemoraError(thrown)
     process.exitCode = error.exit
     const hint = error.hint === undefined ? '' : ` (${error.hint})`
     const message = `${error.code}: ${error.message}${hint}`.replace(/\s+/g, ' ')
     // Listings that fail print nothing: Wireshark passes their standard error to the user's terminal.
-    if (step.step === 'capture') writeAll(2, `${Buffer.from(message).subarray(0, messageLimit)}\n`)
+    if (step.step === 'capture') writeFully(2, `${Buffer.from(message).subarray(0, messageLimit)}\n`)
   }
 }
 
@@ -47,17 +47,5 @@ async function runStep(step: Step, context: StepContext): Promise<void> {
       return (await import('./step-cleanup.ts')).cleanUp(context)
     case 'nothing':
       return
-  }
-}
-
-/** Writes everything, also to a pipe that is full for the moment; a closed one is nobody's fault. */
-function writeAll(fd: number, text: string): void {
-  let bytes = Buffer.from(text)
-  while (bytes.length > 0) {
-    try {
-      bytes = bytes.subarray(writeSync(fd, bytes))
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
-    }
   }
 }

@@ -1,19 +1,16 @@
-/**
- * The way to the terminal. Writes are synchronous, so nothing is lost when the process ends; and they go to the
- * descriptor, since touching process.stdout would make a pipe non-blocking for dumpcap too.
- */
-import { writeSync } from 'node:fs'
+/** The way to the terminal: text, failures, and what must not get there. */
 import { isatty } from 'node:tty'
-import { type RemoraError, systemCode } from '../../base/errors.ts'
+import type { RemoraError } from '../../base/errors.ts'
+import { writeFully } from '../../base/write.ts'
 
 /** Writes text to standard output. */
 export function print(text: string): void {
-  write(1, text)
+  writeFully(1, text)
 }
 
 /** Writes text to standard error. */
 export function warn(text: string): void {
-  write(2, text)
+  writeFully(2, text)
 }
 
 /** Prints a failure: what happened, then what to do next; the stack only for a fault of remora's own. */
@@ -31,16 +28,4 @@ export function hasTerminal(): boolean {
 /** Text without control characters: names on the host are nobody's to trust. */
 export function printable(text: string): string {
   return text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Co}]/gu, '\uFFFD')
-}
-
-/** A closed pipe (`remora list | head -1`) is no failure. */
-function write(fd: number, text: string): void {
-  let bytes = Buffer.from(text)
-  while (bytes.length > 0) {
-    try {
-      bytes = bytes.subarray(writeSync(fd, bytes))
-    } catch (error) {
-      if (systemCode(error) !== 'EAGAIN') return
-    }
-  }
 }

@@ -1,0 +1,18 @@
+/**
+ * Writing text to a descriptor, all of it, before going on: nothing is lost when the process ends right after. Straight to
+ * the descriptor, since touching process.stdout makes a pipe non-blocking for everyone who shares it, dumpcap included.
+ */
+import { writeSync } from 'node:fs'
+import { systemCode } from './errors.ts'
+
+/** Writes a text; that nobody reads any more (`remora list | head -1`) is no failure. */
+export function writeFully(fd: number, text: string): void {
+  let bytes = Buffer.from(text)
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(writeSync(fd, bytes))
+    } catch (error) {
+      if (systemCode(error) !== 'EAGAIN') return
+    }
+  }
+}
