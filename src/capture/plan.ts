@@ -23,7 +23,7 @@ export interface CapturePlan {
 }
 
 /** Kernel buffer of one capture, MiB, shared by its interfaces. Above it arming gets slow, below it packets get lost. */
-const totalBuffer = 64
+const totalBuffer = 32
 const leastBuffer = 2
 
 /** Bytes that may wait inside dumpcap between its threads. */

@@ -76,7 +76,7 @@ describe('what dumpcap is told', () => {
         target,
         Array.from({ length: count }, (_, index) => nif(`eth${index}`)),
       ).dumpcap.bufferSize
-    expect([1, 2, 4, 100].map(buffer)).toEqual([64, 32, 16, 2])
+    expect([1, 2, 4, 100].map(buffer)).toEqual([32, 16, 8, 2])
   })
 
   test('a duration lasts until its last packet is written', () => {
