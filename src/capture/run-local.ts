@@ -232,14 +232,20 @@ function report(
   seconds = 0,
 ): CaptureReport {
   const { statistics = [], packets = 0, goneInterface } = messages
+  // Behind a stop condition dumpcap throws away what it was not asked for; in any other end that is a loss.
+  const interfaces = statistics.map(({ name, received, dropped, flushed }) => ({
+    name,
+    received,
+    dropped: dropped + (end === 'stop-condition' ? 0 : flushed),
+  }))
   return {
     reference: plan.reference,
     end,
     complete,
     ...(goneInterface !== undefined && { goneInterface }),
-    interfaces: statistics,
+    interfaces,
     packets,
-    dropped: statistics.reduce((sum, { dropped }) => sum + dropped, 0),
+    dropped: interfaces.reduce((sum, { dropped }) => sum + dropped, 0),
     seconds,
   }
 }

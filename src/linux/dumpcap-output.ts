@@ -9,6 +9,8 @@ export interface InterfaceStatistics {
   readonly received: number
   /** Packets lost in the kernel, in the driver, or in dumpcap's queue. */
   readonly dropped: number
+  /** Packets still in dumpcap's queue when it ended: lost, unless it ended because it had enough. */
+  readonly flushed: number
 }
 
 export interface DumpcapMessages {
@@ -23,12 +25,19 @@ export interface DumpcapMessages {
 }
 
 export interface DumpcapReader {
+  /** Takes the next piece. */
   push(text: string): void
+  /** Takes what came last without an end of line; nothing follows. */
+  end(): void
+  /** What was said so far in whole lines. */
   messages(): DumpcapMessages
 }
 
-/** Reads the messages as they come, in pieces of any size; keeps at most a few lines. */
-export function dumpcapReader(onChange: () => void = () => {}): DumpcapReader {
+/**
+ * Reads the messages as they come, in pieces of any size; keeps at most a few lines.
+ * @param onReady called once, when the capture is active
+ */
+export function dumpcapReader(onReady: () => void = () => {}): DumpcapReader {
   const statistics: InterfaceStatistics[] = []
   const complaints: string[] = []
   let ready = false
@@ -39,13 +48,12 @@ export function dumpcapReader(onChange: () => void = () => {}): DumpcapReader {
   const line = (text: string) => {
     const [, count] = /^Packets(?: captured)?: (\d+)/.exec(text) ?? []
     if (count !== undefined) packets = Number(count)
-    else if (text.startsWith('File: ')) ready = true
-    else if (text.startsWith('Packets received/dropped')) statistics.push(...parseStatistics(text))
+    else if (text.startsWith('File: ')) {
+      ready = true
+      onReady()
+    } else if (text.startsWith('Packets received/dropped')) statistics.push(...parseStatistics(text))
     else if (/no longer attached/.test(text)) goneInterface = /adapter "(.*?)"/.exec(text)?.[1] ?? 'an interface'
-    else if (/^(?:dumpcap|nsenter|setpriv): /.test(text) || (complaints.length > 0 && complaints.length < 6))
-      complaints.push(text)
-    else return
-    onChange()
+    else if (/^(?:dumpcap|nsenter|setpriv): /.test(text) || (complaints.length > 0 && complaints.length < 6)) complaints.push(text)
   }
 
   return {
@@ -54,11 +62,11 @@ export function dumpcapReader(onChange: () => void = () => {}): DumpcapReader {
       rest = (lines.pop() ?? '').slice(-4096)
       for (const complete of lines) line(complete)
     },
+    end() {
+      line(rest)
+      rest = ''
+    },
     messages() {
-      if (rest !== '') {
-        line(rest)
-        rest = ''
-      }
       const complaint = complaints.join(' ').replace(/\s+/g, ' ').trim()
       return { ready, packets, statistics, goneInterface, complaint: complaint === '' ? undefined : complaint }
     },
@@ -67,12 +75,18 @@ export function dumpcapReader(onChange: () => void = () => {}): DumpcapReader {
 
 /**
  * `Packets received/dropped on interface 'Loopback: lo': 26/4 (pcap:1/dumpcap:2/flushed:1/ps_ifdrop:0) (96.3%)`. The
- * display name is `text: name`. Flushed packets came after the end and are no loss: they are left out of the drops.
+ * display name is `text: name`. Flushed packets are those that dumpcap's threads had taken over, and threw away at the end.
  */
 function parseStatistics(text: string): InterfaceStatistics[] {
-  const [, display, received, kernel, queue, driver] =
-    /on interface '(.*)': (\d+)\/\d+ \(pcap:(\d+)\/dumpcap:(\d+)\/flushed:\d+\/ps_ifdrop:(\d+)\)/.exec(text) ?? []
+  const [, display, received, kernel, queue, flushed, driver] =
+    /on interface '(.*)': (\d+)\/\d+ \(pcap:(\d+)\/dumpcap:(\d+)\/flushed:(\d+)\/ps_ifdrop:(\d+)\)/.exec(text) ?? []
   if (display === undefined) return []
-  const name = display.slice(display.lastIndexOf(': ') + 1).trim()
-  return [{ name, received: Number(received), dropped: Number(kernel) + Number(queue) + Number(driver) }]
+  return [
+    {
+      name: display.slice(display.lastIndexOf(': ') + 1).trim(),
+      received: Number(received),
+      dropped: Number(kernel) + Number(queue) + Number(driver),
+      flushed: Number(flushed),
+    },
+  ]
 }

@@ -83,6 +83,7 @@ export async function checkFilter(
   const { stderr } = await run(command, { descriptors, signal })
   const reader = dumpcapReader()
   reader.push(stderr)
+  reader.end()
   const { complaint } = reader.messages()
   if (complaint !== undefined) throw dumpcapFailure(complaint)
 }
@@ -137,14 +138,13 @@ function needsGuard(): boolean {
 function watchProcess(child: ChildProcess, command: readonly string[]): DumpcapProcess {
   const ready = Promise.withResolvers<boolean>()
   const ended = Promise.withResolvers<DumpcapEnd>()
-  const reader = dumpcapReader(() => {
-    if (reader.messages().ready) ready.resolve(true)
-  })
+  const reader = dumpcapReader(() => ready.resolve(true))
   const guard = child.pid !== undefined && needsGuard() ? guardProcess(child.pid) : undefined
   child.stderr?.setEncoding('utf8').on('data', (text: string) => reader.push(text))
   child.once('error', error => ended.reject(startFailure(command, error)))
   child.once('close', (status, signal) => {
     guard?.release()
+    reader.end()
     ready.resolve(false)
     ended.resolve({ status, signal, messages: reader.messages() })
   })

@@ -3,29 +3,38 @@
  * signal. Each carries its owner in its environment; whose owner is gone is ended at the next opportunity.
  */
 import { kill } from 'node:process'
-import { listProcesses, readCommand, readEnvironment, readStartTime } from './proc.ts'
+import { listProcesses, readCommand, readEnvironment, readNamespaceInode, readStartTime } from './proc.ts'
 
 const variable = 'REMORA_OWNER'
 
-/** Environment entry that marks a child as this process's. */
+/** Environment entry that marks a child as this process's: number, start time, and the PID namespace they are of. */
 export function ownerMark(): Record<string, string> {
-  return { [variable]: `${process.pid}@${readStartTime(process.pid) ?? 0}` }
+  return { [variable]: `${process.pid}@${readStartTime(process.pid) ?? 0}@${pidNamespace()}` }
 }
 
-/** Ends captures whose owner no longer lives, as far as this user may; returns their process numbers. */
-export function endOrphans(proc = '/proc'): number[] {
-  return listProcesses(proc)
-    .filter(pid => readCommand(pid, proc) === 'dumpcap' && isOrphan(readEnvironment(pid, proc)[variable], proc))
-    .filter(pid => {
-      try {
-        return kill(pid, 'SIGKILL')
-      } catch {
-        return false
-      }
-    })
+/** Numbers of captures whose owner no longer lives; those of a remora in another PID namespace are none of ours. */
+export function findOrphans(proc = '/proc'): number[] {
+  return listProcesses(proc).filter(
+    pid => readCommand(pid, proc) === 'dumpcap' && isOrphan(readEnvironment(pid, proc)[variable], proc),
+  )
+}
+
+/** Ends orphaned captures, as far as this user may; returns their process numbers. */
+export function endOrphans(): number[] {
+  return findOrphans().filter(pid => {
+    try {
+      return kill(pid, 'SIGKILL')
+    } catch {
+      return false
+    }
+  })
 }
 
 function isOrphan(owner: string | undefined, proc: string): boolean {
-  const [, pid, startTime] = /^(\d+)@(\d+)$/.exec(owner ?? '') ?? []
-  return pid !== undefined && readStartTime(Number(pid), proc) !== Number(startTime)
+  const [, pid, startTime, namespace] = /^(\d+)@(\d+)@(\d+)$/.exec(owner ?? '') ?? []
+  return pid !== undefined && Number(namespace) === pidNamespace() && readStartTime(Number(pid), proc) !== Number(startTime)
+}
+
+function pidNamespace(): number {
+  return readNamespaceInode('self', 'pid') ?? 0
 }

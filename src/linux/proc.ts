@@ -22,8 +22,10 @@ export function readCommand(pid: number, proc = '/proc'): string | undefined {
   return readText(`${proc}/${pid}/comm`)?.replace(/\n$/, '')
 }
 
+type NamespaceKind = 'net' | 'pid' | 'user'
+
 /** Inode of a namespace of a process. */
-export function readNamespaceInode(pid: number | 'self', kind: 'net' | 'user', proc = '/proc'): number | undefined {
+export function readNamespaceInode(pid: number | 'self', kind: NamespaceKind, proc = '/proc'): number | undefined {
   try {
     return namespaceInode(readlinkSync(`${proc}/${pid}/ns/${kind}`), kind)
   } catch {
@@ -32,7 +34,7 @@ export function readNamespaceInode(pid: number | 'self', kind: 'net' | 'user', p
 }
 
 /** Inode in the text of a namespace link, `net:[4026531840]`; undefined when it is of another kind. */
-export function namespaceInode(link: string, kind: 'net' | 'user'): number | undefined {
+export function namespaceInode(link: string, kind: NamespaceKind): number | undefined {
   const [, found, inode] = /^(\w+):\[(\d+)\]$/.exec(link) ?? []
   return found === kind ? Number(inode) : undefined
 }

@@ -3,7 +3,6 @@
  * (no engine installed, no Wireshark on a server) is no problem and says so.
  */
 import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type ErrorCode, RemoraError, reasonOf } from '../base/errors.ts'
 import { selfCommand } from '../base/self.ts'
@@ -11,7 +10,7 @@ import { version } from '../base/version.ts'
 import { askEngines, findEngines } from '../engine/engines.ts'
 import { checkFilter } from '../linux/dumpcap.ts'
 import { openProcessNamespace } from '../linux/netns.ts'
-import { endOrphans } from '../linux/orphans.ts'
+import { findOrphans } from '../linux/orphans.ts'
 import { hasCapability } from '../linux/proc.ts'
 import { run, toolEnvironment } from '../linux/run.ts'
 import { installCommand, lookUpTool, type Tool } from '../linux/tools.ts'
@@ -130,8 +129,9 @@ async function folderChecks(env: NodeJS.ProcessEnv): Promise<Check[]> {
   const folders = [...new Set([...reported.personal, ...user.extcap, ...reported.global, ...system.extcap])]
   const installed = folders.map(folder => join(folder, 'remora')).filter(path => existsSync(path))
   const checks = await Promise.all(installed.map(path => copyCheck(path, env)))
-  const personal = installed.find(path => path.startsWith(env.HOME || homedir()))
-  const global = installed.find(path => !path.startsWith(env.HOME || homedir()))
+  const own = [...user.extcap, ...reported.personal].map(folder => join(folder, 'remora'))
+  const personal = installed.find(path => own.includes(path))
+  const global = installed.find(path => !own.includes(path))
   const both = 'is installed for this user and for the system: Wireshark runs both, and warns'
   return [
     ...checks,
@@ -165,8 +165,10 @@ async function listingCheck(env: NodeJS.ProcessEnv): Promise<Check[]> {
 }
 
 function orphanCheck(): Check {
-  const ended = endOrphans()
-  return good('orphaned captures', ended.length === 0 ? 'none' : `ended ${ended.length}`)
+  const orphans = findOrphans()
+  if (orphans.length === 0) return good('orphaned captures', 'none')
+  const detail = `their remora was killed: process ${orphans.join(', ')}`
+  return bad('orphaned captures', detail, 'CAPTURE_FAILED', `${quoted()} --extcap-cleanup-postkill`)
 }
 
 function quoted(): string {

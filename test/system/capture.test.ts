@@ -394,7 +394,7 @@ describe('nothing is left when remora itself is killed, on an idle interface', (
       [`--net=/run/netns/${pair.receiver}`, '--', 'dumpcap', '-q', '-i', 'lo', '-w', '-'],
       {
         stdio: 'ignore',
-        env: { ...process.env, REMORA_OWNER: '1@1' },
+        env: { ...process.env, REMORA_OWNER: `1@1@${statSync('/proc/self/ns/pid').ino}` },
       },
     )
     await until('the orphan captures', () => dumpcapsIn(inode).length > 0)
@@ -403,6 +403,34 @@ describe('nothing is left when remora itself is killed, on an idle interface', (
     await expectNoDumpcap(inode)
     await end(orphan)
   })
+})
+
+test("cleaning up leaves the capture of a remora in another container's PID namespace alone", async () => {
+  const inner = spawn('unshare', ['--pid', '--fork', '--mount-proc', executable, 'capture', target(), '-w', file], {
+    stdio: 'ignore',
+    env: environment(),
+  })
+  await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
+  await sleep(300)
+  await remora(['--extcap-cleanup-postkill'])
+  await sleep(200)
+  expect(dumpcapsIn(inode)).toHaveLength(1)
+  for (const pid of processesWith(`${executable} capture ${target()} -w ${file}`)) process.kill(pid, 'SIGTERM')
+  await until('it ends', () => inner.exitCode !== null)
+  await expectNoDumpcap(inode)
+})
+
+test('with a terminal, a line is updated while it captures, and the file is complete', async () => {
+  const line = `${executable} capture ${target()} -w ${file} -a duration:2`
+  const script = run(['script', '-qec', line, '/dev/null'], { env: environment() })
+  await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
+  await sleep(300)
+  for (let times = 0; times < 8; times++) await pair.ping(5)
+  const { status, stdout } = await script
+  expect(status, stdout).toBe(0)
+  expect(stdout).toMatch(/\d+ packets, [\d.]+ (B|KiB), \d+\/s/)
+  expect(stdout).toMatch(/80 packets in .*; stop condition reached/)
+  expect(await pingsIn(file)).toHaveLength(40)
 })
 
 describe('rights', () => {

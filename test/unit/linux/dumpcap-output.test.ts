@@ -10,8 +10,8 @@ const conversations: Record<string, [said: string, meant: Partial<DumpcapMessage
       ready: true,
       packets: 26,
       statistics: [
-        { name: 'b0', received: 26, dropped: 8 },
-        { name: 'lo', received: 0, dropped: 0 },
+        { name: 'b0', received: 26, dropped: 8, flushed: 1 },
+        { name: 'lo', received: 0, dropped: 0, flushed: 0 },
       ],
       complaint: undefined,
     },
@@ -42,10 +42,16 @@ const conversations: Record<string, [said: string, meant: Partial<DumpcapMessage
 describe.each(Object.entries(conversations))('%s', (_, [said, meant]) => {
   test('is understood wherever the chunks begin and end', () => {
     for (let cut = 0; cut <= said.length; cut++) {
-      const reader = dumpcapReader()
+      let readyTimes = 0
+      const reader = dumpcapReader(() => {
+        readyTimes += reader.messages().ready ? 1 : 0
+      })
       reader.push(said.slice(0, cut))
+      reader.messages()
       reader.push(said.slice(cut))
+      reader.end()
       expect(reader.messages()).toMatchObject(meant)
+      expect(readyTimes).toBe(reader.messages().ready ? 1 : 0)
     }
   })
 })
