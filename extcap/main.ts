@@ -3,8 +3,8 @@
  * but for the one message a failed capture ends with, since Wireshark shows every byte of it as an error.
  */
 import { toRemoraError } from '../src/base/errors.ts'
-import { openLog } from '../src/base/log.ts'
-import { writeFully } from '../src/base/write.ts'
+import { type Log, openLog, silentLog } from '../src/base/log.ts'
+import { printable, writeFully } from '../src/base/write.ts'
 import { parseExtcapCall, type Step } from './argv.ts'
 import type { StepContext } from './step.ts'
 
@@ -16,7 +16,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.removeAllListeners('warning')
   const { step, logFile, logLevel } = parseExtcapCall(argv)
   try {
-    const log = openLog(logFile, logLevel)
+    const log = usableLog(logFile, logLevel)
     log.debug(`called with ${JSON.stringify(argv)}`)
     await runStep(step, { log, write: text => writeFully(1, text) })
   } catch (thrown) {
@@ -25,7 +25,16 @@ export async function main(argv: readonly string[]): Promise<void> {
     const hint = error.hint === undefined ? '' : ` (${error.hint})`
     const message = `${error.code}: ${error.message}${hint}`.replace(/\s+/g, ' ')
     // Listings that fail print nothing: Wireshark passes their standard error to the user's terminal.
-    if (step.step === 'capture') writeFully(2, `${Buffer.from(message).subarray(0, messageLimit)}\n`)
+    if (step.step === 'capture') writeFully(2, `${Buffer.from(printable(message)).subarray(0, messageLimit)}\n`)
+  }
+}
+
+/** A log that cannot be written must not cost Wireshark its interfaces. */
+function usableLog(file: string | undefined, level: string | undefined): Log {
+  try {
+    return openLog(file, level)
+  } catch {
+    return silentLog
   }
 }
 

@@ -3,7 +3,7 @@
  * or ends for a reason the person in front of Wireshark did not cause.
  */
 import { RemoraError } from '../src/base/errors.ts'
-import { writeFully } from '../src/base/write.ts'
+import { printable, writeFully } from '../src/base/write.ts'
 import { runCapture } from '../src/capture/capture.ts'
 import { signalLifetime } from '../src/capture/lifetime.ts'
 import { type CaptureRequest, parseInterfaceNames, parseSnaplen } from '../src/capture/request.ts'
@@ -66,5 +66,5 @@ function explain({ end, goneInterface, reference }: CaptureReport): void {
     'target-gone': `${reference} has stopped`,
     'interface-gone': `interface ${goneInterface} of ${reference} was removed`,
   }[end as string]
-  if (reason !== undefined) writeFully(2, `${reason}; the capture has ended\n`)
+  if (reason !== undefined) writeFully(2, `${printable(reason)}; the capture has ended\n`)
 }

@@ -38,7 +38,11 @@ export function openLog(file = process.env.REMORA_LOG_FILE, level = process.env.
   const writer = (name: LogLevel) => {
     if (logLevels.indexOf(name) > threshold) return ignore
     return (message: string) => {
-      appendFileSync(file, `${new Date().toISOString()} ${process.pid} ${name} ${message}\n`, { mode: 0o600 })
+      try {
+        appendFileSync(file, `${new Date().toISOString()} ${process.pid} ${name} ${message}\n`, { mode: 0o600 })
+      } catch {
+        // A full disk must not end a capture for its log.
+      }
     }
   }
   try {

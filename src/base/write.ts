@@ -1,5 +1,5 @@
 /**
- * Writing text to a descriptor, all of it, before going on: nothing is lost when the process ends right after. Straight to
+ * Writing text for people and programs. To a descriptor, all of it, before going on: nothing is lost when the process ends right after. Straight to
  * the descriptor, since touching process.stdout makes a pipe non-blocking for everyone who shares it, dumpcap included.
  */
 import { writeSync } from 'node:fs'
@@ -15,4 +15,9 @@ export function writeFully(fd: number, text: string): void {
       if (systemCode(error) !== 'EAGAIN') return
     }
   }
+}
+
+/** Text without control characters: names on the host are nobody's to trust. */
+export function printable(text: string): string {
+  return text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Co}]/gu, '\uFFFD')
 }

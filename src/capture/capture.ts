@@ -110,6 +110,7 @@ export async function runPrepared(
 ): Promise<CaptureReport> {
   const { log = silentLog } = context
   let armed = false
+  let report: CaptureReport
   const onArmed = () => {
     armed = true
     log.info('the capture is armed')
@@ -117,13 +118,13 @@ export async function runPrepared(
   }
   try {
     log.debug(`dumpcap ${JSON.stringify(plan.dumpcap)}`)
-    const report = await runLocal(plan, target.namespace, output.fd, { ...context, onArmed })
+    report = await runLocal(plan, target.namespace, output.fd, { ...context, onArmed })
     log.info(`the capture ended: ${JSON.stringify(report)}`)
-    output.finish(report.complete)
-    return report
   } catch (error) {
     if (armed) output.finish(false)
     else output.discard()
     throw error
   }
+  output.finish(report.complete)
+  return report
 }

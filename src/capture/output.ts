@@ -2,10 +2,21 @@
  * Where the packets go: a fifo of Wireshark's, standard output, or a file. Whatever it is, dumpcap gets a descriptor for
  * blocking writes. A file grows as FILE.partial and gets its name when the capture is over, also one that was cut short.
  */
-import { closeSync, existsSync, fstatSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from 'node:fs'
 import { isatty } from 'node:tty'
-import { RemoraError, reasonOf } from '../base/errors.ts'
-import { isPipe, openFifo, reopenPipe } from '../linux/fifo.ts'
+import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
+import { isOpenSomewhere, isPipe, openFifo, reopenPipe } from '../linux/fifo.ts'
 import { trimToWholeBlocks } from './trim.ts'
 
 export interface Output {
@@ -58,26 +69,52 @@ function openStandardOutput(): Output {
     })
   }
   // A pipe's flags are shared with whoever opened it, and may say not to block; a file must keep its position.
-  return isPipe(1) ? descriptorOutput(reopenPipe(1)) : descriptorOutput(1, true)
+  const own = isPipe(1) ? reopenPipe(1) : undefined
+  return own === undefined ? descriptorOutput(1, true) : descriptorOutput(own)
 }
 
 async function openFile(path: string, signal?: AbortSignal): Promise<Output> {
-  const existing = existsSync(path) ? statSync(path) : undefined
-  if (existing?.isDirectory())
+  if (path === '')
+    throw new RemoraError('USAGE', 'the file to write has no name', { hint: 'Use -w FILE, or -w - for a pipe.' })
+  const existing = statSync(path, { throwIfNoEntry: false })
+  if (existing === undefined) return openPartial(path)
+  if (isStandardOutput(existing)) return openStandardOutput()
+  if (existing.isDirectory())
     throw new RemoraError('USAGE', `${path} is a directory`, { hint: 'Name a file in it: -w FILE.' })
-  if (existing?.isFIFO()) return descriptorOutput(await openFifo(path, fifoTimeout, signal))
-  if (existing !== undefined && !existing.isFile()) return descriptorOutput(openForWriting(path, 'r+'))
+  if (existing.isFIFO()) return descriptorOutput(await openFifo(path, fifoTimeout, signal))
+  // What a link leads to is replaced, not the link.
+  return existing.isFile()
+    ? openPartial(realpathSync(path))
+    : descriptorOutput(openForWriting(path, constants.O_WRONLY))
+}
+
+/** `/dev/stdout` and whatever else leads there. */
+function isStandardOutput({ dev, ino }: Stats): boolean {
+  const own = fstatSync(1)
+  return own.dev === dev && own.ino === ino
+}
+
+function openPartial(path: string): Output {
   const partial = `${path}.partial`
-  const fd = openForWriting(partial, 'w+')
+  if (existsSync(partial) && !isOpenSomewhere(partial)) rmSync(partial, { force: true })
+  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+  const fd = openForWriting(partial, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW)
   return {
     fd,
     file: path,
     finish(whole) {
-      if (!whole) trimToWholeBlocks(fd)
-      const { size } = fstatSync(fd)
-      closeSync(fd)
-      if (size > 0) renameSync(partial, path)
-      else rmSync(partial, { force: true })
+      try {
+        if (!whole) trimToWholeBlocks(fd)
+        if (fstatSync(fd).size > 0) renameSync(partial, path)
+        else rmSync(partial, { force: true })
+      } catch (error) {
+        throw new RemoraError(
+          'CAPTURE_FAILED',
+          `the packets are in ${partial}, but cannot be given their name: ${reasonOf(error)}`,
+        )
+      } finally {
+        closeSync(fd)
+      }
     },
     discard() {
       closeSync(fd)
@@ -86,10 +123,15 @@ async function openFile(path: string, signal?: AbortSignal): Promise<Output> {
   }
 }
 
-function openForWriting(path: string, flags: string): number {
+function openForWriting(path: string, flags: number): number {
   try {
     return openSync(path, flags, 0o600)
   } catch (error) {
+    if (systemCode(error) === 'EEXIST') {
+      throw new RemoraError('USAGE', `another capture is writing ${path}`, {
+        hint: 'Choose another file, or end that capture.',
+      })
+    }
     throw new RemoraError('USAGE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error })
   }
 }

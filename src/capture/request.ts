@@ -90,5 +90,5 @@ export function parseStopConditions(texts: readonly string[]): StopConditions {
 
 /** Splits interface names joined by `/` or given one by one; empty ones and doubles fall out. */
 export function parseInterfaceNames(texts: readonly string[]): string[] {
-  return [...new Set(texts.flatMap(text => text.split(/[/,]/)).map(name => name.trim()))].filter(name => name !== '')
+  return [...new Set(texts.flatMap(text => text.split('/')).map(name => name.trim()))].filter(name => name !== '')
 }

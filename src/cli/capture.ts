@@ -1,5 +1,6 @@
 /** `remora capture`: packets to a file or to standard output, one updating line for people, one report at the end. */
 import { openLog } from '../base/log.ts'
+import { printable } from '../base/write.ts'
 import { prepareCapture, runCapture } from '../capture/capture.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
 import type { OutputRequest } from '../capture/output.ts'
@@ -27,13 +28,13 @@ export async function capture(targets: readonly string[], options: CaptureOption
   }
   const destination = outputRequest(options.write)
   const line = hasTerminal() ? progressLine() : undefined
-  const report = await runCapture(request, destination, {
+  const capturing = runCapture(request, destination, {
     lifetime,
     log: openLog(),
     counting: line !== undefined,
     ...(line && { onArmed: () => line.armed(request.target), onProgress: progress => line.update(progress) }),
   })
-  line?.clear()
+  const report = await capturing.finally(() => line?.clear())
   if (report === undefined) return
   if (options.json) (destination.kind === 'file' ? print : warn)(`${JSON.stringify(reportJson(report, destination))}\n`)
   else if (line !== undefined || report.goneInterface !== undefined) warn(summary(report, destination))
@@ -50,7 +51,7 @@ function reportJson(report: CaptureReport, destination: OutputRequest): Record<s
 function describe({ reference, netns, dumpcap }: CapturePlan): string {
   const lines = [
     `target      ${reference} (network namespace ${netns})`,
-    `interfaces  ${dumpcap.interfaces.map(({ name }) => name).join(', ')}`,
+    `interfaces  ${printable(dumpcap.interfaces.map(({ name }) => name).join(', '))}`,
     `filter      ${dumpcap.filter === '' ? 'none' : dumpcap.filter}`,
     `buffer      ${dumpcap.bufferSize} MiB an interface`,
     `promiscuous ${dumpcap.promiscuous ? 'yes' : 'no'}`,

@@ -1,7 +1,8 @@
 /** `remora doctor`: one line a check, and for each problem the command that mends it. */
 import { errorKinds } from '../base/errors.ts'
+import { printable } from '../base/write.ts'
 import { diagnoseSetup } from '../setup/doctor.ts'
-import { print, printable } from './render/terminal.ts'
+import { print } from './render/terminal.ts'
 
 /** Prints all checks; the exit status is that of the first problem. */
 export async function doctor({ json = false }: { json?: boolean }): Promise<void> {

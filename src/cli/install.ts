@@ -2,7 +2,7 @@
 import { RemoraError } from '../base/errors.ts'
 import { describeAction } from '../setup/action.ts'
 import type { Scope } from '../setup/folders.ts'
-import { isListedByTshark, performPlan, planInstall, planUninstall } from '../setup/install.ts'
+import { isListedByTshark, performInstall, performUninstall, planInstall, planUninstall } from '../setup/install.ts'
 import { print } from './render/terminal.ts'
 
 interface InstallOptions {
@@ -19,7 +19,7 @@ export async function install(options: InstallOptions): Promise<void> {
   for (const action of actions) print(`${describeAction(action)}\n`)
   if (request.list !== undefined) print(`list ${request.list} running containers as interfaces of their own\n`)
   if (options.dryRun) return
-  for (const line of await performPlan(actions, request)) print(`${line}\n`)
+  for (const line of await performInstall(actions, request)) print(`${line}\n`)
   const listed = await isListedByTshark()
   if (listed === undefined) print('installed; there is no tshark here that could be asked for proof\n')
   else if (listed) print('installed: tshark -D lists remora\n')
@@ -36,7 +36,7 @@ export async function uninstall(options: InstallOptions): Promise<void> {
   const actions = await planUninstall(scope)
   for (const action of actions) print(`${describeAction(action)}\n`)
   if (actions.length === 0) print('nothing is installed\n')
-  if (!options.dryRun) await performPlan(actions, { scope })
+  if (!options.dryRun) performUninstall(actions, scope)
 }
 
 function scopeOf({ user, system }: InstallOptions): Scope {

@@ -1,10 +1,11 @@
 /** `remora list`: what can be captured, as a table for people or as JSON with the fields of a Packetflix target. */
 import { RemoraError } from '../base/errors.ts'
+import { printable } from '../base/write.ts'
 import { discover } from '../discover/discover.ts'
 import { qualifiedName } from '../target/match.ts'
 import { type Target, targetJson } from '../target/model.ts'
 import { renderTable } from './render/table.ts'
-import { print, printable, warn } from './render/terminal.ts'
+import { print, warn } from './render/terminal.ts'
 
 interface ListOptions {
   readonly type?: string

@@ -41,9 +41,13 @@ export async function discover({ signal, timeout, interfaces, env }: DiscoverOpt
   const tenants = listTenants()
   const containers = (await Promise.all(answers.map(answer => containerTargets(answer, limit)))).flat()
   const taken = new Set([host, ...containers.map(({ netns }) => netns)])
+  // A name that somebody gave outlives the processes that come and go in the namespace.
+  const named = listNamespaceMounts().filter(({ path, inode }) => nameOf(path) !== undefined && !taken.has(inode))
+  for (const { inode } of named) taken.add(inode)
   const processes = tenants.filter(({ inode }) => !taken.has(inode)).map(processTarget)
   for (const { inode } of tenants) taken.add(inode)
-  const mounts = listNamespaceMounts().filter(({ inode }) => !taken.has(inode) && taken.add(inode))
+  const others = listNamespaceMounts().filter(({ inode }) => !taken.has(inode) && taken.add(inode))
+  const mounts = [...named, ...others]
   const found = [...hostTarget(host, tenants), ...containers, ...processes, ...mounts.map(mountTarget)]
   const warnings = answers.flatMap(({ failure }) => (failure ? [reasonOf(failure)] : []))
   if (!interfaces) return { targets: found, warnings }
@@ -106,9 +110,14 @@ function processTarget({ inode, pid, startTime, command }: Tenant): Target {
 }
 
 function mountTarget({ path, inode }: { path: string; inode: number }): Target {
-  const [, name] = /^(?:\/var)?\/run\/netns\/([^/]+)$/.exec(path) ?? []
+  const name = nameOf(path)
   const reference = formatReference(name === undefined ? { scheme: 'file', path } : { scheme: 'named', name })
   return { ...nothing, reference, name: path, type: 'bindmount', netns: inode }
+}
+
+/** The name `ip netns` gives a mount, undefined elsewhere. */
+function nameOf(path: string): string | undefined {
+  return /^(?:\/var)?\/run\/netns\/([^/]+)$/.exec(path)?.[1]
 }
 
 async function addInterfaces(targets: readonly Target[], signal: AbortSignal): Promise<Discovery> {

@@ -135,7 +135,7 @@ async function resolveContainer(
   const matches = matchContainers(reference, listed)
   const [match, ...others] = matches
   if (match === undefined) throw notFound(reference, answers)
-  if (others.length > 0) throw ambiguous(formatReference(reference), matches.map(unambiguousReference))
+  if (others.length > 0) throw ambiguous(formatReference(reference), distinctReferences(matches))
   const { owner, ...container } = match
   const namespace = await openContainer(owner, container, signal)
   return {
@@ -156,6 +156,16 @@ export function containerFacts({ engine, id, image, state, labels }: Container):
 /** The reference that finds a container again after a restart: by engine and name. */
 export function unambiguousReference(container: Pick<Container, 'engine' | 'prefix' | 'name'>): string {
   return formatReference({ scheme: container.engine as Engine['name'], name: qualifiedName(container) })
+}
+
+/** References that tell containers apart: by name, or by id where a name stands for several. */
+function distinctReferences(containers: readonly Container[]): string[] {
+  const byName = containers.map(unambiguousReference)
+  return containers.map(({ engine, id }, index) => {
+    const reference = byName[index] ?? ''
+    const unique = byName.filter(other => other === reference).length === 1
+    return unique ? reference : formatReference({ scheme: engine as Engine['name'], name: id.slice(0, 12) })
+  })
 }
 
 /** Names of the containers of all engines that answered. */

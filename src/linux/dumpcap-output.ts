@@ -53,7 +53,8 @@ export function dumpcapReader(onReady: () => void = () => {}): DumpcapReader {
       onReady()
     } else if (text.startsWith('Packets received/dropped')) statistics.push(...parseStatistics(text))
     else if (/no longer attached/.test(text)) goneInterface = /adapter "(.*?)"/.exec(text)?.[1] ?? 'an interface'
-    else if (/^(?:dumpcap|nsenter|setpriv): /.test(text) || (complaints.length > 0 && complaints.length < 6)) complaints.push(text)
+    else if (/^(?:dumpcap|nsenter|setpriv): /.test(text) || (complaints.length > 0 && complaints.length < 6))
+      complaints.push(text)
   }
 
   return {

@@ -55,10 +55,16 @@ export function dumpcapArguments(options: DumpcapOptions): string[] {
   ]
 }
 
-/** Interface names that dumpcap would take for something else: standard input, a number in its list, a remote capture. */
+/**
+ * Interface names that dumpcap would take for something else (standard input, a number in its list, a remote capture), or
+ * that are no UTF-8 and so cannot be handed on.
+ */
 export function isCapturableName(name: string): boolean {
-  return !/^(?:-.*|\d+|TCP@.*|rpcap.*)$/i.test(name) && name !== ''
+  return !/^(?:-.*|\d+|TCP@.*|rpcap:.*)$/i.test(name) && name !== '' && !name.includes('\uFFFD')
 }
+
+/** Bytes of a capture filter; libpcap takes minutes for much longer ones. */
+const longestFilter = 16_384
 
 /**
  * Compiles a capture filter for every interface, as the capture itself would, and shows in passing that the interfaces
@@ -71,6 +77,11 @@ export async function checkFilter(
   interfaces: readonly string[],
   signal?: AbortSignal,
 ): Promise<void> {
+  if (Buffer.byteLength(filter) > longestFilter) {
+    throw new RemoraError('FILTER_INVALID', `the capture filter is longer than ${longestFilter} bytes`, {
+      hint: 'Use net or portrange in place of long lists, or a display filter afterwards.',
+    })
+  }
   const { prefix, descriptors } = namespaceEntry(namespace)
   const filterArguments = filter === '' ? [] : ['-f', filter]
   const command = [

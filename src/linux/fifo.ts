@@ -6,10 +6,12 @@
  * open returns at once. Whether the reader is still there is found out by opening once more: ENXIO means it is gone
  * (fifo(7)).
  */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readlinkSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { listProcesses, readText } from './proc.ts'
+import { run } from './run.ts'
+import { lookUpTool } from './tools.ts'
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
 
@@ -37,9 +39,32 @@ export async function openFifo(path: string, timeout: number, signal?: AbortSign
   }
 }
 
-/** A blocking descriptor of our own for a pipe that was inherited, whose flags others may share. */
-export function reopenPipe(fd: number): number {
-  return openSync(`/proc/self/fd/${fd}`, O_WRONLY)
+/**
+ * A blocking descriptor of our own for a pipe that was inherited, whose flags others may share; undefined when the pipe
+ * belongs to another user, who alone may open it again.
+ */
+export function reopenPipe(fd: number): number | undefined {
+  try {
+    return openSync(`/proc/self/fd/${fd}`, O_WRONLY)
+  } catch (error) {
+    if (systemCode(error) === 'EACCES') return undefined
+    throw error
+  }
+}
+
+/** Whether any process this user can see has a file open. */
+export function isOpenSomewhere(path: string): boolean {
+  const { dev, ino } = statSync(path)
+  return listProcesses().some(pid =>
+    descriptorsOf(pid).some(fd => {
+      try {
+        const open = statSync(`/proc/${pid}/fd/${fd}`)
+        return open.dev === dev && open.ino === ino
+      } catch {
+        return false
+      }
+    }),
+  )
 }
 
 /** Whether a descriptor is a pipe or a fifo. */
@@ -52,6 +77,7 @@ export function isPipe(fd: number): boolean {
  * @returns a check that is false once the reader is certain to be gone
  */
 export function readerCheck(fd: number): () => boolean {
+  if (fstatSync(fd).isSocket()) return socketReaderCheck(fstatSync(fd).ino)
   if (!isPipe(fd)) return () => true
   const link = readlinkSync(`/proc/self/fd/${fd}`)
   return link.startsWith('pipe:[') ? pipeReaderCheck(link) : () => fifoHasReader(fd)
@@ -77,6 +103,31 @@ function pipeReaderCheck(link: string): () => boolean {
     if (!visible || readers.some(reader => isReading(reader, link))) return true
     readers = findPipeReaders(link)
     return readers.length > 0
+  }
+}
+
+/** Milliseconds between two looks at the sockets. */
+const socketInterval = 2_000
+
+/**
+ * Standard output may be one end of a pair of unix sockets: sshd hands those to a command without a terminal. ss(8) tells
+ * that the other end is closed: its number is 0 then. Other sockets are never declared gone.
+ */
+function socketReaderCheck(inode: number): () => boolean {
+  const ss = lookUpTool('ss')
+  let gone = false
+  let asked = Number.NEGATIVE_INFINITY
+  return () => {
+    if (ss !== undefined && performance.now() - asked > socketInterval) {
+      asked = performance.now()
+      run([ss, '-xaH']).then(
+        ({ stdout }) => {
+          gone = new RegExp(`\\* ${inode} +\\* 0\\s*$`, 'm').test(stdout)
+        },
+        () => {},
+      )
+    }
+    return !gone
   }
 }
 
@@ -121,10 +172,20 @@ function openForReader(path: string): number | undefined {
 
 function reopenBlocking(probe: number): number {
   const path = `/proc/self/fd/${probe}`
-  const reader = openSync(path, O_RDONLY | O_NONBLOCK)
+  const reader = openReadingEnd(path)
   try {
     return openSync(path, O_WRONLY)
   } finally {
-    closeSync(reader)
+    if (reader !== undefined) closeSync(reader)
+  }
+}
+
+/** Undefined where this user may write but not read: then the reader that was just seen must do. */
+function openReadingEnd(path: string): number | undefined {
+  try {
+    return openSync(path, O_RDONLY | O_NONBLOCK)
+  } catch (error) {
+    if (systemCode(error) === 'EACCES') return undefined
+    throw error
   }
 }

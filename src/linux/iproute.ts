@@ -37,7 +37,9 @@ export async function listInterfaces(namespace: NetworkNamespace, signal?: Abort
 
 /** Reads the output of `ip -json address show`; a namespace without interfaces prints nothing, or `[]`. */
 export function parseInterfaces(json: string): NetworkInterface[] {
-  const links = json.trim() === '' ? [] : (JSON.parse(json) as IpLink[])
+  // iproute2 does not escape control characters, and an interface may be called nearly anything (dev_valid_name).
+  const clean = json.replace(/[^\P{Cc}\s]/gu, byte => `\\u00${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  const links = clean.trim() === '' ? [] : (JSON.parse(clean) as IpLink[])
   return links
     .filter(link => typeof link.ifname === 'string')
     .map(link => ({

@@ -32,7 +32,9 @@ export function endOrphans(): number[] {
 
 function isOrphan(owner: string | undefined, proc: string): boolean {
   const [, pid, startTime, namespace] = /^(\d+)@(\d+)@(\d+)$/.exec(owner ?? '') ?? []
-  return pid !== undefined && Number(namespace) === pidNamespace() && readStartTime(Number(pid), proc) !== Number(startTime)
+  return (
+    pid !== undefined && Number(namespace) === pidNamespace() && readStartTime(Number(pid), proc) !== Number(startTime)
+  )
 }
 
 function pidNamespace(): number {

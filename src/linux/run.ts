@@ -43,7 +43,7 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
       settle(() => reject(reason))
     }
     const deadline = setTimeout(
-      () => fail(new RemoraError('CAPTURE_FAILED', `${command.join(' ')} did not end within ${timeout / 1000} s`)),
+      () => fail(new RemoraError('CAPTURE_FAILED', `${command[0]} did not end within ${timeout / 1000} s`)),
       timeout,
     )
     const abort = () => fail(signal?.reason)

@@ -12,6 +12,7 @@ const packages = {
   nsenter: 'util-linux',
   setpriv: 'util-linux',
   ip: 'iproute2',
+  ss: 'iproute2',
   mkfifo: 'coreutils',
   tshark: 'tshark',
   wireshark: 'wireshark',

@@ -2,6 +2,7 @@
  * Putting remora where Wireshark and people find it, and taking it away again. The plan is data; performing it is a loop;
  * then Wireshark itself is asked whether it sees the interface.
  */
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { configPaths, writeConfig } from '../base/config.ts'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
@@ -24,7 +25,9 @@ export async function planInstall(request: InstallRequest, env: NodeJS.ProcessEn
   const program = programPath(folders)
   return [
     programAction(program),
-    ...links(folders).map(to => ({ do: 'link', to, target: program }) as const),
+    ...links(folders)
+      .filter(to => !isForeignCommand(to, folders))
+      .map(to => ({ do: 'link', to, target: program }) as const),
     { do: 'write', to: entryPath(folders.applications), content: entryContent },
   ]
 }
@@ -38,35 +41,51 @@ export async function planUninstall(scope: Scope, env: NodeJS.ProcessEnv = proce
       .filter(path => isLinkTo(path, program))
       .map(path => ({ do: 'remove', path }) as const),
     ...removal(entryPath(folders.applications)),
-    ...removal(dirname(configPaths(env)[scope])),
+    ...removal(configPaths(env)[scope]),
     ...removal(folders.program),
   ]
 }
 
 /**
- * Performs a plan.
- * @returns what the desktop was told beyond it, in words
- * @throws RemoraError FORBIDDEN when a folder may not be written
+ * Performs an installation.
+ * @returns what the desktop was told beyond the plan, in words
+ * @throws RemoraError FORBIDDEN when a folder may not be written, USAGE when it cannot be
  */
-export async function performPlan(
+export async function performInstall(
   actions: readonly Action[],
   { scope, list }: InstallRequest,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<string[]> {
-  try {
+  changing(scope, () => {
     actions.forEach(performAction)
     if (list !== undefined) writeConfig(configPaths(env)[scope], { list })
+  })
+  return registerHandler((await findFolders(scope, env)).applications, env)
+}
+
+/**
+ * Takes an installation away.
+ * @throws RemoraError FORBIDDEN or USAGE when a folder cannot be changed
+ */
+export function performUninstall(actions: readonly Action[], scope: Scope): void {
+  changing(scope, () => actions.forEach(performAction))
+}
+
+function changing(scope: Scope, change: () => void): void {
+  try {
+    change()
   } catch (error) {
-    if (!['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '')) throw error
-    throw new RemoraError('FORBIDDEN', `cannot change the installation: ${reasonOf(error)}`, {
+    const code = systemCode(error)
+    if (code === undefined) throw error
+    const denied = ['EACCES', 'EPERM', 'EROFS'].includes(code)
+    throw new RemoraError(denied ? 'FORBIDDEN' : 'USAGE', `cannot change the installation: ${reasonOf(error)}`, {
       cause: error,
       hint:
-        scope === 'system'
+        denied && scope === 'system'
           ? 'Run it with sudo, or install for this user only: --user.'
-          : 'Mend the rights of that folder.',
+          : 'Mend that path, and try again.',
     })
   }
-  return registerHandler((await findFolders(scope, env)).applications, env)
 }
 
 /**
@@ -78,6 +97,11 @@ export async function isListedByTshark(env: NodeJS.ProcessEnv = process.env): Pr
   if (tshark === undefined) return undefined
   const { stdout } = await run([tshark, '-D'], { env, timeout: 30_000 })
   return /^\d+\. remora \(/m.test(stdout)
+}
+
+/** A command of that name that somebody else put on PATH stays; what is in an extcap folder is an older copy of ours. */
+function isForeignCommand(path: string, folders: Folders): boolean {
+  return dirname(path) === folders.commands && existsSync(path) && !isLinkTo(path, programPath(folders))
 }
 
 function programPath({ program }: Folders): string {

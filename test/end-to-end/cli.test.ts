@@ -23,6 +23,7 @@ describe('wrong usage', () => {
     [['lsit'], /^remora: USAGE: .*lsit/],
     [['capture', 'host', '-a', 'packets:x', '-w', '-'], /USAGE: "packets:x" is no stop condition/],
     [['capture', 'host', '-s', '-5', '-w', '-'], /USAGE: "-5" is no snapshot length/],
+    [['capture', 'host', '-w', ''], /USAGE: the file to write has no name/],
     [['capture', '', '-w', '-'], /USAGE: "" is no target reference/],
     [['capture', 'host', '-w', '/nonexistent/x'], /USAGE: cannot write \/nonexistent\/x/],
     [['capture', 'host', '-w', '/tmp'], /USAGE: \/tmp is a directory/],
@@ -107,7 +108,8 @@ describe('installation', () => {
     expect((await remora(['install', '--user', '--list', '2'], { env })).status).toBe(0)
     const { status, stdout } = await remora(['uninstall', '--user'], { env })
     expect([status, stdout]).toEqual([0, expect.stringMatching(/remove .*extcap\/remora/)])
-    expect((await run(['find', home, '-mindepth', '1', '-name', '*remora*'])).stdout).toBe('')
+    const left = (await run(['find', home, '-mindepth', '1', '-name', '*remora*', '-not', '-empty'])).stdout
+    expect(left).toBe('')
     expect((await remora(['uninstall', '--user'], { env })).stdout).toMatch(/nothing is installed/)
   })
 
@@ -117,6 +119,17 @@ describe('installation', () => {
     writeFileSync(foreign, '#!/bin/sh\n')
     await remora(['uninstall', '--user'], { env })
     expect(existsSync(foreign)).toBe(true)
+  })
+
+  test('leaves a command of that name and other settings alone', async () => {
+    const command = join(home, '.local/bin/remora')
+    mkdirSync(join(home, '.local/bin'), { recursive: true })
+    writeFileSync(command, 'somebody else’s')
+    await remora(['install', '--user', '--list', '2'], { env })
+    writeFileSync(join(home, '.config/remora/other'), 'kept')
+    await remora(['uninstall', '--user'], { env })
+    expect(readFileSync(command, 'utf8')).toBe('somebody else’s')
+    expect(readdirSync(join(home, '.config/remora'))).toEqual(['other'])
   })
 
   test('as a dry run only tells', async () => {

@@ -104,6 +104,14 @@ describe('listing', () => {
     for (let times = 0; times < 2; times++) expect(await call(['--extcap-cleanup-postkill'])).toMatchObject(ok(''))
   })
 
+  test.each([
+    ['--log-file', '/nonexistent/log'],
+    ['--log-file', '/tmp', '--log-level', 'debug'],
+    ['--log-level', 'nonsense', '--log-file', '/dev/full'],
+  ])('a log that cannot be written costs no interface: %s %s', async (...log) => {
+    expect(await call(['--extcap-interfaces', ...log])).toMatchObject(ok(/^interface /m))
+  })
+
   test('the log goes to a file, and only there', async () => {
     const log = join(scratch(), 'log')
     expect(await call(['--extcap-interfaces', '--log-level', 'debug', '--log-file', log])).toMatchObject(
@@ -353,6 +361,23 @@ describe('a capture', () => {
       })
       await reader.result
       expect(statSync(file).size).toBe(0)
+    })
+
+    test('a filter of 100 kB', async () => {
+      const { running } = await capture(
+        remoraTo('--extcap-capture-filter', `host 1.2.3.4${' or host 1.2.3.4'.repeat(6_000)}`),
+      )
+      expect(await running.result).toMatchObject({
+        status: 6,
+        stderr: expect.stringMatching(/^FILTER_INVALID: the capture filter is longer/),
+      })
+    })
+
+    test('a name that would steer a terminal', async () => {
+      const { running } = await capture(remoraTo('--interface', 'a\x1b]0;evil\x07b'))
+      const { stderr } = await running.result
+      expect(stderr).toMatch(/^INTERFACE_NOT_FOUND: /)
+      expect(stderr.trimEnd()).not.toMatch(/\p{Cc}/u)
     })
 
     test('a bad filter', async () => {

@@ -5,9 +5,11 @@ import {
   chownSync,
   copyFileSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -200,6 +202,60 @@ describe('the output', () => {
     expect(existsSync(file)).toBe(true)
   })
 
+  test('what a link leads to is replaced, not the link', async () => {
+    const link = join(folder, 'link.pcapng')
+    writeFileSync(file, 'old')
+    symlinkSync(file, link)
+    await stop(await armed(['-w', link]))
+    expect(lstatSync(link).isSymbolicLink()).toBe(true)
+    expect(await packetsOf(file)).toEqual([])
+  })
+
+  test('/dev/stdout is standard output', async () => {
+    const child = spawn('sh', ['-c', `"$0" capture ${target()} -a packets:2 -w /dev/stdout >"$1"`, executable, file], {
+      env: environment(),
+    })
+    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
+    await sleep(300)
+    await pair.ping(1)
+    await until('it ends', () => child.exitCode !== null)
+    expect(await pingsIn(file)).toEqual([1])
+    expect(lstatSync('/dev/stdout').isSymbolicLink()).toBe(true)
+  })
+
+  test('a file another capture writes is refused; what a killed one left is not in the way', async () => {
+    const first = await armed(['-w', file])
+    expect(await remora(['capture', target(), '-w', file])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/USAGE: another capture is writing/),
+    })
+    first.child.kill('SIGKILL')
+    await expectNoDumpcap(inode)
+    expect(existsSync(`${file}.partial`)).toBe(true)
+    expect((await stop(await armed(['-w', file]))).status).toBe(0)
+    expect(await packetsOf(file)).toEqual([])
+  })
+
+  test('somebody else’s file behind the name of the unfinished one is not touched', async () => {
+    const victim = join(folder, 'victim')
+    writeFileSync(victim, 'precious')
+    symlinkSync(victim, `${file}.partial`)
+    await stop(await armed(['-w', file]))
+    expect(readFileSync(victim, 'utf8')).toBe('precious')
+    expect(lstatSync(file).isFile()).toBe(true)
+  })
+
+  test('a folder that vanishes meanwhile is a failure that says where the packets are', async () => {
+    const gone = join(folder, 'gone')
+    mkdirSync(gone)
+    const running = await armed(['-w', join(gone, 'packets.pcapng')])
+    await must('rm', '-r', gone)
+    expect(await stop(running)).toMatchObject({
+      status: 7,
+      stderr: expect.stringMatching(/CAPTURE_FAILED: the packets are in .*partial/),
+    })
+  })
+
   test('packets are not written to a terminal', async () => {
     const { stdout } = await run(['script', '-qec', `${executable} capture ${target()}`, '/dev/null'])
     expect(stdout).toMatch(/USAGE: packets are not written to a terminal/)
@@ -269,6 +325,15 @@ describe('it ends cleanly', () => {
     })
     await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
     await until('the pipe line ends', () => shell.exitCode !== null, 5_000)
+    await expectNoDumpcap(inode)
+  })
+
+  test('when the reader of a socket goes, idle, as sshd hands one to a command', async () => {
+    const child = spawn(executable, ['capture', target()], { env: environment(), stdio: ['ignore', 'pipe', 'ignore'] })
+    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
+    await sleep(500)
+    child.stdout.destroy()
+    await until('it ends', () => child.exitCode !== null, 5_000)
     await expectNoDumpcap(inode)
   })
 

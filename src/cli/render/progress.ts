@@ -1,7 +1,9 @@
 /** A capture in one updating line, and in one sentence when it is over. */
+
+import { printable } from '../../base/write.ts'
 import type { OutputRequest } from '../../capture/output.ts'
 import type { CaptureEnd, CaptureReport, Progress } from '../../capture/run-local.ts'
-import { printable, warn } from './terminal.ts'
+import { warn } from './terminal.ts'
 
 export interface ProgressLine {
   armed(target: string): void

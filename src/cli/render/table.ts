@@ -1,5 +1,5 @@
 /** A plain table: columns as wide as their widest cell, two blanks between, the last one as it comes. */
-import { printable } from './terminal.ts'
+import { printable } from '../../base/write.ts'
 
 /** Renders rows under a heading; control characters in cells are replaced. */
 export function renderTable(heading: readonly string[], rows: readonly (readonly string[])[]): string {

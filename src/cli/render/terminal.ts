@@ -1,7 +1,7 @@
 /** The way to the terminal: text, failures, and what must not get there. */
 import { isatty } from 'node:tty'
 import type { RemoraError } from '../../base/errors.ts'
-import { writeFully } from '../../base/write.ts'
+import { printable, writeFully } from '../../base/write.ts'
 
 /** Writes text to standard output. */
 export function print(text: string): void {
@@ -23,9 +23,4 @@ export function complain(error: RemoraError): void {
 /** Whether standard error is a terminal, so that a line on it can be updated. */
 export function hasTerminal(): boolean {
   return isatty(2)
-}
-
-/** Text without control characters: names on the host are nobody's to trust. */
-export function printable(text: string): string {
-  return text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Co}]/gu, '\uFFFD')
 }

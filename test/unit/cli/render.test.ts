@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { printable } from '../../../src/base/write.ts'
 import { summary } from '../../../src/cli/render/progress.ts'
 import { renderTable } from '../../../src/cli/render/table.ts'
-import { printable } from '../../../src/cli/render/terminal.ts'
 
 test('columns are as wide as their widest cell, whatever script it is in', () => {
   expect(

@@ -52,11 +52,14 @@ describe('argument vector', () => {
   })
 })
 
-test.each(['-', '-x', '1', '42', 'TCP@1.2.3.4', 'tcp@host:1', 'rpcap', ''])('%j is no interface for dumpcap', name => {
-  expect(isCapturableName(name)).toBe(false)
-})
+test.each(['-', '-x', '1', '42', 'TCP@1.2.3.4', 'tcp@host:1', 'rpcap://x', 'q\uFFFD', ''])(
+  '%j is no interface for dumpcap',
+  name => {
+    expect(isCapturableName(name)).toBe(false)
+  },
+)
 
-test.each(['eth0', 'lo', 'any', 'br-1', 'tcp0', '0x'])('%j is one', name => {
+test.each(['eth0', 'lo', 'any', 'br-1', 'tcp0', '0x', 'rpcap0'])('%j is one', name => {
   expect(isCapturableName(name)).toBe(true)
 })
 

@@ -116,4 +116,5 @@ test('interfaces are read from iproute2, also with the empty objects of old vers
     },
   ])
   expect(parseInterfaces('')).toEqual([])
+  expect(parseInterfaces('[{"ifname":"a\x1b\x07b"}]')[0]?.name).toBe('a\x1b\x07b')
 })
