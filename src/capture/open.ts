@@ -35,7 +35,8 @@ export async function openInWireshark(
   try {
     // Wireshark shows the name in its title.
     const fifo = join(folder, prepared.plan.name.replace(/[^\w.-]+/g, '_'))
-    await run([findTool('mkfifo', env), '-m', '600', fifo])
+    const made = await run([findTool('mkfifo', env), '-m', '600', fifo])
+    if (made.status !== 0) throw new RemoraError('CAPTURE_FAILED', `cannot make a fifo: ${made.stderr.trim()}`)
     const started = startWireshark(wireshark, fifo, prepared.plan.name, env)
     const output = await Promise.race([openOutput({ kind: 'fifo', path: fifo }, lifetime.stop), started])
     rmSync(folder, { recursive: true, force: true })

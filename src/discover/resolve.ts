@@ -2,6 +2,7 @@
  * From a target reference to an open, checked network namespace. What is returned is a descriptor, so it cannot become
  * another target; whoever gets it closes it.
  */
+import { basename } from 'node:path'
 import { RemoraError } from '../base/errors.ts'
 import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
 import { askEngines, findEngines } from '../engine/engines.ts'
@@ -74,13 +75,26 @@ function openDirect(reference: Exclude<Reference, ContainerReference>): Omit<Res
       return processTarget(namespace, readCommand(reference.pid))
     }
     case 'named':
-      return mountTarget(reference, `/run/netns/${reference.name}`)
+      return openNamed(reference)
     case 'file':
       return mountTarget(reference, reference.path)
     case 'netns':
       return openInode(reference.inode)
     case 'process':
       return openCommand(reference.command)
+  }
+}
+
+function openNamed(reference: Extract<Reference, { scheme: 'named' }>): Omit<ResolvedTarget, 'names'> {
+  try {
+    return mountTarget(reference, `/run/netns/${reference.name}`)
+  } catch (error) {
+    if (!(error instanceof RemoraError) || error.code !== 'TARGET_NOT_FOUND') throw error
+    const names = listNamespaceMounts().map(({ path }) => basename(path))
+    throw new RemoraError(error.code, error.message, {
+      cause: error,
+      hint: didYouMean(nearestNames(reference.name, names)),
+    })
   }
 }
 
@@ -199,8 +213,12 @@ function notFound(reference: ContainerReference, answers: readonly EngineAnswer[
   const wanted = 'name' in reference ? nearestNames(reference.name, names) : []
   const reasons = failures.map(failure => ` (${failure.message})`).join('')
   return new RemoraError('TARGET_NOT_FOUND', `no running container matches ${text}${reasons}`, {
-    hint: wanted.length > 0 ? `Did you mean ${wanted.join(', ')}?` : 'remora list shows what is running.',
+    hint: didYouMean(wanted),
   })
+}
+
+function didYouMean(names: readonly string[]): string {
+  return names.length > 0 ? `Did you mean ${names.join(', ')}?` : 'remora list shows what there is.'
 }
 
 function ambiguous(text: string, candidates: readonly string[]): RemoraError {

@@ -11,7 +11,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { run } from '../helpers/command.ts'
+import { end, run, start } from '../helpers/command.ts'
+import { makeNetnsPair } from '../helpers/netns.ts'
 import { bundle, environment, executable, remora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
@@ -148,6 +149,30 @@ describe('installation', () => {
       4,
       expect.stringMatching(/FORBIDDEN: cannot change the installation.*\nhint: Run it with sudo/),
     ])
+  })
+})
+
+describe('the list', () => {
+  test('shows a named namespace by its name, also while processes come and go in it', async () => {
+    const pair = await makeNetnsPair()
+    const inside = start(['nsenter', `--net=/run/netns/${pair.receiver}`, '--', 'sleep', '100'])
+    const { stdout } = await remora(['list', pair.receiver, '--json'])
+    expect(JSON.parse(stdout)).toMatchObject([
+      { name: `/run/netns/${pair.receiver}`, reference: `named:${pair.receiver}` },
+    ])
+    await end(inside.child)
+    const { status, stderr } = await remora(['capture', `named:${pair.receiver}x`, '-w', '-'])
+    expect([status, stderr]).toEqual([3, expect.stringContaining(`hint: Did you mean ${pair.receiver}`)])
+    await pair.close()
+  })
+
+  test('shows a plain user what he can see, and says once what he cannot', async () => {
+    const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', executable]
+    const { status, stdout, stderr } = await run([...nobody, 'list'], { env: environment({ HOME: '/' }) })
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^host +host/m)
+    const warnings = stderr.split('\n').filter(line => line !== '')
+    expect(new Set(warnings).size).toBe(warnings.length)
   })
 })
 

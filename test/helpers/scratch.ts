@@ -1,8 +1,16 @@
-/** A folder for one test. */
-import { mkdtempSync } from 'node:fs'
+/** A folder for one test, taken away when the process that asked for it ends. */
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+const folders: string[] = []
+
 export function scratch(): string {
-  return mkdtempSync(join(tmpdir(), 'remora-test-'))
+  const folder = mkdtempSync(join(tmpdir(), 'remora-test-'))
+  folders.push(folder)
+  return folder
 }
+
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
