@@ -4,11 +4,11 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# install_missing COMMAND=PACKAGE…: installs the packages whose command is not there.
+# install_missing COMMAND='PACKAGE…'…: installs the packages whose command is not there.
 install_missing() {
   local pair packages=()
   for pair in "$@"; do
-    PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}")
+    PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%=*}" >/dev/null || packages+=(${pair#*=})
   done
   [ ${#packages[@]} -eq 0 ] && return
   if ! command -v apt-get >/dev/null; then

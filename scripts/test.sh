@@ -14,8 +14,8 @@ install_missing tshark=tshark dumpcap=wireshark-common ip=iproute2 nsenter=util-
   dockerd=docker.io docker=docker.io busybox=busybox-static tcpdump=tcpdump trafgen=netsniff-ng setcap=libcap2-bin script=bsdutils
 if [ "${1:-}" = --all ]; then
   export REMORA_TEST_ALL=1
-  install_missing debootstrap=debootstrap wireshark=wireshark Xvfb=xvfb xauth=xauth xdotool=xdotool compare=imagemagick \
-    fc-list="fontconfig fonts-dejavu-core"
+  install_missing debootstrap=debootstrap wireshark=wireshark Xvfb=xvfb xauth=xauth xdotool=xdotool import=imagemagick \
+    fc-list='fontconfig fonts-dejavu-core'
   ./scripts/wireshark-roots.sh
 fi
 install_npm_packages
