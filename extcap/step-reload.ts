@@ -23,7 +23,7 @@ export async function printReload(
 
 /** Kinds of targets by the flag that lists them. */
 const kinds: Record<string, readonly TargetType[]> = {
-  showcontainers: ['docker'],
+  showcontainers: ['docker', 'podman'],
   showpods: [],
   showprocs: ['proc'],
   showemptynetns: ['bindmount'],

@@ -30,8 +30,8 @@ function program(): Command {
     .command('list')
     .description('list everything on this host that can be captured')
     .argument('[PATTERN...]', 'parts of names, or patterns with * and ?')
-    .option('--type <TYPE,...>', 'only these types: docker, host, proc, bindmount')
-    .option('--engine <ENGINE,...>', 'only containers of these engines: docker')
+    .option('--type <TYPE,...>', 'only these types: docker, podman, host, proc, bindmount')
+    .option('--engine <ENGINE,...>', 'only containers of these engines: docker, podman')
     .option('--json', 'print an array of objects')
     .option('--wide', 'show image, process, network namespace and reference too')
     .action(async (patterns, options) => (await import('./list.ts')).list(patterns, options))
@@ -84,7 +84,7 @@ function withCaptureOptions(command: Command): Command {
 
 const examples = `
 Target references:
-  web, container:web, docker:web    a container by name, id or beginning of its id
+  web, container:web, docker:web    a container by name, id or beginning of its id (podman:web)
   label:app=web, compose:shop/web   a container by label or compose service
   pid:1234, process:nginx           the network namespace of a process
   named:blue, netns:4026532573      a network namespace by name or inode

@@ -62,7 +62,7 @@ export async function resolveTarget(text: string, options: ResolveOptions): Prom
 }
 
 function isContainerReference(reference: Reference): reference is ContainerReference {
-  return ['container', 'docker', 'label', 'compose'].includes(reference.scheme)
+  return ['container', 'docker', 'podman', 'label', 'compose'].includes(reference.scheme)
 }
 
 /** Targets that need no engine. */

@@ -24,7 +24,7 @@ export interface ContainerProcess {
 
 export interface Engine {
   /** Name of the engine, also the scheme of its references. */
-  readonly name: 'docker'
+  readonly name: 'docker' | 'podman'
   /** Where it answers, for messages. */
   readonly address: string
   /**

@@ -5,9 +5,10 @@
 import { RemoraError } from '../base/errors.ts'
 import { findDocker } from './docker.ts'
 import type { Engine, EngineAnswer } from './engine.ts'
+import { findPodman } from './podman.ts'
 
 /** Each finds the engines of its kind that this host may have, without asking them anything. */
-const finders: readonly ((env: NodeJS.ProcessEnv) => Engine[])[] = [findDocker]
+const finders: readonly ((env: NodeJS.ProcessEnv) => Engine[])[] = [findDocker, findPodman]
 
 /** Engines whose sockets exist. */
 export function findEngines(env: NodeJS.ProcessEnv = process.env): Engine[] {

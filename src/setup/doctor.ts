@@ -112,10 +112,17 @@ async function engineChecks(env: NodeJS.ProcessEnv): Promise<Check[]> {
         name,
         failure.message,
         'FORBIDDEN',
-        `sudo usermod -aG docker ${process.env.USER ?? '$USER'}  (then log in again)`,
+        engine.name === 'docker'
+          ? `sudo usermod -aG docker ${process.env.USER ?? '$USER'}  (then log in again)`
+          : 'sudo remora doctor  (rootful containers are for root)',
       )
     }
-    return bad(name, failure.message, 'PEER_FAILED', `sudo systemctl restart ${engine.name}`)
+    return bad(
+      name,
+      failure.message,
+      'PEER_FAILED',
+      engine.name === 'docker' ? 'sudo systemctl restart docker' : 'systemctl restart podman.socket',
+    )
   })
 }
 

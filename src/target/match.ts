@@ -13,7 +13,7 @@ export interface NamedContainer {
 }
 
 /** References that mean containers. */
-export type ContainerReference = Extract<Reference, { scheme: 'container' | 'docker' | 'label' | 'compose' }>
+export type ContainerReference = Extract<Reference, { scheme: 'container' | 'docker' | 'podman' | 'label' | 'compose' }>
 
 const composeLabels = { project: 'com.docker.compose.project', service: 'com.docker.compose.service' } as const
 

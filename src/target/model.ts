@@ -3,8 +3,8 @@
  * target (Ghostwire's `/mobyshark`) and adds remora's own.
  */
 
-/** `docker`, `podman`, `containerd`, `CRI`, `pod`: by engine; `proc`: a process; `bindmount`: a namespace without one. */
-export type TargetType = 'docker' | 'host' | 'proc' | 'bindmount'
+/** `docker`, `podman`: a container, by its engine; `host`: this machine; `proc`: a process; `bindmount`: a namespace without one. */
+export type TargetType = 'docker' | 'podman' | 'host' | 'proc' | 'bindmount'
 
 export interface Target {
   /** Canonical target reference that finds it again. */

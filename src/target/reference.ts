@@ -15,6 +15,7 @@ export type Reference =
   | { readonly scheme: 'file'; readonly path: string }
   | { readonly scheme: 'container'; readonly name: string }
   | { readonly scheme: 'docker'; readonly name: string }
+  | { readonly scheme: 'podman'; readonly name: string }
   | { readonly scheme: 'label'; readonly key: string; readonly value: string }
   | { readonly scheme: 'compose'; readonly project: string; readonly service?: string }
   | { readonly scheme: 'process'; readonly command: string }
@@ -48,6 +49,7 @@ const parsers: Record<Scheme, (value: string, text: string) => Reference> = {
   },
   container: (value, text) => ({ scheme: 'container', name: required(value, text, 'a container name or id') }),
   docker: (value, text) => ({ scheme: 'docker', name: required(value, text, 'a container name or id') }),
+  podman: (value, text) => ({ scheme: 'podman', name: required(value, text, 'a container name or id') }),
   label: (value, text) => {
     const equals = value.indexOf('=')
     if (equals < 1) throw malformed(text, 'expected label:KEY=VALUE')

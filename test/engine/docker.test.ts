@@ -1,12 +1,12 @@
 /** Docker, the real one. */
-import { dockerEngine } from '../../src/engine/docker.ts'
+import { dockerApiEngine } from '../../src/engine/docker-api.ts'
 import { image, startDocker } from '../helpers/docker.ts'
 import { testEngine } from './compliance.ts'
 
 testEngine('docker', async () => {
   const { socket, docker, container, close } = await startDocker()
   return {
-    engine: dockerEngine(socket),
+    engine: dockerApiEngine('docker', socket),
     start: (name, labels = {}) =>
       container(
         name,

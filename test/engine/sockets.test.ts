@@ -1,10 +1,12 @@
 /** Sockets behind which there is no engine, or a bad one: bounded in time, each with its reason, none hides the others. */
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { dockerEngine, findDocker } from '../../src/engine/docker.ts'
+import { findDocker } from '../../src/engine/docker.ts'
+import { dockerApiEngine } from '../../src/engine/docker-api.ts'
 import { askEngines } from '../../src/engine/engines.ts'
+import { findPodman } from '../../src/engine/podman.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 const servers: Server[] = []
@@ -46,17 +48,18 @@ describe('a bad engine', () => {
     ['trickles', socket => void setInterval(() => socket.write(' '), 50).unref(), /no usable answer|did not answer/],
   ])('that %s is reported', async (_, answer, message) => {
     const started = performance.now()
-    const [result] = await askEngines([dockerEngine(await engineThatSays(answer))], 300)
+    const [result] = await askEngines([dockerApiEngine('docker', await engineThatSays(answer))], 300)
     expect(result?.containers).toEqual([])
     expect(result?.failure).toMatchObject({ code: 'PEER_FAILED', message: expect.stringMatching(message) })
     expect(performance.now() - started).toBeLessThan(2_000)
   })
 
   test('does not hide or delay a good one', async () => {
-    const good = dockerEngine(
+    const good = dockerApiEngine(
+      'docker',
       await engineThatSays(socket => socket.end(http('[{"Id":"aa","Names":["/web"],"State":"running"}]'))),
     )
-    const bad = dockerEngine(await engineThatSays(silent))
+    const bad = dockerApiEngine('docker', await engineThatSays(silent))
     const answers = await askEngines([bad, good], 300)
     expect(answers.map(({ containers }) => containers.map(({ name }) => name))).toEqual([[], ['web']])
   })
@@ -69,7 +72,7 @@ describe('a bad engine', () => {
     const { renameSync } = await import('node:fs')
     renameSync(stale, `${stale}-2`)
     server.close()
-    const [result] = await askEngines([dockerEngine(`${stale}-2`)], 300)
+    const [result] = await askEngines([dockerApiEngine('docker', `${stale}-2`)], 300)
     expect(result?.failure?.message).toMatch(/nothing listens there/)
   })
 })
@@ -90,12 +93,25 @@ describe('whatever a list holds, it is read', () => {
     ],
     ['[{"Id":"aa","Names":["/web"],"State":"created"}]', []],
   ])('%s', async (json, expected) => {
-    const engine = dockerEngine(await engineThatSays(socket => socket.end(http(json))))
+    const engine = dockerApiEngine('docker', await engineThatSays(socket => socket.end(http(json))))
     expect(await engine.containers(AbortSignal.timeout(2_000))).toMatchObject(expected)
   })
 })
 
 describe('sockets are found', () => {
+  test('a Podman that answers in place of Docker is found once, as what it is', async () => {
+    const folder = scratch()
+    mkdirSync(join(folder, 'podman'))
+    const socket = join(folder, 'podman/podman.sock')
+    const server = createServer().listen(socket)
+    servers.push(server)
+    await new Promise(resolve => server.once('listening', resolve))
+    symlinkSync(socket, join(folder, 'docker.sock'))
+    const env = { XDG_RUNTIME_DIR: folder, HOME: '/nonexistent', DOCKER_HOST: `unix://${join(folder, 'docker.sock')}` }
+    expect(findDocker(env).map(({ address }) => address)).not.toContain(socket)
+    expect(findPodman(env).map(({ address }) => address)).toContain(socket)
+  })
+
   test('where DOCKER_HOST says, if that is a socket here', async () => {
     const path = await engineThatSays(silent)
     expect(findDocker({ DOCKER_HOST: `unix://${path}`, HOME: '/nonexistent' }).map(({ address }) => address)).toContain(

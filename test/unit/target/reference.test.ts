@@ -19,6 +19,7 @@ const references: fc.Arbitrary<Reference> = fc.oneof(
   text.map<Reference>(path => ({ scheme: 'file', path: `/${path}` })),
   text.map<Reference>(name => ({ scheme: 'container', name })),
   text.map<Reference>(name => ({ scheme: 'docker', name })),
+  text.map<Reference>(name => ({ scheme: 'podman', name })),
   fc.record({ scheme: fc.constant('label' as const), key: text.filter(key => !key.includes('=')), value: text }),
   text.filter(project => !project.includes('/')).map<Reference>(project => ({ scheme: 'compose', project })),
   fc.record({
@@ -42,6 +43,7 @@ describe('grammar', () => {
     ['container:outer/inner/web', { scheme: 'container', name: 'outer/inner/web' }],
     ['container:host', { scheme: 'container', name: 'host' }],
     ['docker:web', { scheme: 'docker', name: 'web' }],
+    ['podman:web', { scheme: 'podman', name: 'web' }],
     ['label:app=web=1', { scheme: 'label', key: 'app', value: 'web=1' }],
     ['label:app=', { scheme: 'label', key: 'app', value: '' }],
     ['compose:shop', { scheme: 'compose', project: 'shop' }],
