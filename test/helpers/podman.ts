@@ -56,7 +56,7 @@ export async function startPodman(): Promise<Podman> {
   const root = join(folder, 'image')
   mkdirSync(join(root, 'bin'), { recursive: true })
   cpSync('/bin/busybox', join(root, 'bin/busybox'))
-  for (const applet of ['sh', 'ip', 'ping', 'sleep']) symlinkSync('busybox', join(root, 'bin', applet))
+  for (const applet of ['sh', 'ip', 'ping', 'sed', 'sleep']) symlinkSync('busybox', join(root, 'bin', applet))
   const archive = join(folder, 'image.tar')
   await must('tar', '-C', root, '-cf', archive, '.')
   await podman('import', '-c', 'ENV PATH=/bin', '-c', 'CMD ["sleep","1000000"]', archive, podmanImage)

@@ -1,0 +1,49 @@
+/** A Podman container through the executable: listed, an interface of Wireshark, captured by name. */
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { packetsOf } from '../helpers/capture-file.ts'
+import { must, run } from '../helpers/command.ts'
+import { type Podman, podmanImage, startPodman } from '../helpers/podman.ts'
+import { environment, remora, wiresharkHome } from '../helpers/remora.ts'
+import { scratch } from '../helpers/scratch.ts'
+
+let engine: Podman
+let env: NodeJS.ProcessEnv
+beforeAll(async () => {
+  engine = await startPodman()
+  env = { CONTAINER_HOST: `unix://${engine.socket}` }
+  await engine.podman(
+    'run',
+    '-d',
+    '--name',
+    'pm',
+    podmanImage,
+    'sh',
+    '-c',
+    'exec ping -q -i 0.2 $(ip route | sed "s/.*via //;s/ .*//;q")',
+  )
+})
+afterAll(() => engine?.close())
+
+test('is listed with its engine, and found by every reference', async () => {
+  const { stdout } = await remora(['list', '--json', '--engine', 'podman'], { env })
+  const pid = Number(await engine.podman('inspect', '-f', '{{.State.Pid}}', 'pm'))
+  expect(JSON.parse(stdout)).toMatchObject([
+    { name: 'pm', type: 'podman', pid, reference: 'podman:pm', state: 'running' },
+  ])
+  const inode = Number(/\d+/.exec(await must('readlink', `/proc/${pid}/ns/net`))?.[0])
+  for (const reference of ['pm', 'podman:pm', 'container:pm']) {
+    const plan = await remora(['capture', reference, '--dry-run', '--json'], { env })
+    expect(JSON.parse(plan.stdout).netns).toBe(inode)
+  }
+  expect(await remora(['capture', 'docker:pm', '--dry-run'], { env })).toMatchObject({ status: 3 })
+})
+
+test('is an interface of Wireshark that captures', async () => {
+  const file = join(scratch(), 'podman.pcapng')
+  const args = ['-i', 'remora-pm', '-f', 'icmp', '-c', '4', '-w', file]
+  const { status, stderr } = await run(['tshark', ...args], { env: environment({ HOME: wiresharkHome(), ...env }) })
+  expect(status, stderr).toBe(0)
+  expect(await packetsOf(file)).toHaveLength(4)
+  expect(await must('capinfos', '-k', file)).toMatch(/container-name: pm container-type: podman/)
+})
