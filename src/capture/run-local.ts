@@ -63,7 +63,7 @@ export interface RunOptions {
 
 /** Milliseconds between looks at reader, parent and target. */
 const watchInterval = 500
-/** Milliseconds dumpcap has for what is still in its queue and its statistics; again as long as it goes on writing. */
+/** Milliseconds dumpcap has for its last blocks and its statistics; again as long as it goes on writing. */
 const patience = 1_000
 /** Milliseconds after which it is killed even then. */
 const longestEnd = 4_000
@@ -80,6 +80,7 @@ export async function runLocal(
   options: RunOptions,
 ): Promise<CaptureReport> {
   const { lifetime, onArmed } = options
+  if (lifetime.stop.aborted) return report(plan, 'stopped', false)
   if (!writePrelude(plan, output)) return report(plan, 'reader-gone', false)
   const dumpcap = startDumpcap(namespace, plan.dumpcap, output)
   const cleanUp = new AbortController()
