@@ -7,11 +7,11 @@ import { localArguments, localInterface } from './interfaces.ts'
 import { sentence } from './sentence.ts'
 import type { StepContext } from './step.ts'
 import { requireInterface } from './step-dlts.ts'
+import { everyInterface, targetValues } from './step-reload.ts'
 
 export async function printConfig(nif: string, { log, write }: StepContext): Promise<void> {
   requireInterface(nif)
   if (nif !== localInterface) return
-  const { targetValues } = await import('./step-reload.ts')
   const targets = await targetValues({}).catch(error => {
     log.warning(`no targets are listed: ${error}`)
     return ''
@@ -27,5 +27,5 @@ function argumentSentence({ call, ...attributes }: InterfaceArgument): string {
 function selectorValues({ number, type, call }: InterfaceArgument, targets: string): string {
   if (type !== 'selector') return ''
   if (call === 'target') return targets
-  return sentence('value', { arg: number, value: '', display: 'All that are up', default: true })
+  return everyInterface(number)
 }

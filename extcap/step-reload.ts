@@ -7,6 +7,7 @@ import { type ArgumentValues, textValue } from './argv.ts'
 import { localArguments } from './interfaces.ts'
 import { sentence } from './sentence.ts'
 import { listTimeout, type StepContext } from './step.ts'
+import { requireInterface } from './step-dlts.ts'
 
 export async function printReload(
   nif: string,
@@ -14,7 +15,6 @@ export async function printReload(
   values: ArgumentValues,
   { write }: StepContext,
 ): Promise<void> {
-  const { requireInterface } = await import('./step-dlts.ts')
   requireInterface(nif)
   if (option === 'target') return write(await targetValues(values))
   if (option === 'interface') return write(await interfaceValues(values))
@@ -48,6 +48,11 @@ export async function targetValues(values: ArgumentValues): Promise<string> {
   ].join('')
 }
 
+/** First value of the interface selector. */
+export function everyInterface(arg: number): string {
+  return sentence('value', { arg, value: '', display: 'All that are up', default: true })
+}
+
 /** Values of the interface selector, for the target that is chosen at the moment. */
 async function interfaceValues(values: ArgumentValues): Promise<string> {
   const { listTargetInterfaces } = await import('../src/capture/interfaces.ts')
@@ -55,7 +60,7 @@ async function interfaceValues(values: ArgumentValues): Promise<string> {
   const names = await listTargetInterfaces(reference, AbortSignal.timeout(2_000))
   const arg = argumentNumber('interface')
   return [
-    sentence('value', { arg, value: '', display: 'All that are up', default: true }),
+    everyInterface(arg),
     ...names.map(name => sentence('value', { arg, value: name, display: name })),
     sentence('value', { arg, value: 'any', display: 'any (cooked: all in one, also later ones)' }),
   ].join('')

@@ -21,8 +21,6 @@ import { trimToWholeBlocks } from './trim.ts'
 
 export interface Output {
   readonly fd: number
-  /** Name of the finished file, for the report. */
-  readonly file?: string
   /**
    * Ends the output; called once, when nobody writes any more.
    * @param whole false when the writer broke off: half a block at the end is cut away
@@ -101,7 +99,6 @@ function openPartial(path: string): Output {
   const fd = openForWriting(partial, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW)
   return {
     fd,
-    file: path,
     finish(whole) {
       try {
         if (!whole) trimToWholeBlocks(fd)

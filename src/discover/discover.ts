@@ -3,7 +3,7 @@
  * namespaces that only a mount keeps alive. A source that fails costs its part of the list and one warning.
  */
 import { reasonOf } from '../base/errors.ts'
-import type { Container, EngineAnswer } from '../engine/engine.ts'
+import { type Container, type EngineAnswer, newestFirst } from '../engine/engine.ts'
 import { askEngines, findEngines } from '../engine/engines.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
 import { listNamespaceMounts } from '../linux/mountinfo.ts'
@@ -42,11 +42,12 @@ export async function discover({ signal, timeout, interfaces, env }: DiscoverOpt
   const containers = (await Promise.all(answers.map(answer => containerTargets(answer, limit)))).flat()
   const taken = new Set([host, ...containers.map(({ netns }) => netns)])
   // A name that somebody gave outlives the processes that come and go in the namespace.
-  const named = listNamespaceMounts().filter(({ path, inode }) => nameOf(path) !== undefined && !taken.has(inode))
+  const mounted = listNamespaceMounts()
+  const named = mounted.filter(({ path, inode }) => nameOf(path) !== undefined && !taken.has(inode))
   for (const { inode } of named) taken.add(inode)
   const processes = tenants.filter(({ inode }) => !taken.has(inode)).map(processTarget)
   for (const { inode } of tenants) taken.add(inode)
-  const others = listNamespaceMounts().filter(({ inode }) => !taken.has(inode) && taken.add(inode))
+  const others = mounted.filter(({ inode }) => !taken.has(inode) && taken.add(inode))
   const mounts = [...named, ...others]
   const found = [...hostTarget(host, tenants), ...containers, ...processes, ...mounts.map(mountTarget)]
   const warnings = answers.flatMap(({ failure }) => (failure ? [reasonOf(failure)] : []))
@@ -67,9 +68,7 @@ export async function listContainers(
   const engines = findEngines(env)
   if (engines.length === 0) return []
   const answers = await askEngines(engines, timeout, signal)
-  return answers
-    .flatMap(({ containers }) => containers)
-    .sort((a, b) => b.created - a.created || (a.name < b.name ? -1 : 1))
+  return answers.flatMap(({ containers }) => containers).sort(newestFirst)
 }
 
 const nothing = { prefix: '', pid: 0, startTime: 0, interfaces: [], addresses: [] } as const

@@ -183,7 +183,7 @@ function distinctReferences(containers: readonly Container[]): string[] {
 }
 
 /** Names of the containers of all engines that answered. */
-export function hostNames(answers: readonly EngineAnswer[]): HostName[] {
+function hostNames(answers: readonly EngineAnswer[]): HostName[] {
   return answers.flatMap(({ containers }) =>
     containers.flatMap(container => container.addresses.map(address => ({ address, name: qualifiedName(container) }))),
   )

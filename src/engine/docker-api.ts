@@ -3,7 +3,7 @@
  * inspection for the process. A paused container is not running for Podman, and not listed by it unless asked for.
  */
 import { lstatSync, realpathSync } from 'node:fs'
-import type { Container, ContainerProcess, Engine } from './engine.ts'
+import { type Container, type ContainerProcess, type Engine, newestFirst } from './engine.ts'
 import { getJson } from './socket-json.ts'
 
 const listPath = `/containers/json?filters=${encodeURIComponent('{"status":["running","paused"]}')}`
@@ -14,11 +14,12 @@ export function dockerApiEngine(name: Engine['name'], socketPath: string): Engin
     name,
     address: socketPath,
     async containers(signal) {
-      const listed = (await getJson(socketPath, listPath, signal)) as readonly ListedContainer[] | undefined
-      return (Array.isArray(listed) ? (listed as readonly ListedContainer[]) : [])
+      const answer = await getJson(socketPath, listPath, signal)
+      const listed: readonly ListedContainer[] = Array.isArray(answer) ? answer : []
+      return listed
         .filter(({ State }) => State === 'running' || State === 'paused')
         .map(container => toContainer(name, container))
-        .sort((a, b) => b.created - a.created || (a.name < b.name ? -1 : 1))
+        .sort(newestFirst)
     },
     async process(id, signal): Promise<ContainerProcess | undefined> {
       const path = `/containers/${encodeURIComponent(id)}/json`

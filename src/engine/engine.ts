@@ -14,6 +14,11 @@ export interface Container extends NamedContainer {
   readonly addresses: readonly string[]
 }
 
+/** Order of lists: the newest first, then by name. */
+export function newestFirst(a: Container, b: Container): number {
+  return b.created - a.created || (a.name < b.name ? -1 : 1)
+}
+
 /** What only a closer look at one container tells. */
 export interface ContainerProcess {
   /** First process of the container, in the engine's PID namespace. */

@@ -2,10 +2,10 @@
  * A real Docker engine for tests: its own network namespace, folders and socket, an image made of busybox, and no
  * registry. The containers end at once when told to.
  */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { end, must, run, start, until } from './command.ts'
+import { end, run, start, until } from './command.ts'
+import { type EnginePlace, makeEnginePlace } from './engine-place.ts'
 
 export interface Docker {
   readonly socket: string
@@ -20,18 +20,14 @@ export interface Docker {
 /** The image every test container is made of. */
 export const image = 'remora-test:1'
 
-const applets = ['sh', 'ip', 'ping', 'nc', 'httpd', 'sleep', 'wget', 'cat', 'ls', 'kill', 'true']
-
 /** Starts an engine; needs root, dockerd, docker and busybox-static. */
 export async function startDocker(): Promise<Docker> {
-  const folder = mkdtempSync(join(tmpdir(), 'remora-docker-'))
-  const netns = `rt-docker-${folder.slice(-6)}`
+  const place = await makeEnginePlace('docker')
+  const { folder, enter } = place
   const socket = join(folder, 'docker.sock')
-  await must('ip', 'netns', 'add', netns)
-  await must('ip', '-n', netns, 'link', 'set', 'lo', 'up')
   const daemon = start(
     [
-      ...['nsenter', `--net=/run/netns/${netns}`, '--', 'dockerd'],
+      ...[...enter, 'dockerd'],
       ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')],
       ...['-p', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`],
     ],
@@ -49,7 +45,7 @@ export async function startDocker(): Promise<Docker> {
       throw new Error(`${error.message}\n${daemon.stderr().slice(-2_000)}`)
     },
   )
-  await makeImage(folder, docker)
+  await importImage(place, docker)
   return {
     socket,
     env,
@@ -59,25 +55,12 @@ export async function startDocker(): Promise<Docker> {
       const ids = (await docker('ps', '-aq')).split('\n').filter(id => id !== '')
       if (ids.length > 0) await docker('rm', '-f', ...ids)
       await end(daemon.child, 'SIGTERM')
-      await run(['ip', 'netns', 'del', netns])
-      for (const path of (await must('findmnt', '-rno', 'TARGET'))
-        .split('\n')
-        .filter(target => target.startsWith(folder))
-        .reverse()) {
-        await run(['umount', path])
-      }
-      rmSync(folder, { recursive: true, force: true })
+      await place.close()
     },
   }
 }
 
-async function makeImage(folder: string, docker: Docker['docker']): Promise<void> {
-  const root = join(folder, 'image')
-  mkdirSync(join(root, 'bin'), { recursive: true })
-  cpSync('/bin/busybox', join(root, 'bin/busybox'))
-  for (const applet of applets) symlinkSync('busybox', join(root, 'bin', applet))
-  const archive = join(folder, 'image.tar')
-  await must('tar', '-C', root, '-cf', archive, '.')
+async function importImage({ folder, image: archive }: EnginePlace, docker: Docker['docker']): Promise<void> {
   await docker('import', '-c', 'ENV PATH=/bin', '-c', 'CMD ["/bin/sleep","1000000"]', archive, 'remora-test:base')
   const context = join(folder, 'context')
   mkdirSync(context)

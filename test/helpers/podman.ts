@@ -1,8 +1,8 @@
-/** A real Podman for tests: network namespace, storage, networks and socket of its own, an image made of busybox, and no registry. */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+/** A real Podman for tests: network namespace, storage and socket of its own, an image made of busybox, no registry. */
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { end, must, run, start, until } from './command.ts'
+import { end, run, start, until } from './command.ts'
+import { makeEnginePlace } from './engine-place.ts'
 
 export interface Podman {
   readonly socket: string
@@ -25,7 +25,8 @@ events_logger = "file"
 
 /** Starts the service of a Podman; needs root, podman, runc, containernetworking-plugins and busybox-static. */
 export async function startPodman(): Promise<Podman> {
-  const folder = mkdtempSync(join(tmpdir(), 'remora-podman-'))
+  const place = await makeEnginePlace('podman')
+  const { folder, enter } = place
   const socket = join(folder, 'podman.sock')
   writeFileSync(join(folder, 'containers.conf'), configuration)
   const env = { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf') }
@@ -37,29 +38,13 @@ export async function startPodman(): Promise<Podman> {
     '--network-config-dir',
     join(folder, 'networks'),
   ]
-  const netns = `rt-podman-${folder.slice(-6)}`
-  await must('ip', 'netns', 'add', netns)
-  await must('ip', '-n', netns, 'link', 'set', 'lo', 'up')
-  const command = (args: readonly string[]) => [
-    'nsenter',
-    `--net=/run/netns/${netns}`,
-    '--',
-    'podman',
-    ...places,
-    ...args,
-  ]
+  const command = (args: readonly string[]) => [...enter, 'podman', ...places, ...args]
   const podman = async (...args: string[]) => {
     const { status, stdout, stderr } = await run(command(args), { env })
     if (status !== 0) throw new Error(`podman ${args.join(' ')}: ${stderr}`)
     return stdout.trim()
   }
-  const root = join(folder, 'image')
-  mkdirSync(join(root, 'bin'), { recursive: true })
-  cpSync('/bin/busybox', join(root, 'bin/busybox'))
-  for (const applet of ['sh', 'ip', 'ping', 'sed', 'sleep']) symlinkSync('busybox', join(root, 'bin', applet))
-  const archive = join(folder, 'image.tar')
-  await must('tar', '-C', root, '-cf', archive, '.')
-  await podman('import', '-c', 'ENV PATH=/bin', '-c', 'CMD ["sleep","1000000"]', archive, podmanImage)
+  await podman('import', '-c', 'ENV PATH=/bin', '-c', 'CMD ["sleep","1000000"]', place.image, podmanImage)
   const service = start(
     command(['system', 'service', '--time=0', `unix://${socket}`]),
     { env, stdio: 'ignore' },
@@ -77,14 +62,7 @@ export async function startPodman(): Promise<Podman> {
       // A container that lends its network goes only after those that use it.
       await podman('rm', '-f', '-a', '-t', '0').catch(() => podman('rm', '-f', '-a', '-t', '0'))
       await end(service.child, 'SIGTERM')
-      await run(['ip', 'netns', 'del', netns])
-      for (const path of (await must('findmnt', '-rno', 'TARGET'))
-        .split('\n')
-        .filter(target => target.startsWith(folder))
-        .reverse()) {
-        await run(['umount', path])
-      }
-      rmSync(folder, { recursive: true, force: true })
+      await place.close()
     },
   }
 }
