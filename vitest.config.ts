@@ -7,7 +7,7 @@
  */
 import { defineConfig } from 'vitest/config'
 
-function project(name: string, options: { parallel: boolean; timeout: number; setup?: string[] }) {
+function project(name: string, options: { parallel: boolean; timeout: number }) {
   return {
     test: {
       name,
@@ -15,7 +15,7 @@ function project(name: string, options: { parallel: boolean; timeout: number; se
       testTimeout: options.timeout,
       hookTimeout: 120_000,
       fileParallelism: options.parallel,
-      globalSetup: options.setup ?? [],
+      setupFiles: ['test/helpers/after-file.ts'],
     },
   }
 }

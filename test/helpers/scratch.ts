@@ -1,4 +1,4 @@
-/** A folder for one test, taken away when the process that asked for it ends. */
+/** A folder for one test, taken away when the tests of its file are over, or the process is. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,9 @@ export function scratch(): string {
   return folder
 }
 
-process.once('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-})
+/** Takes away every folder handed out so far. */
+export function removeScratch(): void {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+}
+
+process.once('exit', removeScratch)
