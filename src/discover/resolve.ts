@@ -4,14 +4,20 @@
  */
 import { basename } from 'node:path'
 import { RemoraError } from '../base/errors.ts'
-import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
+import type { Container, EngineAnswer } from '../engine/engine.ts'
 import { askEngines, findEngines } from '../engine/engines.ts'
 import { listNamespaceMounts } from '../linux/mountinfo.ts'
 import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/netns.ts'
 import { readCommand } from '../linux/proc.ts'
 import { type ContainerReference, matchContainers, nearestNames, qualifiedName } from '../target/match.ts'
-import type { ContainerFacts, TargetType } from '../target/model.ts'
-import { formatReference, parseReference, type Reference } from '../target/reference.ts'
+import type { ContainerEngine, ContainerFacts, TargetType } from '../target/model.ts'
+import {
+  type EngineScheme,
+  engineSchemes,
+  formatReference,
+  parseReference,
+  type Reference,
+} from '../target/reference.ts'
 import { openContainer } from './containers.ts'
 import { hostInode, openHost } from './host.ts'
 import { findCommand, listTenants } from './processes.ts'
@@ -62,7 +68,7 @@ export async function resolveTarget(text: string, options: ResolveOptions): Prom
 }
 
 function isContainerReference(reference: Reference): reference is ContainerReference {
-  return ['container', 'docker', 'podman', 'label', 'compose'].includes(reference.scheme)
+  return ['container', 'label', 'compose', 'pod', ...engineSchemes].includes(reference.scheme)
 }
 
 /** Targets that need no engine. */
@@ -163,13 +169,18 @@ async function resolveContainer(
 }
 
 /** What is kept of a container beyond its finding. */
-export function containerFacts({ engine, id, image, state, labels }: Container): ContainerFacts {
-  return { engine, id, image, state, labels }
+export function containerFacts({ engine, id, image, state, labels, socket }: Container): ContainerFacts {
+  return { engine, id, image, state, labels, socket }
 }
 
 /** The reference that finds a container again after a restart: by engine and name. */
 export function unambiguousReference(container: Pick<Container, 'engine' | 'prefix' | 'name'>): string {
-  return formatReference({ scheme: container.engine as Engine['name'], name: qualifiedName(container) })
+  return formatReference({ scheme: schemeOf(container.engine), name: qualifiedName(container) })
+}
+
+/** Engines that are not asked have no scheme of their own. */
+function schemeOf(engine: ContainerEngine): EngineScheme | 'container' {
+  return engineSchemes.find(scheme => scheme === engine) ?? 'container'
 }
 
 /** References that tell containers apart: by name, or by id where a name stands for several. */
@@ -178,7 +189,7 @@ function distinctReferences(containers: readonly Container[]): string[] {
   return containers.map(({ engine, id }, index) => {
     const reference = byName[index] ?? ''
     const unique = byName.filter(other => other === reference).length === 1
-    return unique ? reference : formatReference({ scheme: engine as Engine['name'], name: id.slice(0, 12) })
+    return unique ? reference : formatReference({ scheme: schemeOf(engine), name: id.slice(0, 12) })
   })
 }
 

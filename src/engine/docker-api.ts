@@ -3,13 +3,15 @@
  * inspection for the process. A paused container is not running for Podman, and not listed by it unless asked for.
  */
 import { lstatSync, realpathSync } from 'node:fs'
-import { type Container, type ContainerProcess, type Engine, newestFirst } from './engine.ts'
-import { getJson } from './socket-json.ts'
+import type { ContainerEngine } from '../target/model.ts'
+import { type Container, type ContainerProcess, type Engine, type EngineEvent, newestFirst } from './engine.ts'
+import { getJson, streamJson } from './socket-json.ts'
 
 const listPath = `/containers/json?filters=${encodeURIComponent('{"status":["running","paused"]}')}`
+const eventsPath = `/events?filters=${encodeURIComponent('{"type":["container","network"]}')}`
 
 /** The engine behind a socket that speaks the Docker Engine API. */
-export function dockerApiEngine(name: Engine['name'], socketPath: string): Engine {
+export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engine {
   return {
     name,
     address: socketPath,
@@ -18,7 +20,7 @@ export function dockerApiEngine(name: Engine['name'], socketPath: string): Engin
       const listed: readonly ListedContainer[] = Array.isArray(answer) ? answer : []
       return listed
         .filter(({ State }) => State === 'running' || State === 'paused')
-        .map(container => toContainer(name, container))
+        .map(container => toContainer(name, socketPath, container))
         .sort(newestFirst)
     },
     async process(id, signal): Promise<ContainerProcess | undefined> {
@@ -27,7 +29,38 @@ export function dockerApiEngine(name: Engine['name'], socketPath: string): Engin
       if (!(State?.Running || State?.Paused) || !State.Pid) return undefined
       return { pid: State.Pid, incarnation: `${State.Pid} ${State.StartedAt ?? ''}` }
     },
+    follow(observer, signal) {
+      const onDocument = (document: unknown) => {
+        const event = toEvent((document ?? {}) as DockerEvent)
+        if (event !== undefined) observer.event(event)
+      }
+      return streamJson(socketPath, eventsPath, { onReady: () => observer.ready(), onDocument }, signal)
+    },
   }
+}
+
+/** The part of an event of GET /events that is used. */
+interface DockerEvent {
+  readonly Type?: string
+  readonly Action?: string
+  readonly Actor?: { readonly ID?: string; readonly Attributes?: Record<string, string> }
+}
+
+/** What the actions that matter mean; a container that crashes dies, and is never stopped. */
+const actions: Record<string, EngineEvent['kind']> = {
+  start: 'start',
+  die: 'end',
+  pause: 'change',
+  unpause: 'change',
+  rename: 'change',
+  connect: 'change',
+  disconnect: 'change',
+}
+
+function toEvent({ Type, Action = '', Actor }: DockerEvent): EngineEvent | undefined {
+  const kind = Object.hasOwn(actions, Action) ? actions[Action] : undefined
+  const id = Type === 'network' ? Actor?.Attributes?.container : Actor?.ID
+  return kind === undefined || id === undefined ? undefined : { id, kind }
 }
 
 /** The part of GET /containers/json that is used. */
@@ -54,10 +87,11 @@ interface ContainerState {
   readonly StartedAt?: string
 }
 
-function toContainer(engine: Engine['name'], listed: ListedContainer): Container {
+function toContainer(engine: ContainerEngine, socket: string, listed: ListedContainer): Container {
   const networks = Object.values(listed.NetworkSettings?.Networks ?? {})
   return {
     engine,
+    socket,
     id: listed.Id,
     // A linked container is listed under its links too, as /other/alias; its own name has one slash.
     name: (listed.Names?.find(name => name.lastIndexOf('/') === 0) ?? listed.Id.slice(0, 12)).replace(/^\//, ''),

@@ -3,15 +3,31 @@
  * test/engine against the real engine.
  */
 import type { NamedContainer } from '../target/match.ts'
+import type { ContainerEngine } from '../target/model.ts'
 
 /** A running or paused container, as an engine lists it. */
 export interface Container extends NamedContainer {
+  /** Socket of the engine; empty when none told of it. */
+  readonly socket: string
   readonly image: string
   readonly state: 'running' | 'paused'
   /** When it was created, seconds since 1970. */
   readonly created: number
   /** IPv4 and IPv6 addresses the engine knows of. */
   readonly addresses: readonly string[]
+  /** The pod it belongs to. */
+  readonly pod?: Pod
+  /** Its process, where the list tells it; else {@link Engine.process} does. */
+  readonly process?: ContainerProcess
+}
+
+/** A group of containers that the engine itself keeps together, in one network namespace. */
+export interface Pod {
+  /** `namespace/name` in Kubernetes, a plain name in Podman. */
+  readonly name: string
+  readonly id: string
+  /** This container only holds the namespaces of the pod: nobody started it by name. */
+  readonly sandbox: boolean
 }
 
 /** Order of lists: the newest first, then by name. */
@@ -27,10 +43,23 @@ export interface ContainerProcess {
   readonly incarnation: string
 }
 
+/** Something happened to a container: a reason to look again, not itself the state. */
+export interface EngineEvent {
+  readonly id: string
+  /** `start`: a life began; `end`: one ended, however; `change`: anything else that a list may show differently. */
+  readonly kind: 'start' | 'end' | 'change'
+}
+
+export interface EngineObserver {
+  /** Called once: whatever happens from now on is told. */
+  ready(): void
+  event(event: EngineEvent): void
+}
+
 export interface Engine {
   /** Name of the engine, also the scheme of its references. */
-  readonly name: 'docker' | 'podman'
-  /** Where it answers, for messages. */
+  readonly name: ContainerEngine
+  /** Path of its socket, as it can be reached from here. */
   readonly address: string
   /**
    * Running and paused containers, newest first.
@@ -43,6 +72,12 @@ export interface Engine {
    * @throws RemoraError FORBIDDEN or PEER_FAILED
    */
   process(id: string, signal: AbortSignal): Promise<ContainerProcess | undefined>
+  /**
+   * Tells what happens to containers until the signal aborts.
+   * @returns when the signal has aborted
+   * @throws RemoraError FORBIDDEN or PEER_FAILED when the engine cannot be asked, or ends the conversation
+   */
+  follow(observer: EngineObserver, signal: AbortSignal): Promise<void>
 }
 
 /** What an engine said, or why it said nothing. */

@@ -1,5 +1,6 @@
 /**
- * JSON over HTTP over a unix socket, as Docker and Podman speak it: GET only, bounded in size, ended by a signal.
+ * JSON over HTTP over a unix socket, as Docker and Podman speak it: GET only, bounded in size, ended by a signal. One
+ * document, or a stream of them, one a line.
  */
 import { request } from 'node:http'
 import { RemoraError, systemCode } from '../base/errors.ts'
@@ -31,6 +32,44 @@ export function getJson(socketPath: string, path: string, signal: AbortSignal): 
       })
     })
     outgoing.once('error', error => reject(signal.aborted ? signal.reason : unreachable(socketPath, error)))
+    outgoing.end()
+  })
+}
+
+const maximumLine = 1024 * 1024
+
+/**
+ * Reads a stream of JSON documents, one a line, until the signal aborts.
+ * @param onReady called when the answer begins
+ * @throws RemoraError FORBIDDEN when the socket may not be used, PEER_FAILED when the stream cannot be had, or ends
+ */
+export function streamJson(
+  socketPath: string,
+  path: string,
+  { onReady, onDocument }: { onReady: () => void; onDocument: (document: unknown) => void },
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error) => (signal.aborted ? resolve() : reject(unreachable(socketPath, error)))
+    const outgoing = request({ socketPath, path, signal, agent: false, headers: { host: 'localhost' } }, response => {
+      let rest = ''
+      response.setEncoding('utf8')
+      if (response.statusCode === 200) onReady()
+      else outgoing.destroy(new Error(`status ${response.statusCode}`))
+      response.on('data', (text: string) => {
+        const lines = (rest + text).split('\n')
+        rest = lines.pop() ?? ''
+        try {
+          if (rest.length > maximumLine) throw new Error('a line of the stream is too long')
+          for (const line of lines) if (line.trim() !== '') onDocument(JSON.parse(line))
+        } catch (error) {
+          outgoing.destroy(error as Error)
+        }
+      })
+      response.once('error', fail)
+      response.once('end', () => fail(new Error('the engine ended the stream')))
+    })
+    outgoing.once('error', fail)
     outgoing.end()
   })
 }

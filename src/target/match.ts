@@ -1,19 +1,24 @@
 /**
  * References against what an engine lists: which containers does a reference mean, and what was perhaps meant instead.
  */
-import type { Reference } from './reference.ts'
+import type { ContainerEngine } from './model.ts'
+import type { EngineScheme, Reference } from './reference.ts'
 
 /** What a container is known by. */
 export interface NamedContainer {
-  readonly engine: string
+  readonly engine: ContainerEngine
   readonly id: string
   readonly name: string
   readonly prefix: string
   readonly labels: Readonly<Record<string, string>>
+  readonly pod?: { readonly name: string }
 }
 
 /** References that mean containers. */
-export type ContainerReference = Extract<Reference, { scheme: 'container' | 'docker' | 'podman' | 'label' | 'compose' }>
+export type ContainerReference = Extract<
+  Reference,
+  { scheme: 'container' | EngineScheme | 'label' | 'compose' | 'pod' }
+>
 
 const composeLabels = { project: 'com.docker.compose.project', service: 'com.docker.compose.service' } as const
 
@@ -34,21 +39,30 @@ export function matchContainers<C extends NamedContainer>(
           labelOf(labels, composeLabels.project) === reference.project &&
           (reference.service === undefined || labelOf(labels, composeLabels.service) === reference.service),
       )
+    case 'pod':
+      return firstMatches(containers, [
+        ({ prefix, pod }) => pod !== undefined && qualifiedName({ prefix, name: pod.name }) === reference.name,
+        ({ pod }) => pod?.name === reference.name,
+      ])
     default: {
       const engine = reference.scheme === 'container' ? undefined : reference.scheme
       const candidates = containers.filter(container => engine === undefined || container.engine === engine)
-      const steps: ((container: C) => boolean)[] = [
+      return firstMatches(candidates, [
         container => qualifiedName(container) === reference.name,
         container => container.id === reference.name,
         container => /^[0-9a-f]{2,}$/.test(reference.name) && container.id.startsWith(reference.name),
-      ]
-      for (const step of steps) {
-        const found = candidates.filter(step)
-        if (found.length > 0) return found
-      }
-      return []
+      ])
     }
   }
+}
+
+/** What the first of several conditions that holds for any of them holds for. */
+function firstMatches<C>(candidates: readonly C[], conditions: readonly ((candidate: C) => boolean)[]): C[] {
+  for (const condition of conditions) {
+    const found = candidates.filter(condition)
+    if (found.length > 0) return found
+  }
+  return []
 }
 
 /** Name with the path of enclosing containers before it. */

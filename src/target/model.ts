@@ -3,8 +3,16 @@
  * target (Ghostwire's `/mobyshark`) and adds remora's own.
  */
 
-/** `docker`, `podman`: a container, by its engine; `host`: this machine; `proc`: a process; `bindmount`: a namespace without one. */
-export type TargetType = 'docker' | 'podman' | 'host' | 'proc' | 'bindmount'
+/** Engines whose containers have names: the first four are asked, the others are known by the traces they leave. */
+export const containerEngines = ['docker', 'podman', 'containerd', 'cri', 'lxc', 'nspawn'] as const
+
+export type ContainerEngine = (typeof containerEngines)[number]
+
+/** The other kinds: this machine, a process with a network namespace of its own, and a namespace without any process. */
+export const otherTypes = ['pod', 'host', 'proc', 'bindmount'] as const
+
+/** What a target is: a container, by its engine, or something else. */
+export type TargetType = ContainerEngine | (typeof otherTypes)[number]
 
 export interface Target {
   /** Canonical target reference that finds it again. */
@@ -23,20 +31,37 @@ export interface Target {
   readonly interfaces: readonly string[]
   /** IPv4 and IPv6 addresses, without prefix lengths, loopback and link-local left out. */
   readonly addresses: readonly string[]
+  /** The container, where the target is a single one. */
   readonly container?: ContainerFacts
+  /** The containers of a pod, its sandbox last. */
+  readonly members?: readonly PodMember[]
+  /** References of other targets in the same network namespace. */
+  readonly shares?: readonly string[]
 }
 
 /** What an engine says about a container. */
 export interface ContainerFacts {
-  readonly engine: string
+  readonly engine: ContainerEngine
   readonly id: string
   readonly image: string
   readonly state: 'running' | 'paused'
   readonly labels: Readonly<Record<string, string>>
+  /** Socket the engine answered on; empty when none did. */
+  readonly socket: string
+}
+
+export interface PodMember extends ContainerFacts {
+  readonly reference: string
+  readonly name: string
+  /** Process in the initial PID namespace; 0 when unknown. */
+  readonly pid: number
+  /** It only holds the namespaces of the pod. */
+  readonly sandbox: boolean
 }
 
 /** The JSON form of a target, with the field names that clients of Packetflix know. */
 export function targetJson(target: Target): Record<string, unknown> {
+  const { container, members, shares } = target
   return {
     name: target.name,
     type: target.type,
@@ -47,6 +72,8 @@ export function targetJson(target: Target): Record<string, unknown> {
     prefix: target.prefix,
     reference: target.reference,
     addresses: target.addresses,
-    ...target.container,
+    ...container,
+    ...(members && { containers: members }),
+    ...(shares && { 'shared-with': shares }),
   }
 }

@@ -14,13 +14,20 @@ export type Reference =
   | { readonly scheme: 'named'; readonly name: string }
   | { readonly scheme: 'file'; readonly path: string }
   | { readonly scheme: 'container'; readonly name: string }
-  | { readonly scheme: 'docker'; readonly name: string }
-  | { readonly scheme: 'podman'; readonly name: string }
+  | { readonly scheme: EngineScheme; readonly name: string }
+  | { readonly scheme: 'pod'; readonly name: string }
   | { readonly scheme: 'label'; readonly key: string; readonly value: string }
   | { readonly scheme: 'compose'; readonly project: string; readonly service?: string }
   | { readonly scheme: 'process'; readonly command: string }
 
+/** Engines that have a scheme of their own. */
+export const engineSchemes = ['docker', 'podman', 'containerd', 'cri'] as const
+
+export type EngineScheme = (typeof engineSchemes)[number]
+
 type Scheme = Reference['scheme']
+
+const containerName = 'a container name or id'
 
 const parsers: Record<Scheme, (value: string, text: string) => Reference> = {
   host: (value, text) => {
@@ -47,9 +54,12 @@ const parsers: Record<Scheme, (value: string, text: string) => Reference> = {
     if (!value.startsWith('/') || value.includes('\0')) throw malformed(text, 'expected an absolute path')
     return { scheme: 'file', path: value }
   },
-  container: (value, text) => ({ scheme: 'container', name: required(value, text, 'a container name or id') }),
-  docker: (value, text) => ({ scheme: 'docker', name: required(value, text, 'a container name or id') }),
-  podman: (value, text) => ({ scheme: 'podman', name: required(value, text, 'a container name or id') }),
+  container: (value, text) => ({ scheme: 'container', name: required(value, text, containerName) }),
+  docker: (value, text) => ({ scheme: 'docker', name: required(value, text, containerName) }),
+  podman: (value, text) => ({ scheme: 'podman', name: required(value, text, containerName) }),
+  containerd: (value, text) => ({ scheme: 'containerd', name: required(value, text, containerName) }),
+  cri: (value, text) => ({ scheme: 'cri', name: required(value, text, containerName) }),
+  pod: (value, text) => ({ scheme: 'pod', name: required(value, text, 'pod:NAMESPACE/NAME') }),
   label: (value, text) => {
     const equals = value.indexOf('=')
     if (equals < 1) throw malformed(text, 'expected label:KEY=VALUE')

@@ -1,5 +1,5 @@
 /** Podman, the real one, as root. */
-import { dockerApiEngine } from '../../src/engine/docker-api.ts'
+import { podmanEngine } from '../../src/engine/podman.ts'
 import { podmanImage, startPodman } from '../helpers/podman.ts'
 import { testEngine } from './compliance.ts'
 
@@ -8,7 +8,7 @@ testEngine('podman', async () => {
   const start = (name: string, options: readonly string[]) =>
     podman('run', '-d', '--name', name, ...options, podmanImage)
   return {
-    engine: dockerApiEngine('podman', socket),
+    engine: podmanEngine(socket),
     start: (name, labels = {}) =>
       start(
         name,

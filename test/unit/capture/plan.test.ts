@@ -13,7 +13,7 @@ const target = {
   reference: 'docker:web',
   name: 'web',
   type: 'docker',
-  container: { engine: 'docker', id: 'aa', image: 'lab:1', state: 'running', labels: {} },
+  container: { engine: 'docker', id: 'aa', image: 'lab:1', state: 'running', labels: {}, socket: '' },
   namespace: { inode: 42 },
   names: [{ address: '10.0.0.2', name: 'web' }],
 } as const
