@@ -2,7 +2,8 @@
  * `--extcap-reload-option`: fresh values for a selector. Prints nothing when it fails, which keeps the old list.
  */
 import { RemoraError } from '../src/base/errors.ts'
-import type { TargetType } from '../src/target/model.ts'
+import { qualifiedName } from '../src/target/match.ts'
+import { containerEngines, type TargetType } from '../src/target/model.ts'
 import { type ArgumentValues, textValue } from './argv.ts'
 import { localArguments } from './interfaces.ts'
 import { sentence } from './sentence.ts'
@@ -23,8 +24,8 @@ export async function printReload(
 
 /** Kinds of targets by the flag that lists them. */
 const kinds: Record<string, readonly TargetType[]> = {
-  showcontainers: ['docker', 'podman'],
-  showpods: [],
+  showcontainers: containerEngines,
+  showpods: ['pod'],
   showprocs: ['proc'],
   showemptynetns: ['bindmount'],
 }
@@ -41,9 +42,10 @@ export async function targetValues(values: ArgumentValues): Promise<string> {
     sentence('value', { arg, value: '', display: 'This host', default: true }),
     ...targets
       .filter(({ type, name }) => types.includes(type) && name.toLowerCase().includes(match))
-      .map(({ reference, name, type, container }) => {
-        const details = container === undefined ? type : `${type}, ${container.image}`
-        return sentence('value', { arg, value: reference, display: `${name} (${details})` })
+      .map(target => {
+        const { type, container, reference } = target
+        const details = container === undefined ? type : [type, container.image].filter(Boolean).join(', ')
+        return sentence('value', { arg, value: reference, display: `${qualifiedName(target)} (${details})` })
       }),
   ].join('')
 }

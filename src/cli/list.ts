@@ -4,7 +4,7 @@ import { printable } from '../base/write.ts'
 import { discover } from '../discover/discover.ts'
 import { qualifiedName } from '../target/match.ts'
 import { type Target, targetJson } from '../target/model.ts'
-import { renderTable } from './render/table.ts'
+import { targetTable } from './render/targets.ts'
 import { print, warn } from './render/terminal.ts'
 
 interface ListOptions {
@@ -29,10 +29,10 @@ export async function list(patterns: readonly string[], options: ListOptions): P
   })
   const chosen = targets
     .filter(({ type }) => types.length === 0 || types.includes(type))
-    .filter(({ container }) => engines.length === 0 || (container !== undefined && engines.includes(container.engine)))
+    .filter(target => engines.length === 0 || enginesOf(target).some(engine => engines.includes(engine)))
     .filter(target => filters.length === 0 || filters.some(filter => filter.test(qualifiedName(target))))
   if (options.json) print(`${JSON.stringify(chosen.map(targetJson), null, 2)}\n`)
-  else print(renderTable(...(options.wide ? wideTable(chosen) : shortTable(chosen))))
+  else print(targetTable(chosen, options.wide ?? false))
   for (const warning of warnings) warn(`warning: ${printable(warning)}\n`)
   if (chosen.length === 0 && patterns.length > 0) {
     throw new RemoraError('TARGET_NOT_FOUND', `nothing on this host matches ${patterns.join(', ')}`, {
@@ -41,32 +41,9 @@ export async function list(patterns: readonly string[], options: ListOptions): P
   }
 }
 
-type Table = [heading: string[], rows: string[][]]
-
-function shortTable(targets: readonly Target[]): Table {
-  const heading = ['NAME', 'TYPE', 'STATE', 'INTERFACES', 'ADDRESSES']
-  const row = (target: Target) => [
-    qualifiedName(target),
-    target.type,
-    target.container?.state ?? '',
-    target.interfaces.join(' '),
-    target.addresses.join(' '),
-  ]
-  return [heading, targets.map(row)]
-}
-
-function wideTable(targets: readonly Target[]): Table {
-  const [heading, rows] = shortTable(targets)
-  const extra = ({ container, pid, netns, reference }: Target) => [
-    container?.image ?? '',
-    pid > 0 ? String(pid) : '',
-    netns > 0 ? String(netns) : '',
-    reference,
-  ]
-  return [
-    [...heading, 'IMAGE', 'PID', 'NETNS', 'REFERENCE'],
-    targets.map((target, index) => [...(rows[index] ?? []), ...extra(target)]),
-  ]
+/** Engines a target is of: that of the container, or those of a pod's. */
+function enginesOf({ container, members = [] }: Target): string[] {
+  return container === undefined ? members.map(({ engine }) => engine) : [container.engine]
 }
 
 /** A part of a name; with `*` or `?` the whole name. Case does not matter. */

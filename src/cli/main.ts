@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { version } from '../base/version.ts'
 import { type CaptureOption, captureOptions } from '../capture/request.ts'
+import { containerEngines, otherTypes } from '../target/model.ts'
 import { complain, print, warn } from './render/terminal.ts'
 
 /** Runs a command line to its exit status. */
@@ -30,8 +31,8 @@ function program(): Command {
     .command('list')
     .description('list everything on this host that can be captured')
     .argument('[PATTERN...]', 'parts of names, or patterns with * and ?')
-    .option('--type <TYPE,...>', 'only these types: docker, podman, host, proc, bindmount')
-    .option('--engine <ENGINE,...>', 'only containers of these engines: docker, podman')
+    .option('--type <TYPE,...>', `only these types: ${[...containerEngines, ...otherTypes].join(', ')}`)
+    .option('--engine <ENGINE,...>', `only containers and pods of these engines: ${containerEngines.join(', ')}`)
     .option('--json', 'print an array of objects')
     .option('--wide', 'show image, process, network namespace and reference too')
     .action(async (patterns, options) => (await import('./list.ts')).list(patterns, options))

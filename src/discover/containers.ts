@@ -6,6 +6,7 @@
 import { RemoraError } from '../base/errors.ts'
 import type { Container, Engine } from '../engine/engine.ts'
 import { type NetworkNamespace, openProcessNamespace } from '../linux/netns.ts'
+import { translatePid } from '../linux/pid-namespace.ts'
 
 const attempts = 3
 
@@ -21,7 +22,7 @@ export async function openContainer(
   for (let attempt = 0; attempt < attempts; attempt++) {
     const before = await engine.process(container.id, signal)
     if (before === undefined) break
-    const namespace = tryOpen(before.pid)
+    const namespace = tryOpen(hostPid(engine, before.pid))
     if (namespace === undefined) continue
     try {
       const after = await engine.process(container.id, signal)
@@ -38,8 +39,13 @@ export async function openContainer(
     })
   }
   throw new RemoraError('TARGET_STALE', `the container ${container.name} restarts again and again`, {
-    hint: `Look at its log: ${engine.name} logs ${container.name}`,
+    hint: `Look at its log: ${container.engine} logs ${container.name}`,
   })
+}
+
+/** The number a process of an engine has here; 0 when there is none. */
+export function hostPid({ daemon }: Engine, pid: number): number {
+  return daemon === undefined ? pid : (translatePid(pid, daemon) ?? 0)
 }
 
 /** The namespace of a process that may have ended meanwhile; then undefined. */

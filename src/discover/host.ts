@@ -4,7 +4,7 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import { type NetworkNamespace, openProcessNamespace } from '../linux/netns.ts'
-import { readNamespaceInode } from '../linux/proc.ts'
+import { readNamespaceInode, readStartTime } from '../linux/proc.ts'
 
 const candidates = [1, 2, process.pid]
 
@@ -20,7 +20,11 @@ export function openHost(): NetworkNamespace {
   throw new RemoraError('CAPTURE_FAILED', "cannot open the host's network namespace: is /proc mounted?")
 }
 
-/** Inode of the host's network namespace. */
-export function hostInode(): number | undefined {
-  return candidates.map(pid => readNamespaceInode(pid, 'net')).find(inode => inode !== undefined)
+/** The host's network namespace, and the process that speaks for it. */
+export function findHost(): { readonly netns: number; readonly pid: number; readonly startTime: number } | undefined {
+  for (const pid of candidates) {
+    const [netns, startTime] = [readNamespaceInode(pid, 'net'), readStartTime(pid)]
+    if (netns !== undefined && startTime !== undefined) return { netns, pid, startTime }
+  }
+  return undefined
 }

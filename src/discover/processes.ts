@@ -2,42 +2,29 @@
  * Network namespaces by the processes that live in them, from /proc alone. Of several processes in one namespace the
  * eldest speaks for it.
  */
-import { listProcesses, readCommand, readNamespaceInode, readStartTime } from '../linux/proc.ts'
+import { eldestBy, type ProcessEntry, readProcessTable } from '../linux/process-table.ts'
 
-export interface Tenant {
-  readonly inode: number
-  readonly pid: number
-  /** Clock ticks since boot. */
-  readonly startTime: number
-  readonly command: string
+/** A process that speaks for a network namespace. */
+export interface Tenant extends ProcessEntry {
+  readonly netns: number
 }
 
 /** One process for every network namespace that any visible process lives in, in the order of their numbers. */
-export function listTenants(proc = '/proc'): Tenant[] {
-  const eldest = new Map<number, Tenant>()
-  for (const tenant of allTenants(proc)) {
-    const known = eldest.get(tenant.inode)
-    if (known === undefined || tenant.startTime < known.startTime) eldest.set(tenant.inode, tenant)
-  }
-  return [...eldest.values()].sort((a, b) => a.pid - b.pid)
+export function listTenants(table: readonly ProcessEntry[] = readProcessTable()): Tenant[] {
+  return [...eldestBy(table.filter(hasNamespace), ({ netns }) => netns).values()]
+    .filter(hasNamespace)
+    .sort((a, b) => a.pid - b.pid)
 }
 
 /** Processes of a command name, one for each namespace but the excluded one. */
-export function findCommand(command: string, excludedInode: number | undefined, proc = '/proc'): Tenant[] {
-  const found = new Map<number, Tenant>()
-  for (const tenant of allTenants(proc)) {
-    if (tenant.command === command && tenant.inode !== excludedInode && !found.has(tenant.inode))
-      found.set(tenant.inode, tenant)
-  }
-  return [...found.values()]
+export function findCommand(
+  command: string,
+  excluded: number | undefined,
+  table: readonly ProcessEntry[] = readProcessTable(),
+): Tenant[] {
+  return listTenants(table.filter(process => process.command === command && process.netns !== excluded))
 }
 
-function* allTenants(proc: string): Generator<Tenant> {
-  for (const pid of listProcesses(proc)) {
-    const inode = readNamespaceInode(pid, 'net', proc)
-    const startTime = readStartTime(pid, proc)
-    const command = readCommand(pid, proc)
-    if (inode !== undefined && startTime !== undefined && command !== undefined)
-      yield { inode, pid, startTime, command }
-  }
+function hasNamespace(process: ProcessEntry): process is Tenant {
+  return process.netns !== undefined
 }

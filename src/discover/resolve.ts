@@ -4,23 +4,21 @@
  */
 import { basename } from 'node:path'
 import { RemoraError } from '../base/errors.ts'
-import type { Container, EngineAnswer } from '../engine/engine.ts'
-import { askEngines, findEngines } from '../engine/engines.ts'
+import type { EngineAnswer } from '../engine/engine.ts'
+import { askEngines } from '../engine/engines.ts'
+import { tracesEngine } from '../engine/traces.ts'
 import { listNamespaceMounts } from '../linux/mountinfo.ts'
 import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/netns.ts'
 import { readCommand } from '../linux/proc.ts'
-import { type ContainerReference, matchContainers, nearestNames, qualifiedName } from '../target/match.ts'
-import type { ContainerEngine, ContainerFacts, TargetType } from '../target/model.ts'
-import {
-  type EngineScheme,
-  engineSchemes,
-  formatReference,
-  parseReference,
-  type Reference,
-} from '../target/reference.ts'
+import { type ContainerReference, nearestNames, qualifiedName } from '../target/match.ts'
+import type { ContainerFacts, TargetType } from '../target/model.ts'
+import { engineSchemes, formatReference, parseReference, type Reference } from '../target/reference.ts'
+import { askHost } from './ask.ts'
 import { openContainer } from './containers.ts'
-import { hostInode, openHost } from './host.ts'
+import { findHost, openHost } from './host.ts'
 import { findCommand, listTenants } from './processes.ts'
+import { namedPath } from './targets.ts'
+import { describeUnit, distinctReferences, matchUnits, type Unit } from './units.ts'
 
 export interface ResolvedTarget {
   /** Canonical form of what was asked for. */
@@ -54,13 +52,11 @@ const engineTimeout = { target: 5_000, names: 300 } as const
  */
 export async function resolveTarget(text: string, options: ResolveOptions): Promise<ResolvedTarget> {
   const reference = parseReference(text)
-  const engines = findEngines(options.env)
-  if (isContainerReference(reference)) {
-    return resolveContainer(reference, await askEngines(engines, engineTimeout.target, options.signal), options.signal)
-  }
+  const { signal, env } = options
+  if (isContainerReference(reference)) return resolveContainer(reference, signal, env)
   const found = openDirect(reference)
   if (options.names === false) return { ...found, names: [] }
-  const answers = await askEngines(engines, engineTimeout.names, options.signal).catch(error => {
+  const answers = await askHost(engineTimeout.names, signal, env).catch(error => {
     found.namespace.close()
     throw error
   })
@@ -93,7 +89,7 @@ function openDirect(reference: Exclude<Reference, ContainerReference>): Omit<Res
 
 function openNamed(reference: Extract<Reference, { scheme: 'named' }>): Omit<ResolvedTarget, 'names'> {
   try {
-    return mountTarget(reference, `/run/netns/${reference.name}`)
+    return mountTarget(reference, namedPath(reference.name))
   } catch (error) {
     if (!(error instanceof RemoraError) || error.code !== 'TARGET_NOT_FOUND') throw error
     const names = listNamespaceMounts().map(({ path }) => basename(path))
@@ -116,7 +112,7 @@ function processTarget(namespace: NetworkNamespace, command = 'process'): Omit<R
 }
 
 function openInode(inode: number): Omit<ResolvedTarget, 'names'> {
-  const tenant = listTenants().find(candidate => candidate.inode === inode)
+  const tenant = listTenants().find(candidate => candidate.netns === inode)
   if (tenant !== undefined) {
     return processTarget(openProcessNamespace(tenant.pid, { startTime: tenant.startTime, inode }), tenant.command)
   }
@@ -128,75 +124,57 @@ function openInode(inode: number): Omit<ResolvedTarget, 'names'> {
 }
 
 function openCommand(command: string): Omit<ResolvedTarget, 'names'> {
-  const [tenant, ...others] = findCommand(command, hostInode())
+  const [tenant, ...others] = findCommand(command, findHost()?.netns)
   if (tenant === undefined) {
     throw new RemoraError('TARGET_NOT_FOUND', `no process named "${command}" has a network namespace of its own`, {
       hint: 'A process that shares the network of the host is captured with host.',
     })
   }
-  const { pid, startTime, inode } = tenant
+  const { pid, startTime, netns } = tenant
   if (others.length > 0) {
     throw ambiguous(
       `process:${command}`,
       [tenant, ...others].map(other => `pid:${other.pid}@${other.startTime}`),
     )
   }
-  return processTarget(openProcessNamespace(pid, { startTime, inode }), command)
+  return processTarget(openProcessNamespace(pid, { startTime, inode: netns }), command)
 }
 
 async function resolveContainer(
   reference: ContainerReference,
-  answers: readonly EngineAnswer[],
   signal: AbortSignal,
+  env?: NodeJS.ProcessEnv,
 ): Promise<ResolvedTarget> {
-  const listed = answers.flatMap(({ engine, containers }) =>
-    containers.map(container => ({ ...container, owner: engine })),
-  )
-  const matches = matchContainers(reference, listed)
-  const [match, ...others] = matches
-  if (match === undefined) throw notFound(reference, answers)
-  if (others.length > 0) throw ambiguous(formatReference(reference), distinctReferences(matches))
-  const { owner, ...container } = match
-  const namespace = await openContainer(owner, container, signal)
-  return {
-    reference: unambiguousReference(container),
-    name: container.name,
-    type: owner.name,
-    container: containerFacts(container),
-    namespace,
-    names: hostNames(answers),
+  const answers = await askHost(engineTimeout.target, signal, env)
+  let units = matchUnits(reference, answers)
+  // What no engine knows may still run.
+  if (units.length === 0)
+    units = matchUnits(reference, await askEngines([tracesEngine()], engineTimeout.target, signal))
+  const [unit, ...others] = units
+  if (unit === undefined) throw notFound(reference, answers)
+  if (others.length > 0) throw ambiguous(formatReference(reference), distinctReferences(units))
+  return { ...describeUnit(unit), namespace: await openUnit(unit, signal), names: hostNames(answers) }
+}
+
+/** Opens the namespace of the first container that still runs. */
+async function openUnit({ containers }: Unit, signal: AbortSignal): Promise<NetworkNamespace> {
+  for (const container of containers.slice(0, -1)) {
+    try {
+      return await openContainer(container.owner, container, signal)
+    } catch (error) {
+      if (!(error instanceof RemoraError) || error.code !== 'TARGET_NOT_FOUND') throw error
+    }
   }
-}
-
-/** What is kept of a container beyond its finding. */
-export function containerFacts({ engine, id, image, state, labels, socket }: Container): ContainerFacts {
-  return { engine, id, image, state, labels, socket }
-}
-
-/** The reference that finds a container again after a restart: by engine and name. */
-export function unambiguousReference(container: Pick<Container, 'engine' | 'prefix' | 'name'>): string {
-  return formatReference({ scheme: schemeOf(container.engine), name: qualifiedName(container) })
-}
-
-/** Engines that are not asked have no scheme of their own. */
-function schemeOf(engine: ContainerEngine): EngineScheme | 'container' {
-  return engineSchemes.find(scheme => scheme === engine) ?? 'container'
-}
-
-/** References that tell containers apart: by name, or by id where a name stands for several. */
-function distinctReferences(containers: readonly Container[]): string[] {
-  const byName = containers.map(unambiguousReference)
-  return containers.map(({ engine, id }, index) => {
-    const reference = byName[index] ?? ''
-    const unique = byName.filter(other => other === reference).length === 1
-    return unique ? reference : formatReference({ scheme: schemeOf(engine), name: id.slice(0, 12) })
-  })
+  const last = containers.at(-1) ?? containers[0]
+  return openContainer(last.owner, last, signal)
 }
 
 /** Names of the containers of all engines that answered. */
 function hostNames(answers: readonly EngineAnswer[]): HostName[] {
   return answers.flatMap(({ containers }) =>
-    containers.flatMap(container => container.addresses.map(address => ({ address, name: qualifiedName(container) }))),
+    containers.flatMap(({ prefix, name, pod, addresses }) =>
+      addresses.map(address => ({ address, name: qualifiedName({ prefix, name: pod?.name ?? name }) })),
+    ),
   )
 }
 
@@ -220,12 +198,29 @@ function notFound(reference: ContainerReference, answers: readonly EngineAnswer[
       },
     )
   }
-  const names = answers.flatMap(({ containers }) => containers.map(qualifiedName))
-  const wanted = 'name' in reference ? nearestNames(reference.name, names) : []
+  const wanted = 'name' in reference ? nearestTargets(reference, answers) : []
   const reasons = failures.map(failure => ` (${failure.message})`).join('')
   return new RemoraError('TARGET_NOT_FOUND', `no running container matches ${text}${reasons}`, {
     hint: didYouMean(wanted),
   })
+}
+
+/** Names near to the one that was not found; what is a pod, or is no pod, is named with its scheme. */
+function nearestTargets(
+  { scheme, name }: Extract<ContainerReference, { name: string }>,
+  answers: readonly EngineAnswer[],
+): string[] {
+  const containers = answers.flatMap(answer => answer.containers)
+  const pods = containers.filter(({ pod }) => pod !== undefined)
+  const named = containers.filter(({ pod }) => !pod?.sandbox)
+  const byPod = nearestNames(
+    name,
+    pods.map(({ prefix, pod }) => qualifiedName({ prefix, name: pod?.name ?? '' })),
+  )
+  const byName = nearestNames(name, named.map(qualifiedName))
+  return scheme === 'pod'
+    ? [...byPod, ...byName.map(near => `container:${near}`)].slice(0, 3)
+    : [...byName, ...byPod.map(near => `pod:${near}`)].slice(0, 3)
 }
 
 function didYouMean(names: readonly string[]): string {

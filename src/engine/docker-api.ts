@@ -2,7 +2,6 @@
  * The Docker Engine API (1.24 and later), as Docker and Podman speak it: a list for names, labels and addresses, an
  * inspection for the process. A paused container is not running for Podman, and not listed by it unless asked for.
  */
-import { lstatSync, realpathSync } from 'node:fs'
 import type { ContainerEngine } from '../target/model.ts'
 import { type Container, type ContainerProcess, type Engine, type EngineEvent, newestFirst } from './engine.ts'
 import { getJson, streamJson } from './socket-json.ts'
@@ -103,19 +102,5 @@ function toContainer(engine: ContainerEngine, socket: string, listed: ListedCont
     addresses: networks
       .flatMap(network => [network?.IPAddress ?? '', network?.GlobalIPv6Address ?? ''])
       .filter(address => address !== ''),
-  }
-}
-
-/** Real paths of the sockets that exist, each once. */
-export function existingSockets(paths: readonly string[]): string[] {
-  return [...new Set(paths.flatMap(path => existingSocket(path) ?? []))]
-}
-
-function existingSocket(path: string): string | undefined {
-  try {
-    const real = realpathSync(path)
-    return lstatSync(real).isSocket() ? real : undefined
-  } catch {
-    return undefined
   }
 }

@@ -1,20 +1,24 @@
 /** Docker: its local sockets. The containers of a remote Docker have no namespaces here. */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { dockerApiEngine, existingSockets } from './docker-api.ts'
-import type { Engine } from './engine.ts'
+import { dockerApiEngine } from './docker-api.ts'
+import { type EngineKind, localSocket } from './kind.ts'
 
-/** Docker engines whose sockets exist; a Podman that answers in Docker's place is found as what it is. */
-export function findDocker(env: NodeJS.ProcessEnv): Engine[] {
-  const named = env.DOCKER_HOST?.startsWith('unix://') ? [env.DOCKER_HOST.slice('unix://'.length)] : []
-  const home = env.HOME || homedir()
-  const known = [
-    '/var/run/docker.sock',
-    ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, 'docker.sock')] : []),
-    join(home, '.docker/run/docker.sock'),
-    join(home, '.docker/desktop/docker.sock'),
-  ]
-  return existingSockets([...named, ...known])
-    .filter(path => !path.endsWith('/podman.sock'))
-    .map(path => dockerApiEngine('docker', path))
+/** A Podman that answers in Docker's place is found as what it is; the other sockets of dockerd are not for us. */
+const foreign = /\/podman\.sock$|\/metrics\.sock$|\/(?:libnetwork|containerd|plugins)\/[^/]+$/
+
+export const docker: EngineKind = {
+  places(env) {
+    const home = env.HOME || homedir()
+    return [
+      ...localSocket(env.DOCKER_HOST),
+      '/var/run/docker.sock',
+      ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, 'docker.sock')] : []),
+      join(home, '.docker/run/docker.sock'),
+      join(home, '.docker/desktop/docker.sock'),
+    ]
+  },
+  daemons: ['dockerd'],
+  accepts: path => !foreign.test(path),
+  open: path => dockerApiEngine('docker', path),
 }

@@ -57,10 +57,12 @@ export interface EngineObserver {
 }
 
 export interface Engine {
-  /** Name of the engine, also the scheme of its references. */
-  readonly name: ContainerEngine
+  /** Name of the engine, also the scheme of its references; `traces` stands for those that cannot be asked. */
+  readonly name: ContainerEngine | 'traces'
   /** Path of its socket, as it can be reached from here. */
   readonly address: string
+  /** Its process, where that is known: tells whether the engine itself runs in a container. */
+  readonly daemon?: number
   /**
    * Running and paused containers, newest first.
    * @throws RemoraError FORBIDDEN or PEER_FAILED

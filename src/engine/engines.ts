@@ -3,16 +3,25 @@
  * one neither delays nor hides the others.
  */
 import { RemoraError } from '../base/errors.ts'
-import { findDocker } from './docker.ts'
+import { docker } from './docker.ts'
 import type { Engine, EngineAnswer } from './engine.ts'
-import { findPodman } from './podman.ts'
+import type { EngineKind } from './kind.ts'
+import { podman } from './podman.ts'
+import { distinctSockets, existingPaths, findDaemons } from './sockets.ts'
 
-/** Each finds the engines of its kind that this host may have, without asking them anything. */
-const finders: readonly ((env: NodeJS.ProcessEnv) => Engine[])[] = [findDocker, findPodman]
+const kinds: readonly EngineKind[] = [docker, podman]
 
-/** Engines whose sockets exist. */
+const daemonNames = new Set(kinds.flatMap(({ daemons }) => daemons))
+
+/** Engines whose sockets exist, on the host and in its containers, without asking them anything. */
 export function findEngines(env: NodeJS.ProcessEnv = process.env): Engine[] {
-  return finders.flatMap(find => find(env))
+  const daemons = findDaemons(daemonNames)
+  return kinds.flatMap(kind => {
+    const own = daemons.filter(({ command }) => kind.daemons.includes(command))
+    return distinctSockets(existingPaths(kind.places(env)), own)
+      .filter(({ path }) => kind.accepts(path))
+      .map(({ path, daemon }) => ({ ...kind.open(path), ...(daemon !== undefined && { daemon }) }))
+  })
 }
 
 /**

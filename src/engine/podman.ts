@@ -5,8 +5,9 @@
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { dockerApiEngine, existingSockets } from './docker-api.ts'
+import { dockerApiEngine } from './docker-api.ts'
 import type { Container, Engine } from './engine.ts'
+import { type EngineKind, localSocket } from './kind.ts'
 import { getJson } from './socket-json.ts'
 
 const api = '/v4.0.0/libpod'
@@ -62,19 +63,22 @@ function withDetails(
   }
 }
 
-/** Podman engines whose sockets exist. */
-export function findPodman(env: NodeJS.ProcessEnv): Engine[] {
-  const named = env.CONTAINER_HOST?.startsWith('unix://') ? [env.CONTAINER_HOST.slice('unix://'.length)] : []
-  const runtimeFolders = ['/run', ...(env.XDG_RUNTIME_DIR ? [env.XDG_RUNTIME_DIR] : []), ...userFolders()]
-  return existingSockets([...named, ...runtimeFolders.map(folder => join(folder, 'podman/podman.sock'))]).map(
-    podmanEngine,
-  )
-}
-
 function userFolders(): string[] {
   try {
     return readdirSync('/run/user').map(user => join('/run/user', user))
   } catch {
     return []
   }
+}
+
+export const podman: EngineKind = {
+  places: env => [
+    ...localSocket(env.CONTAINER_HOST),
+    ...['/run', ...(env.XDG_RUNTIME_DIR ? [env.XDG_RUNTIME_DIR] : []), ...userFolders()].map(folder =>
+      join(folder, 'podman/podman.sock'),
+    ),
+  ],
+  daemons: ['podman'],
+  accepts: () => true,
+  open: podmanEngine,
 }

@@ -4,17 +4,30 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
+export interface ProcessStat {
+  readonly command: string
+  readonly parent: number
+  /** Clock ticks since boot. */
+  readonly startTime: number
+}
+
 /**
- * Start time of a process in clock ticks since boot: field 22 of /proc/PID/stat, counted after the last parenthesis,
- * since the command name before it may contain anything.
+ * What /proc/PID/stat says: fields are counted after the last parenthesis, since the command name before it may contain
+ * anything. A zombie keeps its entry but has lost its namespaces: for us it has ended.
  */
-export function readStartTime(pid: number, proc = '/proc'): number | undefined {
+export function readStat(pid: number, proc = '/proc'): ProcessStat | undefined {
   const stat = readText(`${proc}/${pid}/stat`)
   if (stat === undefined) return undefined
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const startTime = Number(fields[19])
-  // A zombie keeps its start time but has lost its namespaces: for us it has ended.
-  return fields[0] === 'Z' || !Number.isSafeInteger(startTime) ? undefined : startTime
+  const end = stat.lastIndexOf(')')
+  const fields = stat.slice(end + 2).split(' ')
+  const [parent, startTime] = [Number(fields[1]), Number(fields[19])]
+  if (fields[0] === 'Z' || !Number.isSafeInteger(startTime)) return undefined
+  return { command: stat.slice(stat.indexOf('(') + 1, end), parent, startTime }
+}
+
+/** Start time of a process in clock ticks since boot: field 22 of /proc/PID/stat. */
+export function readStartTime(pid: number, proc = '/proc'): number | undefined {
+  return readStat(pid, proc)?.startTime
 }
 
 /** Command name of a process, at most 15 bytes. */
@@ -22,7 +35,7 @@ export function readCommand(pid: number, proc = '/proc'): string | undefined {
   return readText(`${proc}/${pid}/comm`)?.replace(/\n$/, '')
 }
 
-type NamespaceKind = 'net' | 'pid' | 'user'
+type NamespaceKind = 'net' | 'pid' | 'user' | 'mnt'
 
 /** Inode of a namespace of a process. */
 export function readNamespaceInode(pid: number | 'self', kind: NamespaceKind, proc = '/proc'): number | undefined {
@@ -55,10 +68,31 @@ export function readEnvironment(pid: number, proc = '/proc'): Record<string, str
   )
 }
 
+/** Argument vector of a process, as far as it may be read. */
+export function readArguments(pid: number, proc = '/proc'): string[] {
+  return (readText(`${proc}/${pid}/cmdline`) ?? '').split('\0').slice(0, -1)
+}
+
+/**
+ * Numbers of a process from the outermost PID namespace that /proc shows to its own (proc_pid_status(5), `NSpid`).
+ */
+export function readNestedPids(pid: number, proc = '/proc'): number[] {
+  const [, numbers] = /^NSpid:\s*(.*)$/m.exec(readText(`${proc}/${pid}/status`) ?? '') ?? []
+  return (numbers ?? '')
+    .split(/\s+/)
+    .filter(number => number !== '')
+    .map(Number)
+}
+
 /** Bytes a process has written so far (proc_pid_io(5), `wchar`). */
 export function readBytesWritten(pid: number, proc = '/proc'): number | undefined {
   const [, bytes] = /^wchar: (\d+)$/m.exec(readText(`${proc}/${pid}/io`) ?? '') ?? []
   return bytes === undefined ? undefined : Number(bytes)
+}
+
+/** Seconds since boot (proc_uptime(5)); 0 when unknown. */
+export function readUptime(proc = '/proc'): number {
+  return Number.parseFloat(readText(`${proc}/uptime`) ?? '') || 0
 }
 
 /** Number of an effective capability, from linux/capability.h. */

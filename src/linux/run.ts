@@ -12,6 +12,8 @@ export interface RunOptions {
   /** Milliseconds after which the child is killed and the run fails. */
   readonly timeout?: number
   readonly env?: NodeJS.ProcessEnv
+  /** Text for its standard input. */
+  readonly input?: string
 }
 
 export interface RunResult {
@@ -32,10 +34,13 @@ export const toolEnvironment: NodeJS.ProcessEnv = { PATH: process.env.PATH ?? ''
  *   the reason of the signal when that aborts
  */
 export function run(command: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { descriptors = [], signal, timeout = 5_000, env = toolEnvironment } = options
+  const { descriptors = [], signal, timeout = 5_000, env = toolEnvironment, input } = options
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
-    const child = spawnCommand(command, { cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe', ...descriptors] })
+    const stdin = input === undefined ? 'ignore' : 'pipe'
+    const child = spawnCommand(command, { cwd: '/', env, stdio: [stdin, 'pipe', 'pipe', ...descriptors] })
+    // A child that ends without reading has told why by then.
+    child.stdin?.once('error', () => {}).end(input)
     const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
     let size = 0
     const fail = (reason: unknown) => {

@@ -14,6 +14,7 @@ const packages = {
   ip: 'iproute2',
   ss: 'iproute2',
   mkfifo: 'coreutils',
+  xargs: 'findutils',
   tshark: 'tshark',
   wireshark: 'wireshark',
   'update-desktop-database': 'desktop-file-utils',

@@ -227,7 +227,6 @@ describe('containers come and go', () => {
     expect(status).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({
       end: expect.stringMatching(/target-gone|interface-gone/),
-      goneInterface: 'eth0',
     })
     expect((await pingsIn(file)).length).toBeGreaterThan(2)
     await expectNoDumpcap(inode)

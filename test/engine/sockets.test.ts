@@ -3,10 +3,8 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { findDocker } from '../../src/engine/docker.ts'
 import { dockerApiEngine } from '../../src/engine/docker-api.ts'
-import { askEngines } from '../../src/engine/engines.ts'
-import { findPodman } from '../../src/engine/podman.ts'
+import { askEngines, findEngines } from '../../src/engine/engines.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 const servers: Server[] = []
@@ -108,20 +106,19 @@ describe('sockets are found', () => {
     await new Promise(resolve => server.once('listening', resolve))
     symlinkSync(socket, join(folder, 'docker.sock'))
     const env = { XDG_RUNTIME_DIR: folder, HOME: '/nonexistent', DOCKER_HOST: `unix://${join(folder, 'docker.sock')}` }
-    expect(findDocker(env).map(({ address }) => address)).not.toContain(socket)
-    expect(findPodman(env).map(({ address }) => address)).toContain(socket)
+    expect(findEngines(env).filter(({ address }) => address === socket)).toMatchObject([{ name: 'podman' }])
   })
 
   test('where DOCKER_HOST says, if that is a socket here', async () => {
     const path = await engineThatSays(silent)
-    expect(findDocker({ DOCKER_HOST: `unix://${path}`, HOME: '/nonexistent' }).map(({ address }) => address)).toContain(
-      path,
-    )
+    expect(
+      findEngines({ DOCKER_HOST: `unix://${path}`, HOME: '/nonexistent' }).map(({ address }) => address),
+    ).toContain(path)
     const file = join(scratch(), 'file')
     writeFileSync(file, '')
     chmodSync(file, 0o600)
     for (const host of [`unix://${file}`, 'unix:///nonexistent', 'tcp://1.2.3.4:2375', 'ssh://x']) {
-      expect(findDocker({ DOCKER_HOST: host, HOME: '/nonexistent' }).map(({ address }) => address)).not.toContain(file)
+      expect(findEngines({ DOCKER_HOST: host, HOME: '/nonexistent' }).map(({ address }) => address)).not.toContain(file)
     }
   })
 })

@@ -11,6 +11,7 @@ import {
   readNamespaceInode,
   readStartTime,
 } from '../../../src/linux/proc.ts'
+import { readProcessTable } from '../../../src/linux/process-table.ts'
 import { scratch } from '../../helpers/scratch.ts'
 
 const stat = (command: string, state = 'S') =>
@@ -72,7 +73,9 @@ describe('processes', () => {
       },
       { '5/ns/net': 'net:[40]', '9/ns/net': 'net:[40]' },
     )
-    expect(listTenants(proc)).toEqual([{ inode: 40, pid: 9, startTime: 918273, command: 'old' }])
+    expect(listTenants(readProcessTable(proc))).toMatchObject([
+      { netns: 40, pid: 9, startTime: 918273, command: 'old' },
+    ])
   })
 })
 

@@ -1,0 +1,84 @@
+/**
+ * All engines of the host, asked at once and brought together: nothing twice, and the containers of an engine that runs
+ * in a container under the name of that one.
+ */
+import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
+import { askEngines, findEngines } from '../engine/engines.ts'
+import { readCgroupContainer } from '../linux/cgroup.ts'
+import { readStat } from '../linux/proc.ts'
+import { qualifiedName } from '../target/match.ts'
+
+/**
+ * Asks the engines.
+ * @param timeout milliseconds each engine has
+ * @param more engines beyond those that have a socket
+ */
+export async function askHost(
+  timeout: number,
+  signal: AbortSignal,
+  env?: NodeJS.ProcessEnv,
+  more: readonly Engine[] = [],
+): Promise<EngineAnswer[]> {
+  const engines = [...findEngines(env), ...more]
+  return engines.length === 0 ? [] : withPrefixes(withoutDoubles(await askEngines(engines, timeout, signal)))
+}
+
+/** containerd's namespaces whose containers belong to another engine, which knows their names. */
+const lentNamespaces = { moby: 'docker', 'k8s.io': 'cri' } as const
+
+/** Leaves out what another engine lists too, or would list. */
+function withoutDoubles(answers: readonly EngineAnswer[]): EngineAnswer[] {
+  const answered = new Set<string>(answers.flatMap(({ engine, failure }) => (failure ? [] : engine.name)))
+  const seen = new Set<string>()
+  const isDouble = ({ engine, id, name, socket }: Container): boolean => {
+    const [namespace = ''] = name.split('/')
+    const owner = Object.hasOwn(lentNamespaces, namespace) && lentNamespaces[namespace as keyof typeof lentNamespaces]
+    if (engine === 'containerd' && socket !== '' && owner && answered.has(owner)) return true
+    // A trace has no socket: it counts only where no engine told of that id.
+    const key = socket === '' ? id : `${engine} ${id}`
+    if (seen.has(key)) return true
+    seen.add(key).add(id)
+    return false
+  }
+  return answers.map(answer => ({ ...answer, containers: answer.containers.filter(container => !isDouble(container)) }))
+}
+
+function withPrefixes(answers: readonly EngineAnswer[]): EngineAnswer[] {
+  const prefixes = new Map<Engine, string>()
+  const prefixOf = (engine: Engine, within: readonly Engine[] = []): string => {
+    const known = prefixes.get(engine)
+    if (known !== undefined) return known
+    const outer = engine.daemon === undefined ? undefined : enclosing(engine.daemon, engine, answers)
+    const prefix =
+      outer === undefined || within.includes(outer.engine)
+        ? ''
+        : qualifiedName({ prefix: prefixOf(outer.engine, [...within, engine]), name: outer.container.name })
+    prefixes.set(engine, prefix)
+    return prefix
+  }
+  return answers.map(answer => {
+    const prefix = prefixOf(answer.engine)
+    return prefix === ''
+      ? answer
+      : { ...answer, containers: answer.containers.map(container => ({ ...container, prefix })) }
+  })
+}
+
+/** The container an engine's process runs in: by its control group, else by its ancestors. */
+function enclosing(
+  daemon: number,
+  own: Engine,
+  answers: readonly EngineAnswer[],
+): { engine: Engine; container: Container } | undefined {
+  const candidates = answers
+    .filter(({ engine }) => engine !== own)
+    .flatMap(({ engine, containers }) => containers.map(container => ({ engine, container })))
+  const id = readCgroupContainer(daemon)?.id
+  const byGroup = id === undefined ? undefined : candidates.find(({ container }) => container.id === id)
+  if (byGroup !== undefined) return byGroup
+  for (let pid = daemon; pid > 1; pid = readStat(pid)?.parent ?? 0) {
+    const found = candidates.find(({ container }) => container.process?.pid === pid)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

@@ -1,0 +1,82 @@
+/** A look into every network namespace: which interfaces it has, and which addresses. */
+import { eachOf } from '../base/each.ts'
+import { RemoraError, reasonOf } from '../base/errors.ts'
+import { batchesOf, listInterfacesOfMany, type NetworkInterface } from '../linux/iproute.ts'
+import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/netns.ts'
+import type { Target } from '../target/model.ts'
+import { parseReference } from '../target/reference.ts'
+import { type Discovery, namedPath } from './targets.ts'
+
+/** Batches that are read at once: each keeps one core busy. */
+const concurrency = 2
+
+/** Fills in interfaces and addresses; a namespace that several targets share is read once. */
+export async function addInterfaces(targets: readonly Target[], signal: AbortSignal): Promise<Discovery> {
+  const warnings = new Set<string>()
+  const namespaces = [...Map.groupBy(targets, ({ netns }) => netns)].flatMap(([netns, [target]]) =>
+    netns === 0 || target === undefined ? [] : [target],
+  )
+  const found = new Map<number, readonly NetworkInterface[]>()
+  await eachOf(batchesOf(namespaces), concurrency, async batch => {
+    for (const [netns, answer] of await readBatch(batch, signal)) {
+      if (!(answer instanceof Error)) found.set(netns, answer)
+      else if (!isGone(answer)) warnings.add(`interfaces not read: ${reasonOf(answer)}`)
+    }
+  })
+  signal.throwIfAborted()
+  const detailed = targets.map(target => {
+    const interfaces = found.get(target.netns)
+    return interfaces === undefined ? target : withInterfaces(target, interfaces)
+  })
+  return { targets: detailed, warnings: [...warnings] }
+}
+
+/** What came to its end between being listed and being looked at is no failure. */
+function isGone(error: Error): boolean {
+  return error instanceof RemoraError && (error.code === 'TARGET_NOT_FOUND' || error.code === 'TARGET_STALE')
+}
+
+/** Interfaces of the namespaces of targets, or why they could not be read. */
+async function readBatch(
+  targets: readonly Target[],
+  signal: AbortSignal,
+): Promise<(readonly [netns: number, NetworkInterface[] | Error])[]> {
+  const opened = targets.map(target => ({ target, namespace: tryOpen(target) }))
+  const namespaces = opened.flatMap(({ namespace }) => (namespace instanceof Error ? [] : [namespace]))
+  try {
+    const answers = await listInterfacesOfMany(namespaces, signal)
+    return opened.map(({ target, namespace }) => [
+      target.netns,
+      namespace instanceof Error ? namespace : (answers[namespaces.indexOf(namespace)] ?? []),
+    ])
+  } finally {
+    for (const namespace of namespaces) namespace.close()
+  }
+}
+
+function tryOpen(target: Target): NetworkNamespace | Error {
+  try {
+    return openTarget(target)
+  } catch (error) {
+    return error as Error
+  }
+}
+
+/** Opens the namespace of a target that was just listed. */
+function openTarget({ pid, startTime, netns, reference }: Target): NetworkNamespace {
+  if (pid > 0) return openProcessNamespace(pid, { startTime, inode: netns })
+  const mount = parseReference(reference)
+  if (mount.scheme === 'named') return openNamespaceFile(namedPath(mount.name), netns)
+  if (mount.scheme === 'file') return openNamespaceFile(mount.path, netns)
+  throw new RemoraError('TARGET_NOT_FOUND', `${reference} has no process that could be looked at`)
+}
+
+function withInterfaces(target: Target, interfaces: readonly NetworkInterface[]): Target {
+  return {
+    ...target,
+    interfaces: interfaces.filter(({ operstate }) => operstate !== 'DOWN').map(({ name }) => name),
+    addresses: interfaces.flatMap(({ addresses }) =>
+      addresses.filter(({ scope }) => scope === 'global').map(({ address }) => address),
+    ),
+  }
+}

@@ -1,0 +1,140 @@
+/** From what the sources say to targets: each network stack under the name its owner would call it by. */
+import { eachOf } from '../base/each.ts'
+import { type EngineAnswer, newestFirst } from '../engine/engine.ts'
+import type { ForeignMount, NamespaceMount } from '../linux/mountinfo.ts'
+import { readUptime } from '../linux/proc.ts'
+import { eldestBy, type ProcessEntry, readProcess } from '../linux/process-table.ts'
+import type { PodMember, Target } from '../target/model.ts'
+import { formatReference } from '../target/reference.ts'
+import { hostPid } from './containers.ts'
+import type { Tenant } from './processes.ts'
+import { containerFacts, describeUnit, distinctReferences, groupUnits, type Listed, listContainersOf } from './units.ts'
+
+export interface Discovery {
+  readonly targets: readonly Target[]
+  /** One sentence for each source that failed. */
+  readonly warnings: readonly string[]
+}
+
+const nothing = { prefix: '', netns: 0, pid: 0, startTime: 0, interfaces: [], addresses: [] } as const
+
+/** The host's own network stack. */
+export function hostTarget(host: { netns: number; pid: number; startTime: number }): Target {
+  return { ...nothing, ...host, reference: 'host', name: 'host', type: 'host' }
+}
+
+/** Containers and pods, newest first. */
+export async function containerTargets(
+  answers: readonly EngineAnswer[],
+  table: readonly ProcessEntry[],
+  signal: AbortSignal,
+): Promise<Target[]> {
+  const answered = new Set<string>(answers.flatMap(({ engine, failure }) => (failure ? [] : engine.name)))
+  const byId = eldestBy(table, ({ container }) => container?.id)
+  const listed = listContainersOf(answers).sort(newestFirst)
+  const located = await eachOf(listed, 16, async container => ({
+    container,
+    process: await locate(container, byId, signal),
+  }))
+  const processes = new Map(
+    located.flatMap(({ container, process }) =>
+      process === undefined || isStarting(container, process, answered) ? [] : [[container, process] as const],
+    ),
+  )
+  const units = groupUnits(listed.filter(container => processes.has(container)))
+  const references = distinctReferences(units)
+  return units.map((unit, index): Target => {
+    const { name, type, container } = describeUnit(unit)
+    const [first] = unit.containers
+    const {
+      pid = 0,
+      startTime = 0,
+      netns = 0,
+    } = unit.containers.map(member => processes.get(member)).find(process => process?.netns !== undefined) ?? {}
+    const target = { reference: references[index] ?? '', name, type, prefix: first.prefix, netns, pid, startTime }
+    const addresses = unit.containers.flatMap(member => member.addresses)
+    const details = unit.pod ? { members: podMembers(unit.containers, processes) } : container && { container }
+    return { ...nothing, ...target, addresses, ...details }
+  })
+}
+
+/** A process with a network namespace of its own. */
+export function processTarget({ netns, pid, startTime, command }: Tenant): Target {
+  const reference = formatReference({ scheme: 'pid', pid, startTime })
+  return { ...nothing, reference, name: `${command}(${pid})`, type: 'proc', netns, pid, startTime }
+}
+
+/** A namespace that a mount keeps alive. */
+export function mountTarget(mount: NamespaceMount | ForeignMount): Target {
+  const { path, inode } = mount
+  const named = namedMount.exec(path)?.[1]
+  const reference = formatReference(named === undefined ? { scheme: 'file', path } : { scheme: 'named', name: named })
+  const name = 'inside' in mount ? `/proc/${mount.pid}/ns/mnt:${mount.inside}` : path
+  return { ...nothing, reference, name, type: 'bindmount', netns: inode }
+}
+
+/** Where `ip netns` mounts a namespace of a name. */
+export const namedPath = (name: string) => `/run/netns/${name}`
+
+const namedMount = /^(?:\/var)?\/run\/netns\/([^/]+)$/
+
+/** Whether `ip netns` gives a mount a name. */
+export function isNamed(path: string): boolean {
+  return namedMount.test(path)
+}
+
+/** Tells each target which others live in the same network namespace. */
+export function withShares(targets: readonly Target[]): Target[] {
+  const byNamespace = Map.groupBy(targets, ({ netns }) => netns)
+  return targets.map(target => {
+    const others = target.netns === 0 ? [] : (byNamespace.get(target.netns) ?? []).filter(other => other !== target)
+    return others.length === 0 ? target : { ...target, shares: others.map(({ reference }) => reference) }
+  })
+}
+
+/** A process that nobody may look into, or that could not be found: the container is listed all the same. */
+const unknownProcess = { pid: 0, startTime: 0, netns: undefined }
+type Located = Pick<ProcessEntry, 'pid' | 'startTime' | 'netns'>
+
+/** The process of a container; undefined when it has stopped meanwhile. */
+async function locate(
+  { owner, process: listed, id }: Listed,
+  byId: ReadonlyMap<string, ProcessEntry>,
+  signal: AbortSignal,
+): Promise<Located | undefined> {
+  const inGroup = listed === undefined ? byId.get(id) : undefined
+  if (inGroup !== undefined) return inGroup
+  try {
+    const told = listed ?? (await owner.process(id, signal))
+    return told === undefined ? undefined : (readProcess(hostPid(owner, told.pid)) ?? unknownProcess)
+  } catch {
+    return unknownProcess
+  }
+}
+
+/** Seconds after which a container that its engine does not list is no longer taken for one that is being started. */
+const startingTime = 2
+/** Clock ticks a second, in which /proc counts (USER_HZ, the same on every architecture Node runs on). */
+const ticks = 100
+
+/** Whether a trace belongs to an engine that will tell of it in a moment. */
+function isStarting({ owner, engine }: Listed, { startTime }: Located, answered: ReadonlySet<string>): boolean {
+  return owner.name === 'traces' && answered.has(engine) && readUptime() - startTime / ticks < startingTime
+}
+
+function podMembers(containers: readonly Listed[], processes: ReadonlyMap<Listed, Located>): PodMember[] {
+  const units = containers.map((container): { pod: boolean; containers: [Listed] } => ({
+    pod: false,
+    containers: [container],
+  }))
+  const references = distinctReferences(units)
+  return containers
+    .map((container, index) => ({
+      ...containerFacts(container),
+      reference: references[index] ?? '',
+      name: container.name,
+      pid: processes.get(container)?.pid ?? 0,
+      sandbox: container.pod?.sandbox ?? false,
+    }))
+    .sort((a, b) => Number(a.sandbox) - Number(b.sandbox))
+}

@@ -1,0 +1,91 @@
+/**
+ * What has a network of its own and a name: a single container, or a pod. The two differ in how they are called and in
+ * what is known of them, not in how they are captured.
+ */
+import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
+import { type ContainerReference, matchContainers, qualifiedName } from '../target/match.ts'
+import type { ContainerEngine, ContainerFacts, TargetType } from '../target/model.ts'
+import { type EngineScheme, engineSchemes, formatReference } from '../target/reference.ts'
+
+/** A container with the engine that told of it. */
+export interface Listed extends Container {
+  readonly owner: Engine
+}
+
+/** A container, or a pod by those of its containers that are known. */
+export interface Unit {
+  readonly pod: boolean
+  /** Its sandbox first, where there is one. */
+  readonly containers: readonly [Listed, ...Listed[]]
+}
+
+/** What a reference means. Labels and pod names mean whole pods; a container's own name means the container. */
+export function matchUnits(reference: ContainerReference, answers: readonly EngineAnswer[]): Unit[] {
+  const matches = matchContainers(reference, listContainersOf(answers))
+  const wholePods = reference.scheme === 'pod' || reference.scheme === 'label' || reference.scheme === 'compose'
+  return wholePods ? groupUnits(matches) : matches.map(container => ({ pod: false, containers: [container] }))
+}
+
+/** Containers of all engines, each with its own. */
+export function listContainersOf(answers: readonly EngineAnswer[]): Listed[] {
+  return answers.flatMap(({ engine, containers }) => containers.map(container => ({ ...container, owner: engine })))
+}
+
+/** Brings the containers of a pod together; the order is that of the first of each. */
+export function groupUnits(containers: readonly Listed[]): Unit[] {
+  const units = new Map<string, { pod: boolean; containers: [Listed, ...Listed[]] }>()
+  for (const container of containers) {
+    const { pod, socket, engine, id } = container
+    const key = pod === undefined ? `container ${engine} ${socket} ${id}` : `pod ${engine} ${socket} ${pod.id}`
+    const unit = units.get(key)
+    if (unit === undefined) units.set(key, { pod: pod !== undefined, containers: [container] })
+    else if (pod?.sandbox) unit.containers.unshift(container)
+    else unit.containers.push(container)
+  }
+  return [...units.values()]
+}
+
+/** How a unit is called, and what is known of it. */
+export function describeUnit({ pod, containers: [first] }: Unit): UnitDescription {
+  if (pod) return { reference: podReference(first), name: first.pod?.name ?? first.name, type: 'pod' }
+  const reference = unambiguousReference(first)
+  return { reference, name: first.name, type: first.engine, container: containerFacts(first) }
+}
+
+export interface UnitDescription {
+  /** The reference that finds it again after a restart. */
+  readonly reference: string
+  readonly name: string
+  readonly type: TargetType
+  readonly container?: ContainerFacts
+}
+
+/** What is kept of a container beyond its finding. */
+export function containerFacts({ engine, id, image, state, labels, socket }: Container): ContainerFacts {
+  return { engine, id, image, state, labels, socket }
+}
+
+/** The reference that finds a container again after a restart: by engine and name. */
+export function unambiguousReference(container: Pick<Container, 'engine' | 'prefix' | 'name'>): string {
+  return formatReference({ scheme: schemeOf(container.engine), name: qualifiedName(container) })
+}
+
+/** The reference of a container's pod. */
+function podReference({ prefix, pod, name }: Pick<Container, 'prefix' | 'pod' | 'name'>): string {
+  return formatReference({ scheme: 'pod', name: qualifiedName({ prefix, name: pod?.name ?? name }) })
+}
+
+/** Engines that are not asked have no scheme of their own. */
+function schemeOf(engine: ContainerEngine): EngineScheme | 'container' {
+  return engineSchemes.find(scheme => scheme === engine) ?? 'container'
+}
+
+/** References that tell targets apart: by name, or by id where a name stands for several. */
+export function distinctReferences(units: readonly Unit[]): string[] {
+  const byName = units.map(unit => describeUnit(unit).reference)
+  return units.map(({ containers: [{ engine, id }] }, index) => {
+    const reference = byName[index] ?? ''
+    const unique = byName.filter(other => other === reference).length === 1
+    return unique ? reference : formatReference({ scheme: schemeOf(engine), name: id.slice(0, 12) })
+  })
+}

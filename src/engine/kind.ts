@@ -1,0 +1,18 @@
+/** What is known of a kind of engine before one of it is asked: where its sockets are, and how its processes are called. */
+import type { Engine } from './engine.ts'
+
+export interface EngineKind {
+  /** Known places of its socket, whether or not anything is there. */
+  places(env: NodeJS.ProcessEnv): string[]
+  /** Command names of the processes that listen on it. */
+  readonly daemons: readonly string[]
+  /** Whether a socket that was found may be its API, judged by the path alone. */
+  accepts(path: string): boolean
+  open(path: string): Engine
+}
+
+/** The path in `unix:///run/engine.sock`; none for an engine on another machine. */
+export function localSocket(address: string | undefined): string[] {
+  const [, path] = /^unix:\/\/(\/.*)$/.exec(address ?? '') ?? []
+  return path === undefined ? [] : [path]
+}

@@ -1,0 +1,114 @@
+/**
+ * Containers without an engine to ask: known by their control groups, or by the process that watches over them (conmon
+ * of Podman, systemd-nspawn). So LXC, LXD and nspawn are found, a Podman without its service, and whatever runs on while
+ * its engine is down. Names are those that can be read; else the beginning of the id stands for one.
+ */
+import { closeSync, openSync, readSync } from 'node:fs'
+import { basename } from 'node:path'
+import type { CgroupContainer } from '../linux/cgroup.ts'
+import { readArguments } from '../linux/proc.ts'
+import { eldestBy, type ProcessEntry, readProcessTable } from '../linux/process-table.ts'
+import { type Container, type Engine, newestFirst } from './engine.ts'
+
+/** The traces as an engine; it has no events. */
+export function tracesEngine(readTable: () => readonly ProcessEntry[] = readProcessTable): Engine {
+  const traced = (): Container[] => {
+    const table = readTable()
+    const commands = new Map(table.map(({ pid, command }) => [pid, command]))
+    const eldest = eldestBy(table, process => keyOf(traceOf(process, commands.get(process.parent))))
+    return [...eldest.values()].flatMap(process => {
+      const trace = traceOf(process, commands.get(process.parent))
+      return trace === undefined ? [] : [toContainer(trace, process)]
+    })
+  }
+  return {
+    name: 'traces',
+    address: '/proc',
+    async containers(signal) {
+      signal.throwIfAborted()
+      return traced().sort(newestFirst)
+    },
+    async process(id) {
+      return traced().find(container => container.id === id)?.process
+    },
+    follow(observer, signal) {
+      observer.ready()
+      return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+    },
+  }
+}
+
+interface Trace extends CgroupContainer {
+  /** Name, where the watching process tells it. */
+  readonly name?: string | undefined
+}
+
+/** What tells that a process runs in a container; its parent knows the name better than its control group. */
+function traceOf({ parent, container }: ProcessEntry, parentCommand: string | undefined): Trace | undefined {
+  if (parentCommand === 'conmon') return conmonTrace(readArguments(parent)) ?? container
+  if (parentCommand === 'systemd-nspawn') return container ?? nspawnTrace(readArguments(parent))
+  return container
+}
+
+function keyOf(trace: Trace | undefined): string | undefined {
+  return trace === undefined ? undefined : `${trace.engine} ${trace.id}`
+}
+
+/** conmon(8): `-c ID -n NAME`. */
+function conmonTrace(args: readonly string[]): Trace | undefined {
+  const id = optionValue(args, ['-c', '--cid'])
+  return id === undefined ? undefined : { engine: 'podman', id, name: optionValue(args, ['-n', '--name']) }
+}
+
+/** systemd-nspawn(1): `-M NAME`, or else the name of its directory. */
+function nspawnTrace(args: readonly string[]): Trace | undefined {
+  const name = optionValue(args, ['-M', '--machine']) ?? basename(optionValue(args, ['-D', '--directory']) ?? '')
+  return name === '' ? undefined : { engine: 'nspawn', id: name }
+}
+
+function optionValue(args: readonly string[], names: readonly string[]): string | undefined {
+  for (const [index, argument] of args.entries()) {
+    if (names.includes(argument)) return args[index + 1]
+    const long = names.find(name => name.startsWith('--') && argument.startsWith(`${name}=`))
+    if (long !== undefined) return argument.slice(long.length + 1)
+  }
+  return undefined
+}
+
+function toContainer({ engine, id, name }: Trace, { pid, startTime }: ProcessEntry): Container {
+  return {
+    engine,
+    socket: '',
+    id,
+    name: name ?? (engine === 'docker' ? dockerName(id) : undefined) ?? shortened(id),
+    prefix: '',
+    image: '',
+    state: 'running',
+    created: 0,
+    labels: {},
+    addresses: [],
+    process: { pid, incarnation: `${pid} ${startTime}` },
+  }
+}
+
+function shortened(id: string): string {
+  return /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id
+}
+
+const longestConfig = 1024 * 1024
+
+/** Docker keeps the name in a file of its own, which outlives a daemon that is down. */
+function dockerName(id: string): string | undefined {
+  try {
+    const file = openSync(`/var/lib/docker/containers/${id}/config.v2.json`, 'r')
+    try {
+      const bytes = Buffer.alloc(longestConfig)
+      const { Name } = JSON.parse(bytes.toString('utf8', 0, readSync(file, bytes))) as { Name?: unknown }
+      return typeof Name === 'string' && Name.length > 1 ? Name.replace(/^\//, '') : undefined
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    return undefined
+  }
+}
