@@ -81,6 +81,22 @@ export const localArguments: readonly InterfaceArgument[] = [
     group: 'List',
     tooltip: 'Applied when the targets are reloaded; no kind ticked means every kind',
   },
+  {
+    number: 18,
+    call: 'wait',
+    display: 'Wait for the target',
+    type: 'boolflag',
+    group: 'Capture',
+    tooltip: 'Begin when the target appears, with its first packet',
+  },
+  {
+    number: 19,
+    call: 'follow',
+    display: 'Follow the target',
+    type: 'boolflag',
+    group: 'Capture',
+    tooltip: 'Go on when the target restarts, in the same capture',
+  },
   { number: 20, call: 'noprom', display: 'No promiscuous mode', type: 'boolflag', group: 'Capture' },
   {
     number: 21,

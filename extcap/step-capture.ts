@@ -44,6 +44,8 @@ async function captureRequest(step: CaptureStep, signal: AbortSignal): Promise<C
     promiscuous: values.noprom !== true,
     stop: {},
     names: true,
+    wait: values.wait === true ? {} : undefined,
+    follow: values.follow === true,
   }
 }
 

@@ -3,60 +3,13 @@
  * byte is written; {@link runCapture} then only runs what was planned.
  */
 import { RemoraError } from '../base/errors.ts'
-import { type Log, silentLog } from '../base/log.ts'
-import { type ResolvedTarget, resolveTarget } from '../discover/resolve.ts'
-import { checkFilter } from '../linux/dumpcap.ts'
-import { listInterfaces } from '../linux/iproute.ts'
-import { hasCapability } from '../linux/proc.ts'
-import type { Lifetime } from './lifetime.ts'
+import { silentLog } from '../base/log.ts'
+import { interestCheck, whileWanted } from './interest.ts'
 import { type Output, type OutputRequest, openOutput } from './output.ts'
-import { type CapturePlan, planCapture } from './plan.ts'
+import { type CaptureContext, type PreparedCapture, prepareCapture } from './prepare.ts'
 import type { CaptureRequest } from './request.ts'
 import { type CaptureReport, type RunOptions, runLocal } from './run-local.ts'
-
-export interface PreparedCapture {
-  readonly plan: CapturePlan
-  readonly target: ResolvedTarget
-  /** Releases the namespace; whoever prepared the capture calls it once. */
-  close(): void
-}
-
-export interface CaptureContext {
-  readonly lifetime: Lifetime
-  readonly log?: Log
-  readonly env?: NodeJS.ProcessEnv
-  /** Have packets counted while the capture runs. */
-  readonly counting?: boolean
-}
-
-/**
- * Finds the target, chooses its interfaces and compiles the filter.
- * @throws RemoraError for everything that stands against the capture; the reason of `lifetime.stop` when asked to stop
- */
-export async function prepareCapture(request: CaptureRequest, context: CaptureContext): Promise<PreparedCapture> {
-  const { lifetime, log = silentLog, env = process.env, counting = false } = context
-  const signal = lifetime.stop
-  const target = await resolveTarget(request.target, { signal, env, names: request.names })
-  const { namespace } = target
-  try {
-    log.info(`${request.target} is ${target.reference}, netns ${namespace.inode}`)
-    const plan = planCapture(request, target, await listInterfaces(namespace, signal), counting)
-    const { interfaces, filter } = plan.dumpcap
-    // Without the right in our own hands only dumpcap itself can tell whether it may capture.
-    if (filter !== '' || !hasCapability('netRaw')) {
-      await checkFilter(
-        namespace,
-        filter,
-        interfaces.map(({ name }) => name),
-        signal,
-      )
-    }
-    return { plan, target, close: () => namespace.close() }
-  } catch (error) {
-    namespace.close()
-    throw error
-  }
-}
+import { runWoven } from './run-woven.ts'
 
 /**
  * Captures from start to end.
@@ -74,7 +27,7 @@ export async function runCapture(
   const opening = openOutput(destination, lifetime.stop)
   opening.catch(() => {})
   try {
-    const prepared = await prepare(request, context).catch(error => discard(opening, error))
+    const prepared = await prepare(request, opening, context).catch(error => discard(opening, error))
     try {
       const output = await opening
       return await runPrepared(prepared, output, context)
@@ -82,17 +35,38 @@ export async function runCapture(
       prepared.close()
     }
   } catch (error) {
-    if (lifetime.stop.aborted && !(error instanceof RemoraError)) return undefined
+    if (error instanceof Unwanted || (lifetime.stop.aborted && !(error instanceof RemoraError))) return undefined
     throw error
   }
 }
 
+/** Prepares, and waits no longer than somebody wants the capture. */
 async function prepare(
-  request: CaptureRequest | Promise<CaptureRequest>,
-  context: CaptureContext,
+  making: CaptureRequest | Promise<CaptureRequest>,
+  opening: Promise<Output>,
+  context: CaptureContext & Pick<RunOptions, 'parent'>,
 ): Promise<PreparedCapture> {
-  return prepareCapture(await request, context)
+  const { lifetime, parent } = context
+  const request = await making
+  if (request.wait === undefined) return prepareCapture(request, context)
+  let check = interestCheck(undefined, parent)
+  opening.then(
+    output => {
+      check = interestCheck(output.fd, parent)
+    },
+    () => {},
+  )
+  const prepared = await whileWanted(
+    () => check(),
+    lifetime.stop,
+    signal => prepareCapture(request, context, signal),
+  )
+  if (typeof prepared === 'string') throw new Unwanted()
+  return prepared
 }
+
+/** Nobody wants the capture any more; no failure. */
+class Unwanted extends Error {}
 
 async function discard(opening: Promise<Output>, error: unknown): Promise<never> {
   await opening.then(
@@ -104,11 +78,12 @@ async function discard(opening: Promise<Output>, error: unknown): Promise<never>
 
 /** Runs a prepared capture into an output, and ends the output as the capture ended. */
 export async function runPrepared(
-  { plan, target }: PreparedCapture,
+  prepared: PreparedCapture,
   output: Output,
   context: CaptureContext & Omit<RunOptions, 'lifetime'>,
 ): Promise<CaptureReport> {
   const { log = silentLog } = context
+  const { plan, target, request } = prepared
   let armed = false
   let report: CaptureReport
   const onArmed = () => {
@@ -118,7 +93,10 @@ export async function runPrepared(
   }
   try {
     log.debug(`dumpcap ${JSON.stringify(plan.dumpcap)}`)
-    report = await runLocal(plan, target.namespace, output.fd, { ...context, onArmed })
+    report =
+      plan.route === 'direct'
+        ? await runLocal(plan, target.namespace, output.fd, { ...context, onArmed })
+        : await runWoven(prepared, output.fd, { ...context, onArmed, next: nextLife(request, context) })
     log.info(`the capture ended: ${JSON.stringify(report)}`)
   } catch (error) {
     if (armed) output.finish(false)
@@ -127,4 +105,12 @@ export async function runPrepared(
   }
   output.finish(report.complete)
   return report
+}
+
+/** The way to the next life of a target that is followed. */
+function nextLife(
+  request: CaptureRequest,
+  context: CaptureContext,
+): ((signal: AbortSignal) => Promise<PreparedCapture>) | undefined {
+  return request.follow ? signal => prepareCapture({ ...request, wait: {} }, context, signal) : undefined
 }

@@ -17,6 +17,10 @@ export interface CapturePlan {
   readonly type: string
   /** Inode of the network namespace. */
   readonly netns: number
+  /** Indexes of the interfaces captured, as packets on `any` tell them; undefined: of every one. */
+  readonly interfaceIndexes: readonly number[] | undefined
+  /** `direct`: dumpcap writes the output itself; `woven`: several captures become one stream on the way. */
+  readonly route: 'direct' | 'woven'
   readonly dumpcap: DumpcapOptions
   /** Names written before the first packet. */
   readonly names: readonly HostName[]
@@ -25,6 +29,8 @@ export interface CapturePlan {
 /** Kernel buffer of one capture, MiB, shared by its interfaces. Above it arming gets slow, below it packets get lost. */
 const totalBuffer = 32
 const leastBuffer = 2
+/** Kernel buffer of a capture that waits to be claimed, MiB; there may be several. */
+export const headBuffer = 4
 
 /** Bytes that may wait inside dumpcap between its threads. */
 const queueSize = 64 * 1024 * 1024
@@ -37,14 +43,15 @@ export const drainTime = 300
 
 /**
  * Plans a capture.
- * @param counting have dumpcap count packets for a progress line
+ * @param options `counting`: have dumpcap count packets for a progress line; `woven`: several captures will become one
+ *   stream, which meets the stop conditions as a whole
  * @throws RemoraError INTERFACE_NOT_FOUND when an interface is unknown, down, or none is left
  */
 export function planCapture(
   request: CaptureRequest,
   target: Omit<ResolvedTarget, 'namespace'> & { readonly namespace: { readonly inode: number } },
   interfaces: readonly NetworkInterface[],
-  counting = false,
+  { counting = false, woven = request.follow }: { readonly counting?: boolean; readonly woven?: boolean } = {},
 ): CapturePlan {
   const chosen = chooseInterfaces(request.interfaces, interfaces, target.name)
   const netns = target.namespace.inode
@@ -55,6 +62,10 @@ export function planCapture(
     type: target.type,
     netns,
     names: request.names ? target.names : [],
+    interfaceIndexes: chosen.includes('any')
+      ? undefined
+      : interfaces.filter(({ name }) => chosen.includes(name)).map(({ index }) => index),
+    route: woven ? 'woven' : 'direct',
     dumpcap: {
       interfaces: chosen.map(name => ({ name, description })),
       filter: request.filter,
@@ -63,7 +74,7 @@ export function planCapture(
       bufferSize: Math.max(leastBuffer, Math.floor(totalBuffer / chosen.length)),
       queueSize,
       comment: targetComment({ ...target, ...request, node: hostname() }),
-      stopConditions: stopConditions(request.stop),
+      stopConditions: woven ? [] : stopConditions(request.stop),
       counting,
     },
   }

@@ -8,7 +8,7 @@ import type { HostName } from '../discover/resolve.ts'
 import { type NameRecord, nameResolutionBlock, sectionHeaderBlock } from '../pcapng/block.ts'
 
 /** An empty pipe takes this much at once (pipe(7)), so writing the prelude never blocks. */
-const limit = 60_000
+export const preludeLimit = 60_000
 
 /**
  * The prelude; empty without names.
@@ -17,7 +17,7 @@ const limit = 60_000
 export function prelude(names: readonly HostName[], comment: string): Buffer {
   const records = nameRecords(names)
   if (records.length === 0) return Buffer.alloc(0)
-  return Buffer.concat([sectionHeaderBlock(`remora ${version}`, comment), nameResolutionBlock(records, limit)])
+  return Buffer.concat([sectionHeaderBlock(`remora ${version}`, comment), nameResolutionBlock(records, preludeLimit)])
 }
 
 /** One record an address, its names in the order given. */

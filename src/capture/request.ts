@@ -15,6 +15,10 @@ export interface CaptureRequest {
   readonly snaplen?: number | undefined
   readonly promiscuous: boolean
   readonly stop: StopConditions
+  /** Wait for the target, this many seconds or without a limit; undefined: it must be there. */
+  readonly wait?: { readonly timeout?: number } | undefined
+  /** Go on when the target goes and comes back. */
+  readonly follow: boolean
   /** Put the names of this host's containers into the stream. */
   readonly names: boolean
 }
@@ -30,6 +34,8 @@ export interface StopConditions {
 export interface CaptureOption {
   /** Flags for the command line, in commander's notation. */
   readonly flags: string
+  /** Flags for people, where commander's notation says something else. */
+  readonly shown?: string
   /** For people, one phrase. */
   readonly description: string
   /** May be given several times. */
@@ -51,6 +57,8 @@ export const captureOptions = {
   },
   snaplen: { flags: '-s, --snapshot-length <SNAPLEN>', description: 'keep only so many bytes of each packet' },
   noprom: { flags: '-p, --no-promiscuous-mode', description: 'do not put the interfaces into promiscuous mode' },
+  wait: { flags: '--wait [S]', shown: '--wait[=S]', description: 'wait for the target, at most so many seconds' },
+  follow: { flags: '--follow', description: 'go on when the target goes and comes back, in the same stream' },
   noNames: { flags: '--no-names', description: 'leave the names of containers out of the stream' },
 } satisfies Record<string, CaptureOption>
 
@@ -66,6 +74,19 @@ export function parseSnaplen(text: string | undefined): number | undefined {
   if (/^\d{1,6}$/.test(text) && Number(text) <= maximumSnaplen) return Number(text)
   throw new RemoraError('USAGE', `"${text}" is no snapshot length`, {
     hint: `Use a number of bytes from 1 to ${maximumSnaplen}.`,
+  })
+}
+
+/**
+ * Reads how long to wait, in seconds; nothing means without a limit.
+ * @throws RemoraError USAGE
+ */
+export function parseWait(text: string | undefined): CaptureRequest['wait'] {
+  if (text === undefined) return undefined
+  if (text === '') return {}
+  if (/^\d{1,7}(?:\.\d{1,3})?$/.test(text) && Number(text) > 0) return { timeout: Number(text) }
+  throw new RemoraError('USAGE', `"${text}" is no time to wait`, {
+    hint: 'Use --wait, or --wait=SECONDS.',
   })
 }
 

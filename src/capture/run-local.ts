@@ -12,24 +12,19 @@
  *  8. the disk is full: dumpcap would go on and lose every packet without a word (docs/discoveries), so it is stopped.
  */
 import { fstatSync, statfsSync, writeSync } from 'node:fs'
+import type { Readable } from 'node:stream'
 import { RemoraError, systemCode } from '../base/errors.ts'
 import { type DumpcapEnd, type DumpcapProcess, diskFull, dumpcapFailure, startDumpcap } from '../linux/dumpcap.ts'
-import { readerCheck } from '../linux/fifo.ts'
 import { isStillThere, type NetworkNamespace } from '../linux/netns.ts'
 import { readBytesWritten } from '../linux/proc.ts'
+import { interestCheck, type LostInterest, watchInterval } from './interest.ts'
 import type { Lifetime } from './lifetime.ts'
 import { type CapturePlan, drainTime } from './plan.ts'
 import { prelude } from './prelude.ts'
+import type { StrandEnd } from './weave.ts'
 
 /** Why a capture ended well. */
-export type CaptureEnd =
-  | 'stopped'
-  | 'killed'
-  | 'reader-gone'
-  | 'parent-gone'
-  | 'target-gone'
-  | 'interface-gone'
-  | 'stop-condition'
+export type CaptureEnd = 'stopped' | 'killed' | LostInterest | 'target-gone' | 'interface-gone' | 'stop-condition'
 
 export interface CaptureReport {
   readonly reference: string
@@ -43,6 +38,8 @@ export interface CaptureReport {
   readonly dropped: number
   /** Seconds from armed to the end. */
   readonly seconds: number
+  /** Lives of the target, where more than one was asked for. */
+  readonly lives?: number
 }
 
 export interface Progress {
@@ -59,10 +56,12 @@ export interface RunOptions {
   readonly onArmed?: () => void
   /** Called each second while the capture runs. */
   readonly onProgress?: (progress: Progress) => void
+  /** Takes the stream in place of the output, up to its end; `ready` is false when dumpcap ended before it was armed. */
+  readonly through?: (stream: Readable, ready: Promise<boolean>) => Promise<StrandEnd>
+  /** Aborts when a stop condition that dumpcap does not know of is met. */
+  readonly enough?: AbortSignal
 }
 
-/** Milliseconds between looks at reader, parent and target. */
-const watchInterval = 500
 /** Milliseconds dumpcap has for its last blocks and its statistics; again as long as it goes on writing. */
 const patience = 1_000
 /** Milliseconds after which it is killed even then. */
@@ -79,15 +78,17 @@ export async function runLocal(
   output: number,
   options: RunOptions,
 ): Promise<CaptureReport> {
-  const { lifetime, onArmed } = options
+  const { lifetime, onArmed, through, enough } = options
   if (lifetime.stop.aborted) return report(plan, 'stopped', false)
-  if (!writePrelude(plan, output)) return report(plan, 'reader-gone', false)
-  const dumpcap = startDumpcap(namespace, plan.dumpcap, output)
+  if (through === undefined && !writePrelude(plan, output)) return report(plan, 'reader-gone', false)
+  const dumpcap = startDumpcap(namespace, plan.dumpcap, through === undefined ? output : 'pipe')
   const cleanUp = new AbortController()
   let armedAt: number | undefined
   const ending = endingOf(dumpcap, () => armedAt !== undefined)
   lifetime.stop.addEventListener('abort', () => ending.drain('stopped'), { signal: cleanUp.signal })
   lifetime.kill.addEventListener('abort', () => ending.kill(), { signal: cleanUp.signal })
+  enough?.addEventListener('abort', () => ending.drain('stop-condition'), { signal: cleanUp.signal })
+  const passing = passOn(dumpcap, ending, through)
   try {
     // Only now: looking for the reader takes a moment that dumpcap can use to start.
     const watch = watcher(namespace, output, options, dumpcap, () => armedAt)
@@ -97,12 +98,23 @@ export async function runLocal(
       armedAt = performance.now()
       onArmed?.()
     }
-    const end = await dumpcap.ended
+    const [end] = await Promise.all([dumpcap.ended, passing])
     const seconds = armedAt === undefined ? 0 : (performance.now() - armedAt) / 1000
     return conclude(plan, namespace, end, ending.reason(), seconds)
   } finally {
     cleanUp.abort()
     ending.done()
+  }
+}
+
+/** Hands the stream on; whoever takes it may find that nobody reads any more. */
+async function passOn(dumpcap: DumpcapProcess, ending: Ending, through: RunOptions['through']): Promise<void> {
+  if (through === undefined || dumpcap.stdout === null) return
+  try {
+    if ((await through(dumpcap.stdout, dumpcap.ready)) === 'reader-gone') ending.interrupt('reader-gone')
+  } catch (error) {
+    ending.kill()
+    throw error
   }
 }
 
@@ -176,12 +188,12 @@ function watcher(
   dumpcap: DumpcapProcess,
   armedAt: () => number | undefined,
 ): (ending: Ending) => void {
-  const hasReader = readerCheck(output)
+  const lostInterest = interestCheck(output, parent)
   const isFull = fullCheck(output)
   let ticks = 0
   return ending => {
-    if (!hasReader()) ending.interrupt('reader-gone')
-    else if (parent !== undefined && process.ppid !== parent) ending.interrupt('parent-gone')
+    const lost = lostInterest()
+    if (lost !== undefined) ending.interrupt(lost)
     else if (isFull()) ending.interrupt('disk-full')
     else if (!isStillThere(namespace)) ending.drain('target-gone')
     const since = armedAt()

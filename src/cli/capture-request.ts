@@ -1,6 +1,12 @@
 /** From what was typed for a capture to what is meant. */
 import { RemoraError } from '../base/errors.ts'
-import { type CaptureRequest, parseInterfaceNames, parseSnaplen, parseStopConditions } from '../capture/request.ts'
+import {
+  type CaptureRequest,
+  parseInterfaceNames,
+  parseSnaplen,
+  parseStopConditions,
+  parseWait,
+} from '../capture/request.ts'
 
 /** The options of capture-like commands, as commander names them. */
 export interface TypedOptions {
@@ -8,6 +14,9 @@ export interface TypedOptions {
   readonly filter?: string
   readonly autostop?: readonly string[]
   readonly snapshotLength?: string
+  /** Empty when --wait came without a number. */
+  readonly wait?: string
+  readonly follow?: boolean
   /** False when -p was given. */
   readonly promiscuousMode: boolean
   /** False when --no-names was given. */
@@ -33,5 +42,7 @@ export function captureRequest(targets: readonly string[], options: TypedOptions
     promiscuous: options.promiscuousMode,
     stop: parseStopConditions(options.autostop ?? []),
     names: options.names,
+    wait: parseWait(options.wait),
+    follow: options.follow ?? false,
   }
 }

@@ -1,10 +1,11 @@
 /** `remora capture`: packets to a file or to standard output, one updating line for people, one report at the end. */
 import { openLog } from '../base/log.ts'
 import { printable } from '../base/write.ts'
-import { prepareCapture, runCapture } from '../capture/capture.ts'
+import { runCapture } from '../capture/capture.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
 import type { OutputRequest } from '../capture/output.ts'
 import type { CapturePlan } from '../capture/plan.ts'
+import { prepareCapture } from '../capture/prepare.ts'
 import type { CaptureReport } from '../capture/run-local.ts'
 import { captureRequest, type TypedOptions } from './capture-request.ts'
 import { progressLine, summary } from './render/progress.ts'
@@ -32,7 +33,11 @@ export async function capture(targets: readonly string[], options: CaptureOption
     lifetime,
     log: openLog(),
     counting: line !== undefined,
-    ...(line && { onArmed: () => line.armed(request.target), onProgress: progress => line.update(progress) }),
+    ...(line && {
+      onPending: () => line.pending(request.target),
+      onArmed: () => line.armed(request.target),
+      onProgress: progress => line.update(progress),
+    }),
   })
   const report = await capturing.finally(() => line?.clear())
   if (report === undefined) return

@@ -2,7 +2,7 @@
  * The command line: parses, calls one use case, prints what came of it. Of the program only this face and extcap/main.ts
  * write to standard output and standard error.
  */
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { version } from '../base/version.ts'
 import { type CaptureOption, captureOptions } from '../capture/request.ts'
@@ -12,10 +12,15 @@ import { complain, print, warn } from './render/terminal.ts'
 /** Runs a command line to its exit status. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    await program().parseAsync(argv.length > 0 ? argv : ['--help'], { from: 'user' })
+    await program().parseAsync(argv.length > 0 ? argv.map(withOwnValue) : ['--help'], { from: 'user' })
   } catch (error) {
     process.exitCode = error instanceof CommanderError ? usageStatus(error) : failed(toRemoraError(error))
   }
+}
+
+/** An optional value is given with an equals sign only, so that it does not swallow the target behind it. */
+function withOwnValue(argument: string): string {
+  return argument === '--wait' ? '--wait=' : argument
 }
 
 function program(): Command {
@@ -76,9 +81,11 @@ function program(): Command {
 
 function withCaptureOptions(command: Command): Command {
   command.argument('<TARGET...>', 'target reference, or the name of a container; remora list shows them')
-  for (const { flags, description, repeatable } of Object.values<CaptureOption>(captureOptions)) {
-    if (repeatable) command.option(flags, description, (value: string, before: string[] = []) => [...before, value])
-    else command.option(flags, description)
+  for (const { flags, shown, description, repeatable } of Object.values<CaptureOption>(captureOptions)) {
+    const option = new Option(flags, description)
+    if (repeatable) option.argParser((value: string, before: string[] = []) => [...before, value])
+    if (shown !== undefined) option.flags = shown
+    command.addOption(option)
   }
   return command
 }
@@ -86,7 +93,9 @@ function withCaptureOptions(command: Command): Command {
 const examples = `
 Target references:
   web, container:web, docker:web    a container by name, id or beginning of its id (podman:web)
-  label:app=web, compose:shop/web   a container by label or compose service
+  containerd:k8s.io/web, cri:web    ... of containerd or a Kubernetes runtime
+  pod:default/web                   a pod
+  label:app=web, compose:shop/web   a container or pod by label or compose service
   pid:1234, process:nginx           the network namespace of a process
   named:blue, netns:4026532573      a network namespace by name or inode
   file:/run/docker/netns/abc        ... or by path
@@ -97,6 +106,7 @@ Examples:
   remora capture web -w web.pcapng -a duration:60
   remora capture web -f 'tcp port 80' -w - | tshark -r -
   remora open web
+  remora capture --wait --follow web -w web.pcapng
 
 REMORA_LOG_FILE=FILE in the environment writes down what happens, REMORA_LOG_LEVEL=debug more of it.`
 

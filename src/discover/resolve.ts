@@ -4,17 +4,17 @@
  */
 import { basename } from 'node:path'
 import { RemoraError } from '../base/errors.ts'
-import type { EngineAnswer } from '../engine/engine.ts'
+import type { Engine, EngineAnswer } from '../engine/engine.ts'
 import { askEngines } from '../engine/engines.ts'
 import { tracesEngine } from '../engine/traces.ts'
 import { listNamespaceMounts } from '../linux/mountinfo.ts'
 import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/netns.ts'
-import { readCommand } from '../linux/proc.ts'
+import { readCommand, readNamespaceInode } from '../linux/proc.ts'
 import { type ContainerReference, nearestNames, qualifiedName } from '../target/match.ts'
 import type { ContainerFacts, TargetType } from '../target/model.ts'
 import { engineSchemes, formatReference, parseReference, type Reference } from '../target/reference.ts'
 import { askHost } from './ask.ts'
-import { openContainer } from './containers.ts'
+import { hostPid, openContainer } from './containers.ts'
 import { findHost, openHost } from './host.ts'
 import { findCommand, listTenants } from './processes.ts'
 import { namedPath } from './targets.ts'
@@ -61,6 +61,16 @@ export async function resolveTarget(text: string, options: ResolveOptions): Prom
     throw error
   })
   return { ...found, names: hostNames(answers) }
+}
+
+/** Inode of the network namespace of a container; undefined when it does not run (any more). */
+export async function namespaceOfContainer(
+  engine: Engine,
+  id: string,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const process = await engine.process(id, signal)
+  return process === undefined ? undefined : readNamespaceInode(hostPid(engine, process.pid), 'net')
 }
 
 function isContainerReference(reference: Reference): reference is ContainerReference {

@@ -1,6 +1,7 @@
 /** Docker: its local sockets. The containers of a remote Docker have no namespaces here. */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { optionValue } from '../linux/proc.ts'
 import { dockerApiEngine } from './docker-api.ts'
 import { type EngineKind, localSocket } from './kind.ts'
 
@@ -8,6 +9,7 @@ import { type EngineKind, localSocket } from './kind.ts'
 const foreign = /\/podman\.sock$|\/metrics\.sock$|\/(?:libnetwork|containerd|plugins)\/[^/]+$/
 
 export const docker: EngineKind = {
+  name: 'docker',
   places(env) {
     const home = env.HOME || homedir()
     return [
@@ -19,6 +21,8 @@ export const docker: EngineKind = {
     ]
   },
   daemons: ['dockerd'],
+  // dockerd(8): --exec-root
+  namespaceFolders: (args = []) => [join(optionValue(args, ['--exec-root']) ?? '/run/docker', 'netns')],
   accepts: path => !foreign.test(path),
   open: path => dockerApiEngine('docker', path),
 }

@@ -3,6 +3,7 @@
  * one neither delays nor hides the others.
  */
 import { RemoraError } from '../base/errors.ts'
+import { readArguments, readNamespaceInode } from '../linux/proc.ts'
 import { docker } from './docker.ts'
 import type { Engine, EngineAnswer } from './engine.ts'
 import type { EngineKind } from './kind.ts'
@@ -22,6 +23,24 @@ export function findEngines(env: NodeJS.ProcessEnv = process.env): Engine[] {
       .filter(({ path }) => kind.accepts(path))
       .map(({ path, daemon }) => ({ ...kind.open(path), ...(daemon !== undefined && { daemon }) }))
   })
+}
+
+/** Folders in which the engines of this host mount network namespaces, whether or not they exist. */
+export function namespaceFolders(engines: readonly Engine[]): string[] {
+  const standard = kinds.flatMap(kind => kind.namespaceFolders())
+  const own = engines.flatMap(({ name, daemon }) =>
+    kinds.flatMap(kind =>
+      kind.name === name && daemon !== undefined
+        ? kind.namespaceFolders(readArguments(daemon)).map(folder => seenFrom(daemon, folder))
+        : [],
+    ),
+  )
+  return [...new Set([...standard, ...own])]
+}
+
+/** A folder of a process, through its root where that is not ours. */
+function seenFrom(pid: number, folder: string): string {
+  return readNamespaceInode(pid, 'mnt') === readNamespaceInode('self', 'mnt') ? folder : `/proc/${pid}/root${folder}`
 }
 
 /**

@@ -2,10 +2,13 @@
 import type { Engine } from './engine.ts'
 
 export interface EngineKind {
+  readonly name: Engine['name']
   /** Known places of its socket, whether or not anything is there. */
   places(env: NodeJS.ProcessEnv): string[]
   /** Command names of the processes that listen on it. */
   readonly daemons: readonly string[]
+  /** Folders in which it mounts network namespaces; those of a daemon that was started otherwise by its arguments. */
+  namespaceFolders(args?: readonly string[]): string[]
   /** Whether a socket that was found may be its API, judged by the path alone. */
   accepts(path: string): boolean
   open(path: string): Engine

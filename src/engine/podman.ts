@@ -72,6 +72,7 @@ function userFolders(): string[] {
 }
 
 export const podman: EngineKind = {
+  name: 'podman',
   places: env => [
     ...localSocket(env.CONTAINER_HOST),
     ...['/run', ...(env.XDG_RUNTIME_DIR ? [env.XDG_RUNTIME_DIR] : []), ...userFolders()].map(folder =>
@@ -79,6 +80,7 @@ export const podman: EngineKind = {
     ),
   ],
   daemons: ['podman'],
+  namespaceFolders: () => ['/run/netns', ...userFolders().map(folder => join(folder, 'netns'))],
   accepts: () => true,
   open: podmanEngine,
 }

@@ -6,7 +6,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { CgroupContainer } from '../linux/cgroup.ts'
-import { readArguments } from '../linux/proc.ts'
+import { optionValue, readArguments } from '../linux/proc.ts'
 import { eldestBy, type ProcessEntry, readProcessTable } from '../linux/process-table.ts'
 import { type Container, type Engine, newestFirst } from './engine.ts'
 
@@ -64,15 +64,6 @@ function conmonTrace(args: readonly string[]): Trace | undefined {
 function nspawnTrace(args: readonly string[]): Trace | undefined {
   const name = optionValue(args, ['-M', '--machine']) ?? basename(optionValue(args, ['-D', '--directory']) ?? '')
   return name === '' ? undefined : { engine: 'nspawn', id: name }
-}
-
-function optionValue(args: readonly string[], names: readonly string[]): string | undefined {
-  for (const [index, argument] of args.entries()) {
-    if (names.includes(argument)) return args[index + 1]
-    const long = names.find(name => name.startsWith('--') && argument.startsWith(`${name}=`))
-    if (long !== undefined) return argument.slice(long.length + 1)
-  }
-  return undefined
 }
 
 function toContainer({ engine, id, name }: Trace, { pid, startTime }: ProcessEntry): Container {

@@ -5,6 +5,7 @@
  * that a Ctrl-C meant for remora does not end it before the last packets are written.
  */
 import type { ChildProcess } from 'node:child_process'
+import type { Readable } from 'node:stream'
 import { RemoraError } from '../base/errors.ts'
 import { type DumpcapMessages, dumpcapReader } from './dumpcap-output.ts'
 import { guardProcess } from './guard.ts'
@@ -31,6 +32,8 @@ export interface DumpcapOptions {
   readonly stopConditions: readonly string[]
   /** Count packets on standard error while capturing. */
   readonly counting: boolean
+  /** Link type to ask for (`dumpcap -L`), where the interface has several. */
+  readonly linkType?: string
 }
 
 /**
@@ -51,7 +54,10 @@ export function dumpcapArguments(options: DumpcapOptions): string[] {
     ...(threads ? ['-N', '10000000', '-C', String(options.queueSize)] : []),
     ...['--capture-comment', options.comment],
     ...options.stopConditions.flatMap(condition => ['-a', condition]),
-    ...options.interfaces.flatMap(({ name, description }) => ['-i', name, '--ifdescr', description]),
+    ...options.interfaces.flatMap(({ name, description }) => [
+      ...['-i', name, '--ifdescr', description],
+      ...(options.linkType === undefined ? [] : ['-y', options.linkType]),
+    ]),
   ]
 }
 
@@ -102,6 +108,8 @@ export async function checkFilter(
 /** A running capture. */
 export interface DumpcapProcess {
   readonly pid: number
+  /** The stream, where it was asked for as a pipe. */
+  readonly stdout: Readable | null
   /** True when the capture is active on every interface; false when it ended before. */
   readonly ready: Promise<boolean>
   readonly ended: Promise<DumpcapEnd>
@@ -117,10 +125,14 @@ export interface DumpcapEnd {
 
 /**
  * Starts a capture in a network namespace.
- * @param output descriptor of a pipe, fifo or file, opened for blocking writes; stays the caller's
+ * @param output descriptor of a pipe, fifo or file, opened for blocking writes, that stays the caller's; or a pipe of ours
  * @throws RemoraError TOOL_MISSING
  */
-export function startDumpcap(namespace: NetworkNamespace, options: DumpcapOptions, output: number): DumpcapProcess {
+export function startDumpcap(
+  namespace: NetworkNamespace,
+  options: DumpcapOptions,
+  output: number | 'pipe',
+): DumpcapProcess {
   const { prefix, descriptors } = namespaceEntry(namespace)
   const command = [...prefix, ...deathSignal(), findTool('dumpcap'), ...dumpcapArguments(options)]
   const child = spawnCommand(command, {
@@ -146,6 +158,9 @@ function needsGuard(): boolean {
   return process.geteuid?.() !== 0 || lookUpTool('setpriv') === undefined
 }
 
+/** Milliseconds from the end of a process until what it said has surely been read. */
+const lastWordsTime = 100
+
 function watchProcess(child: ChildProcess, command: readonly string[]): DumpcapProcess {
   const ready = Promise.withResolvers<boolean>()
   const ended = Promise.withResolvers<DumpcapEnd>()
@@ -159,9 +174,12 @@ function watchProcess(child: ChildProcess, command: readonly string[]): DumpcapP
     ready.resolve(false)
     ended.resolve({ status, signal, messages: reader.messages() })
   })
+  // The end of its streams, which the last words come with, waits for whoever reads them.
+  child.once('exit', () => setTimeout(() => ready.resolve(false), lastWordsTime))
   ended.promise.catch(() => ready.resolve(false))
   return {
     pid: child.pid ?? 0,
+    stdout: child.stdout,
     ready: ready.promise,
     ended: ended.promise,
     messages: () => reader.messages(),

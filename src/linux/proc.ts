@@ -73,6 +73,16 @@ export function readArguments(pid: number, proc = '/proc'): string[] {
   return (readText(`${proc}/${pid}/cmdline`) ?? '').split('\0').slice(0, -1)
 }
 
+/** Value of an option in an argument vector, `--name value` or `--name=value`. */
+export function optionValue(args: readonly string[], names: readonly string[]): string | undefined {
+  for (const [index, argument] of args.entries()) {
+    if (names.includes(argument)) return args[index + 1]
+    const long = names.find(name => name.startsWith('--') && argument.startsWith(`${name}=`))
+    if (long !== undefined) return argument.slice(long.length + 1)
+  }
+  return undefined
+}
+
 /**
  * Numbers of a process from the outermost PID namespace that /proc shows to its own (proc_pid_status(5), `NSpid`).
  */

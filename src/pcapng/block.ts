@@ -17,7 +17,7 @@ export const blockTypes = {
 export const maximumBlockLength = 262_144
 
 const byteOrderMagic = 0x1a2b3c4d
-const optionCodes = { endOfOptions: 0, comment: 1, userApplication: 4 } as const
+export const optionCodes = { endOfOptions: 0, comment: 1, userApplication: 4, timestampResolution: 9 } as const
 const recordTypes = { end: 0, ipv4: 1, ipv6: 2 } as const
 const little = endianness() === 'LE'
 
@@ -107,7 +107,8 @@ function block(type: number, parts: readonly Buffer[]): Buffer {
   return Buffer.concat([head, ...parts, tail])
 }
 
-function option(code: number, value: Buffer = Buffer.alloc(0)): Buffer {
+/** An option: code, length, value padded to 32 bits. */
+export function option(code: number, value: Buffer = Buffer.alloc(0)): Buffer {
   return typeLengthValue(code, value)
 }
 
@@ -134,7 +135,8 @@ function put16(bytes: Buffer, value: number, at: number): void {
   else bytes.writeUInt16BE(value, at)
 }
 
-function put32(bytes: Buffer, value: number, at: number): void {
+/** Writes a number in host byte order. */
+export function put32(bytes: Buffer, value: number, at: number): void {
   if (little) bytes.writeUInt32LE(value, at)
   else bytes.writeUInt32BE(value, at)
 }

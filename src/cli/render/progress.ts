@@ -6,6 +6,7 @@ import type { CaptureEnd, CaptureReport, Progress } from '../../capture/run-loca
 import { warn } from './terminal.ts'
 
 export interface ProgressLine {
+  pending(target: string): void
   armed(target: string): void
   update(progress: Progress): void
   clear(): void
@@ -16,6 +17,7 @@ export function progressLine(): ProgressLine {
   let last: Progress | undefined
   const show = (text: string) => warn(`\r${text}\x1b[K`)
   return {
+    pending: target => show(`waiting for ${printable(target)}, Ctrl-C ends it`),
     armed: target => show(`capturing ${printable(target)}, Ctrl-C ends it`),
     update(progress) {
       const elapsed = progress.seconds - (last?.seconds ?? 0)
@@ -41,11 +43,12 @@ const endings: Record<CaptureEnd, string> = {
 
 /** What was captured, what was lost, and why it ended. */
 export function summary(report: CaptureReport, destination: OutputRequest): string {
-  const { packets, dropped, goneInterface, end } = report
+  const { packets, dropped, goneInterface, end, lives = 1 } = report
   const where = destination.kind === 'file' ? ` in ${destination.path}` : ''
   const lost = dropped > 0 ? `, ${count(dropped)} LOST` : ''
   const gone = goneInterface === undefined ? '' : ` (${goneInterface} was removed)`
-  return `${count(packets)} packets${where}${lost}; ${endings[end]}${printable(gone)}\n`
+  const life = lives > 1 ? ` in ${lives} lives` : ''
+  return `${count(packets)} packets${where}${life}${lost}; ${endings[end]}${printable(gone)}\n`
 }
 
 function count(number: number): string {

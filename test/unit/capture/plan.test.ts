@@ -8,7 +8,15 @@ import {
 } from '../../../src/capture/request.ts'
 import type { NetworkInterface } from '../../../src/linux/iproute.ts'
 
-const request: CaptureRequest = { target: 'web', interfaces: [], filter: '', promiscuous: true, stop: {}, names: true }
+const request: CaptureRequest = {
+  target: 'web',
+  interfaces: [],
+  filter: '',
+  promiscuous: true,
+  stop: {},
+  names: true,
+  follow: false,
+}
 const target = {
   reference: 'docker:web',
   name: 'web',

@@ -1,0 +1,46 @@
+/** Whether anybody still wants what is captured: the reader of the output, and the process that asked for it. */
+import { readerCheck } from '../linux/fifo.ts'
+
+export type LostInterest = 'reader-gone' | 'parent-gone'
+
+/** Milliseconds between two looks. */
+export const watchInterval = 500
+
+/**
+ * Looks after the reader and the parent.
+ * @param output descriptor that is written to; undefined while it is not open
+ * @param parent process whose child this one must be; undefined when that does not matter
+ * @returns a check that tells who has gone
+ */
+export function interestCheck(output: number | undefined, parent: number | undefined): () => LostInterest | undefined {
+  const hasReader = output === undefined ? () => true : readerCheck(output)
+  return () => {
+    if (!hasReader()) return 'reader-gone'
+    return parent !== undefined && process.ppid !== parent ? 'parent-gone' : undefined
+  }
+}
+
+/**
+ * Runs an action for as long as somebody wants what comes of it.
+ * @returns what came of it, or who has gone
+ */
+export async function whileWanted<T>(
+  check: () => LostInterest | undefined,
+  signal: AbortSignal,
+  action: (signal: AbortSignal) => Promise<T>,
+): Promise<T | LostInterest> {
+  const unwanted = new AbortController()
+  let lost: LostInterest | undefined
+  const timer = setInterval(() => {
+    lost ??= check()
+    if (lost !== undefined) unwanted.abort()
+  }, watchInterval)
+  try {
+    return await action(AbortSignal.any([signal, unwanted.signal]))
+  } catch (error) {
+    if (lost !== undefined && !signal.aborted) return lost
+    throw error
+  } finally {
+    clearInterval(timer)
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Everything before the first byte: the target is found, or waited for, its interfaces are chosen, the filter is compiled.
+ * Whatever can be refused is refused here.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RemoraError } from '../base/errors.ts'
+import { type Log, silentLog } from '../base/log.ts'
+import { type ResolvedTarget, resolveTarget } from '../discover/resolve.ts'
+import { checkFilter } from '../linux/dumpcap.ts'
+import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
+import { isStillThere } from '../linux/netns.ts'
+import { hasCapability } from '../linux/proc.ts'
+import type { Head } from './head.ts'
+import type { Lifetime } from './lifetime.ts'
+import { type CapturePlan, planCapture } from './plan.ts'
+import type { CaptureRequest } from './request.ts'
+import { awaitTarget } from './wait.ts'
+
+export interface PreparedCapture {
+  readonly request: CaptureRequest
+  readonly plan: CapturePlan
+  readonly target: ResolvedTarget
+  /** What was captured before the target was known, where it was waited for. */
+  readonly head?: Head | undefined
+  /** Releases the namespace and the head; whoever prepared the capture calls it once. */
+  close(): void
+}
+
+export interface CaptureContext {
+  readonly lifetime: Lifetime
+  readonly log?: Log
+  readonly env?: NodeJS.ProcessEnv
+  /** Have packets counted while the capture runs. */
+  readonly counting?: boolean
+  /** Called once, when the target is not there and is waited for. */
+  readonly onPending?: () => void
+}
+
+/**
+ * Finds the target, or waits for it; chooses its interfaces and compiles the filter.
+ * @throws RemoraError for everything that stands against the capture; the reason of the signal when that aborts
+ */
+export async function prepareCapture(
+  request: CaptureRequest,
+  context: CaptureContext,
+  signal: AbortSignal = context.lifetime.stop,
+): Promise<PreparedCapture> {
+  const { log = silentLog, env = process.env, counting = false, onPending } = context
+  const { wait } = request
+  const { target, head } =
+    wait === undefined
+      ? { target: await resolveTarget(request.target, { signal, env, names: request.names }), head: undefined }
+      : await awaitTarget(request, { signal, env, log, timeout: wait.timeout, ...(onPending && { onPending }) })
+  const { namespace } = target
+  const close = () => {
+    head?.close()
+    namespace.close()
+  }
+  try {
+    log.info(
+      `${request.target} is ${target.reference}, netns ${namespace.inode}${head ? ', captured since it came' : ''}`,
+    )
+    const woven = request.follow || head !== undefined
+    const planFor = (interfaces: readonly NetworkInterface[], gone = false) =>
+      planCapture(gone ? { ...request, interfaces: ['any'] } : request, target, interfaces, { counting, woven })
+    const plan = await planWhenUp(planFor, target, wait !== undefined, signal)
+    const { interfaces, filter } = plan.dumpcap
+    // Without the right in our own hands only dumpcap itself can tell whether it may capture.
+    if (filter !== '' || !hasCapability('netRaw')) {
+      await checkFilter(
+        namespace,
+        filter,
+        interfaces.map(({ name }) => name),
+        signal,
+      )
+    }
+    return { request, plan, target, head, close }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+/** Milliseconds between looks whether a target that was waited for has an interface now. */
+const interfaceInterval = 100
+
+/** Plans as soon as there is an interface. What has gone by then is captured on `any`: its head may have all its packets. */
+async function planWhenUp(
+  plan: (interfaces: readonly NetworkInterface[], gone?: boolean) => CapturePlan,
+  { namespace }: ResolvedTarget,
+  waiting: boolean,
+  signal: AbortSignal,
+): Promise<CapturePlan> {
+  for (;;) {
+    try {
+      return plan(await listInterfaces(namespace, signal))
+    } catch (error) {
+      if (!waiting || !(error instanceof RemoraError) || error.code !== 'INTERFACE_NOT_FOUND') throw error
+      if (!isStillThere(namespace)) return plan([], true)
+      await sleep(interfaceInterval, undefined, { signal })
+    }
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Waiting for a target: it is looked for again whenever something on the host changes. Meanwhile every network namespace
+ * that is mounted is captured on suspicion, so that the first packets are there when it turns out to be the one.
+ */
+import { RemoraError } from '../base/errors.ts'
+import { type Log, silentLog } from '../base/log.ts'
+import { followHost, type HostChange } from '../discover/changes.ts'
+import { namespaceOfContainer, type ResolvedTarget, resolveTarget } from '../discover/resolve.ts'
+import { type Head, type Heads, makeHeads } from './head.ts'
+import type { CaptureRequest } from './request.ts'
+
+export interface AwaitedTarget {
+  readonly target: ResolvedTarget
+  /** Capture of what came before. */
+  readonly head?: Head | undefined
+}
+
+export interface WaitOptions {
+  readonly signal: AbortSignal
+  readonly env?: NodeJS.ProcessEnv
+  readonly log?: Log
+  /** Seconds; undefined: without a limit. */
+  readonly timeout?: number | undefined
+  /** Called once, when the target is not there and is waited for. */
+  readonly onPending?: () => void
+}
+
+/** Milliseconds after which the target is looked for even when nothing was told. */
+const lookInterval = 1_000
+
+/**
+ * Waits until a reference means a target.
+ * @throws RemoraError WAIT_TIMEOUT; USAGE, TARGET_AMBIGUOUS or FORBIDDEN at once, since waiting does not mend them; the
+ *   reason of the signal
+ */
+export async function awaitTarget(request: CaptureRequest, options: WaitOptions): Promise<AwaitedTarget> {
+  const { signal, env, log = silentLog, timeout, onPending } = options
+  const ended = new AbortController()
+  const deadline = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000)
+  const limit = AbortSignal.any([signal, ended.signal, ...(deadline === undefined ? [] : [deadline])])
+  const heads = makeHeads(request, log)
+  const changes = makeSignal()
+  const started: Started[] = []
+  const onChange = (change: HostChange) => {
+    if (change.source === 'mount') heads.begin(change.path)
+    if (change.source === 'container' && change.event.kind === 'start') started.push(change)
+    changes.raise()
+  }
+  limit.addEventListener('abort', () => changes.raise())
+  const timer = setInterval(() => changes.raise(), lookInterval)
+  // Followed before the first look, so that nothing happens in between unseen.
+  followHost({ signal: ended.signal, ...(env && { env }), onChange })
+  let pending = false
+  try {
+    for (;;) {
+      const others = started.splice(0)
+      const target = await lookFor(request, limit, env)
+      if (target !== undefined) return { target, head: heads.claim(target.namespace.inode) }
+      await releaseAll(others, heads, limit)
+      if (!pending) onPending?.()
+      pending = true
+      await changes.next()
+      limit.throwIfAborted()
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    if (deadline?.aborted && !(error instanceof RemoraError)) throw timedOut(request.target, timeout)
+    throw error
+  } finally {
+    clearInterval(timer)
+    ended.abort()
+    heads.close()
+  }
+}
+
+/** Remembers that something was raised since it was last waited for. */
+function makeSignal(): { raise(): void; next(): Promise<void> } {
+  let raised = Promise.withResolvers<void>()
+  return {
+    raise: () => raised.resolve(),
+    async next() {
+      await raised.promise
+      raised = Promise.withResolvers()
+    },
+  }
+}
+
+/** Failures that pass when the target or its engine comes. */
+const passing = new Set(['TARGET_NOT_FOUND', 'TARGET_STALE', 'PEER_FAILED'])
+
+async function lookFor(
+  { target, names }: CaptureRequest,
+  signal: AbortSignal,
+  env?: NodeJS.ProcessEnv,
+): Promise<ResolvedTarget | undefined> {
+  try {
+    return await resolveTarget(target, { signal, names, ...(env && { env }) })
+  } catch (error) {
+    if (error instanceof RemoraError && passing.has(error.code)) return undefined
+    throw error
+  }
+}
+
+type Started = Extract<HostChange, { source: 'container' }>
+
+/** Containers that have started and are not the one waited for need no capture any longer. */
+async function releaseAll(started: readonly Started[], heads: Heads, signal: AbortSignal): Promise<void> {
+  for (const { engine, event } of started) {
+    const netns = await namespaceOfContainer(engine, event.id, signal).catch(() => undefined)
+    if (netns !== undefined) heads.release(netns)
+  }
+}
+
+function timedOut(target: string, timeout: number | undefined): RemoraError {
+  return new RemoraError('WAIT_TIMEOUT', `${target} did not appear within ${timeout} s`, {
+    hint: 'remora list shows what there is; --wait without a number waits without a limit.',
+  })
+}
