@@ -83,7 +83,7 @@ export async function runPrepared(
   context: CaptureContext & Omit<RunOptions, 'lifetime'>,
 ): Promise<CaptureReport> {
   const { log = silentLog } = context
-  const { plan, target, request } = prepared
+  const { plan, target } = prepared
   let armed = false
   let report: CaptureReport
   const onArmed = () => {
@@ -96,7 +96,7 @@ export async function runPrepared(
     report =
       plan.route === 'direct'
         ? await runLocal(plan, target.namespace, output.fd, { ...context, onArmed })
-        : await runWoven(prepared, output.fd, { ...context, onArmed, next: nextLife(request, context) })
+        : await runWoven(prepared, output.fd, { ...context, onArmed })
     log.info(`the capture ended: ${JSON.stringify(report)}`)
   } catch (error) {
     if (armed) output.finish(false)
@@ -105,12 +105,4 @@ export async function runPrepared(
   }
   output.finish(report.complete)
   return report
-}
-
-/** The way to the next life of a target that is followed. */
-function nextLife(
-  request: CaptureRequest,
-  context: CaptureContext,
-): ((signal: AbortSignal) => Promise<PreparedCapture>) | undefined {
-  return request.follow ? signal => prepareCapture({ ...request, wait: {} }, context, signal) : undefined
 }

@@ -14,7 +14,7 @@ import type { Head } from './head.ts'
 import type { Lifetime } from './lifetime.ts'
 import { type CapturePlan, planCapture } from './plan.ts'
 import type { CaptureRequest } from './request.ts'
-import { awaitTarget } from './wait.ts'
+import { type AwaitedTarget, type TargetWatch, watchForTarget } from './wait.ts'
 
 export interface PreparedCapture {
   readonly request: CaptureRequest
@@ -22,7 +22,9 @@ export interface PreparedCapture {
   readonly target: ResolvedTarget
   /** What was captured before the target was known, where it was waited for. */
   readonly head?: Head | undefined
-  /** Releases the namespace and the head; whoever prepared the capture calls it once. */
+  /** Waits for the next life of a target that is followed. */
+  readonly next?: ((signal: AbortSignal) => Promise<PreparedCapture>) | undefined
+  /** Releases the namespace and all that was begun; whoever prepared the capture calls it once. */
   close(): void
 }
 
@@ -45,12 +47,39 @@ export async function prepareCapture(
   context: CaptureContext,
   signal: AbortSignal = context.lifetime.stop,
 ): Promise<PreparedCapture> {
+  const { wait, follow } = request
+  if (wait === undefined && !follow) return prepareLife(request, undefined, context, signal)
+  const watch = watchForTarget(request, context)
+  try {
+    const first = await prepareLife(request, watch, context, signal)
+    if (!follow) {
+      watch.close()
+      return first
+    }
+    const close = () => {
+      watch.close()
+      first.close()
+    }
+    return { ...first, close, next: limit => prepareLife({ ...request, wait: {} }, watch, context, limit) }
+  } catch (error) {
+    watch.close()
+    throw error
+  }
+}
+
+/** Prepares the capture of one life of the target. */
+async function prepareLife(
+  request: CaptureRequest,
+  watch: TargetWatch | undefined,
+  context: CaptureContext,
+  signal: AbortSignal,
+): Promise<PreparedCapture> {
   const { log = silentLog, env = process.env, counting = false, onPending } = context
   const { wait } = request
-  const { target, head } =
-    wait === undefined
-      ? { target: await resolveTarget(request.target, { signal, env, names: request.names }), head: undefined }
-      : await awaitTarget(request, { signal, env, log, timeout: wait.timeout, ...(onPending && { onPending }) })
+  const { target, head }: AwaitedTarget =
+    watch === undefined || wait === undefined
+      ? { target: await resolveTarget(request.target, { signal, env, names: request.names }) }
+      : await watch.next({ signal, timeout: wait.timeout, onPending })
   const { namespace } = target
   const close = () => {
     head?.close()

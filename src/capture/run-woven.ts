@@ -16,11 +16,6 @@ import type { CaptureContext, PreparedCapture } from './prepare.ts'
 import { type CaptureEnd, type CaptureReport, type RunOptions, runLocal } from './run-local.ts'
 import { type Strand, type Weave, weaveInto } from './weave.ts'
 
-export interface WovenOptions extends Omit<RunOptions, 'lifetime' | 'through' | 'enough'> {
-  /** Waits for the next life of the target; undefined: the first one is all. */
-  readonly next?: ((signal: AbortSignal) => Promise<PreparedCapture>) | undefined
-}
-
 /**
  * Runs a capture over the lives of its target.
  * @param first is closed by the caller, the captures after it here
@@ -30,10 +25,11 @@ export interface WovenOptions extends Omit<RunOptions, 'lifetime' | 'through' | 
 export async function runWoven(
   first: PreparedCapture,
   output: number,
-  context: CaptureContext & WovenOptions,
+  context: CaptureContext & Omit<RunOptions, 'lifetime' | 'through' | 'enough'>,
 ): Promise<CaptureReport> {
-  const { lifetime, parent, log = silentLog, next, onProgress } = context
-  const { stop } = first.request
+  const { lifetime, parent, log = silentLog, onProgress } = context
+  const { next, request } = first
+  const { stop } = request
   const enough = new AbortController()
   const limit = AbortSignal.any([lifetime.stop, enough.signal])
   const sink = openSink(output)
@@ -66,7 +62,7 @@ export async function runWoven(
       log.info(`life ${lives.length} ended: ${JSON.stringify(life)}`)
       const finished = (end: CaptureEnd) => summed(lives, end, weave, seconds())
       if (next === undefined || !isGone(life.end) || limit.aborted) return finished(life.end)
-      gap = { life: lives.length + 1, since: Date.now() }
+      gap = { life: lives.length + 1, since: weave.lastTime() }
       if (prepared !== first) prepared.close()
       prepared = first
       const following = await whileWanted(isWanted, limit, next).catch(error => {
@@ -87,8 +83,8 @@ export async function runWoven(
 interface Gap {
   /** Number of the life that follows. */
   readonly life: number
-  /** End of the one before, milliseconds since 1970. */
-  readonly since: number
+  /** Last packet before it, nanoseconds since 1970; undefined when there was none. */
+  readonly since: bigint | undefined
 }
 
 function isGone(end: CaptureEnd): boolean {
@@ -151,8 +147,9 @@ function gapComment({ life, since }: Gap, reference: string, netns: number): (ti
   return time => {
     if (told) return undefined
     told = true
-    const gap = Number(time / 1_000_000n) - since
-    return `${reference}, life ${life} (netns ${netns}): first packet ${gap} ms after the end of the life before`
+    const gap =
+      since === undefined ? 'no packet before' : `${(time - since) / 1_000_000n} ms after the last packet before`
+    return `${reference}, life ${life} (netns ${netns}): ${gap}`
   }
 }
 

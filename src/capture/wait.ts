@@ -17,59 +17,78 @@ export interface AwaitedTarget {
 
 export interface WaitOptions {
   readonly signal: AbortSignal
-  readonly env?: NodeJS.ProcessEnv
-  readonly log?: Log
   /** Seconds; undefined: without a limit. */
   readonly timeout?: number | undefined
   /** Called once, when the target is not there and is waited for. */
-  readonly onPending?: () => void
+  readonly onPending?: (() => void) | undefined
+}
+
+export interface TargetWatch {
+  /**
+   * Waits until the reference means a target, which it may do already.
+   * @throws RemoraError WAIT_TIMEOUT; USAGE, TARGET_AMBIGUOUS or FORBIDDEN at once, since waiting does not mend them; the
+   *   reason of the signal
+   */
+  next(options: WaitOptions): Promise<AwaitedTarget>
+  close(): void
 }
 
 /** Milliseconds after which the target is looked for even when nothing was told. */
 const lookInterval = 1_000
 
-/**
- * Waits until a reference means a target.
- * @throws RemoraError WAIT_TIMEOUT; USAGE, TARGET_AMBIGUOUS or FORBIDDEN at once, since waiting does not mend them; the
- *   reason of the signal
- */
-export async function awaitTarget(request: CaptureRequest, options: WaitOptions): Promise<AwaitedTarget> {
-  const { signal, env, log = silentLog, timeout, onPending } = options
+/** Watches for the target of a request, from now on until it is closed: also while an earlier life is captured. */
+export function watchForTarget(
+  request: CaptureRequest,
+  { env, log = silentLog }: { readonly env?: NodeJS.ProcessEnv; readonly log?: Log },
+): TargetWatch {
   const ended = new AbortController()
-  const deadline = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000)
-  const limit = AbortSignal.any([signal, ended.signal, ...(deadline === undefined ? [] : [deadline])])
   const heads = makeHeads(request, log)
   const changes = makeSignal()
-  const started: Started[] = []
-  const onChange = (change: HostChange) => {
-    if (change.source === 'mount') heads.begin(change.path)
-    if (change.source === 'container' && change.event.kind === 'start') started.push(change)
-    changes.raise()
-  }
-  limit.addEventListener('abort', () => changes.raise())
-  const timer = setInterval(() => changes.raise(), lookInterval)
-  // Followed before the first look, so that nothing happens in between unseen.
-  followHost({ signal: ended.signal, ...(env && { env }), onChange })
-  let pending = false
-  try {
-    for (;;) {
-      const others = started.splice(0)
-      const target = await lookFor(request, limit, env)
+  let started: Started[] = []
+  followHost({
+    signal: ended.signal,
+    ...(env && { env }),
+    onChange(change) {
+      if (change.source === 'mount') heads.begin(change.path)
+      if (change.source === 'container' && change.event.kind === 'start')
+        started = [...started, change].slice(-mostStarted)
+      changes.raise()
+    },
+  })
+  const look = async (signal: AbortSignal, onPending?: () => void): Promise<AwaitedTarget> => {
+    for (let pending = false; ; pending = true) {
+      const others = started
+      started = []
+      const target = await lookFor(request, signal, env)
       if (target !== undefined) return { target, head: heads.claim(target.namespace.inode) }
-      await releaseAll(others, heads, limit)
+      await releaseAll(others, heads, signal)
       if (!pending) onPending?.()
-      pending = true
       await changes.next()
-      limit.throwIfAborted()
+      signal.throwIfAborted()
     }
-  } catch (error) {
-    signal.throwIfAborted()
-    if (deadline?.aborted && !(error instanceof RemoraError)) throw timedOut(request.target, timeout)
-    throw error
-  } finally {
-    clearInterval(timer)
-    ended.abort()
-    heads.close()
+  }
+  return {
+    async next({ signal, timeout, onPending }) {
+      const deadline = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000)
+      const limit = deadline === undefined ? signal : AbortSignal.any([signal, deadline])
+      const wake = () => changes.raise()
+      limit.addEventListener('abort', wake)
+      const timer = setInterval(wake, lookInterval)
+      try {
+        return await look(limit, onPending)
+      } catch (error) {
+        signal.throwIfAborted()
+        if (deadline?.aborted && !(error instanceof RemoraError)) throw timedOut(request.target, timeout)
+        throw error
+      } finally {
+        clearInterval(timer)
+        limit.removeEventListener('abort', wake)
+      }
+    },
+    close() {
+      ended.abort()
+      heads.close()
+    },
   }
 }
 
@@ -102,6 +121,8 @@ async function lookFor(
 }
 
 type Started = Extract<HostChange, { source: 'container' }>
+/** Starts that are remembered while an earlier life is captured; the captures begun on them end by themselves too. */
+const mostStarted = 32
 
 /** Containers that have started and are not the one waited for need no capture any longer. */
 async function releaseAll(started: readonly Started[], heads: Heads, signal: AbortSignal): Promise<void> {

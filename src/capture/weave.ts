@@ -40,6 +40,8 @@ export interface Weave {
    * @throws RangeError when it is no pcapng
    */
   add(source: Readable, strand?: Strand): Promise<StrandEnd>
+  /** Time of the last packet taken, nanoseconds since 1970; undefined before the first. */
+  lastTime(): bigint | undefined
   /** Packets and bytes written so far. */
   written(): { readonly packets: number; readonly bytes: number }
 }
@@ -59,6 +61,7 @@ export function weaveInto(
   let packets = 0
   let bytes = 0
   let enough = false
+  let last: { block: Buffer; exponent: number } | undefined
   const isEnough = () => packets >= (stop.packets ?? Infinity) || bytes >= (stop.filesize ?? Infinity) * 1024
 
   const write = async (blocks: readonly Buffer[]): Promise<StrandEnd> => {
@@ -96,6 +99,7 @@ export function weaveInto(
           const time = accept === undefined && !first ? 0n : packetTime(block, nif.exponent)
           if (accept !== undefined && !accept(time, block)) return undefined
           packets++
+          last = { block, exponent: nif.exponent }
           const text = first ? comment?.(time) : undefined
           first = false
           return text === undefined ? block : withComment(block, text)
@@ -122,6 +126,7 @@ export function weaveInto(
       }
       return 'ended'
     },
+    lastTime: () => last && packetTime(last.block, last.exponent),
     written: () => ({ packets, bytes }),
   }
 }
