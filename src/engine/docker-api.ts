@@ -2,7 +2,6 @@
  * The Docker Engine API (1.24 and later), as Docker and Podman speak it: a list for names, labels and addresses, an
  * inspection for the process. A paused container is not running for Podman, and not listed by it unless asked for.
  */
-import { lstatSync, realpathSync } from 'node:fs'
 import type { ContainerEngine } from '../target/model.ts'
 import { type Container, type ContainerProcess, type Engine, type EngineEvent, newestFirst } from './engine.ts'
 import { getJson, streamJson } from './socket-json.ts'
@@ -27,7 +26,7 @@ export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engi
       const path = `/containers/${encodeURIComponent(id)}/json`
       const { State } = ((await getJson(socketPath, path, signal)) ?? {}) as { State?: ContainerState }
       if (!(State?.Running || State?.Paused) || !State.Pid) return undefined
-      return { pid: State.Pid, incarnation: `${State.Pid} ${State.StartedAt ?? ''}` }
+      return { pid: State.Pid, incarnation: incarnation(State.Pid, Date.parse(State.StartedAt ?? '') / 1000) }
     },
     follow(observer, signal) {
       const onDocument = (document: unknown) => {
@@ -37,6 +36,14 @@ export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engi
       return streamJson(socketPath, eventsPath, { onReady: () => observer.ready(), onDocument }, signal)
     },
   }
+}
+
+/**
+ * One life of a container, told by its process and its start.
+ * @param started seconds since 1970; only whole ones count, since Podman's list has no more
+ */
+export function incarnation(pid: number, started: number): string {
+  return `${pid} ${Math.floor(started)}`
 }
 
 /** The part of an event of GET /events that is used. */
@@ -103,19 +110,5 @@ function toContainer(engine: ContainerEngine, socket: string, listed: ListedCont
     addresses: networks
       .flatMap(network => [network?.IPAddress ?? '', network?.GlobalIPv6Address ?? ''])
       .filter(address => address !== ''),
-  }
-}
-
-/** Real paths of the sockets that exist, each once. */
-export function existingSockets(paths: readonly string[]): string[] {
-  return [...new Set(paths.flatMap(path => existingSocket(path) ?? []))]
-}
-
-function existingSocket(path: string): string | undefined {
-  try {
-    const real = realpathSync(path)
-    return lstatSync(real).isSocket() ? real : undefined
-  } catch {
-    return undefined
   }
 }

@@ -1,8 +1,9 @@
 /** Docker: its local sockets. The containers of a remote Docker have no namespaces here. */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { dockerApiEngine, existingSockets } from './docker-api.ts'
+import { dockerApiEngine } from './docker-api.ts'
 import type { Engine } from './engine.ts'
+import { existingSockets } from './sockets.ts'
 
 /** Docker engines whose sockets exist; a Podman that answers in Docker's place is found as what it is. */
 export function findDocker(env: NodeJS.ProcessEnv): Engine[] {
