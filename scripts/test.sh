@@ -11,7 +11,8 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 install_missing tshark=tshark dumpcap=wireshark-common ip=iproute2 nsenter=util-linux ping=iputils-ping sysctl=procps \
-  dockerd=docker.io docker=docker.io podman='podman containernetworking-plugins runc' busybox=busybox-static tcpdump=tcpdump trafgen=netsniff-ng setcap=libcap2-bin script=bsdutils
+  dockerd=docker.io docker=docker.io podman='podman containernetworking-plugins runc' catatonit=catatonit \
+  containerd=containerd ctr=containerd busybox=busybox-static tcpdump=tcpdump trafgen=netsniff-ng setcap=libcap2-bin script=bsdutils
 if [ "${1:-}" = --all ]; then
   export REMORA_TEST_ALL=1
   install_missing debootstrap=debootstrap wireshark=wireshark Xvfb=xvfb xauth=xauth xdotool=xdotool import=imagemagick \

@@ -23,17 +23,15 @@ export async function askHost(
   return engines.length === 0 ? [] : withPrefixes(withoutDoubles(await askEngines(engines, timeout, signal)))
 }
 
-/** containerd's namespaces whose containers belong to another engine, which knows their names. */
-const lentNamespaces = { moby: 'docker', 'k8s.io': 'cri' } as const
-
 /** Leaves out what another engine lists too, or would list. */
 function withoutDoubles(answers: readonly EngineAnswer[]): EngineAnswer[] {
-  const answered = new Set<string>(answers.flatMap(({ engine, failure }) => (failure ? [] : engine.name)))
+  const runtimes = new Set(
+    answers.flatMap(({ engine, failure }) => (engine.name === 'cri' && !failure ? [engine.address] : [])),
+  )
   const seen = new Set<string>()
   const isDouble = ({ engine, id, name, socket }: Container): boolean => {
-    const [namespace = ''] = name.split('/')
-    const owner = Object.hasOwn(lentNamespaces, namespace) && lentNamespaces[namespace as keyof typeof lentNamespaces]
-    if (engine === 'containerd' && socket !== '' && owner && answered.has(owner)) return true
+    // What containerd runs for the CRI has its names there.
+    if (engine === 'containerd' && name.startsWith('k8s.io/') && runtimes.has(socket)) return true
     // A trace has no socket: it counts only where no engine told of that id.
     const key = socket === '' ? id : `${engine} ${id}`
     if (seen.has(key)) return true

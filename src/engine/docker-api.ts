@@ -26,7 +26,7 @@ export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engi
       const path = `/containers/${encodeURIComponent(id)}/json`
       const { State } = ((await getJson(socketPath, path, signal)) ?? {}) as { State?: ContainerState }
       if (!(State?.Running || State?.Paused) || !State.Pid) return undefined
-      return { pid: State.Pid, incarnation: `${State.Pid} ${State.StartedAt ?? ''}` }
+      return { pid: State.Pid, incarnation: incarnation(State.Pid, Date.parse(State.StartedAt ?? '') / 1000) }
     },
     follow(observer, signal) {
       const onDocument = (document: unknown) => {
@@ -36,6 +36,14 @@ export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engi
       return streamJson(socketPath, eventsPath, { onReady: () => observer.ready(), onDocument }, signal)
     },
   }
+}
+
+/**
+ * One life of a container, told by its process and its start.
+ * @param started seconds since 1970; only whole ones count, since Podman's list has no more
+ */
+export function incarnation(pid: number, started: number): string {
+  return `${pid} ${Math.floor(started)}`
 }
 
 /** The part of an event of GET /events that is used. */

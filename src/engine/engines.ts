@@ -4,13 +4,15 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import { readArguments, readNamespaceInode } from '../linux/proc.ts'
+import { containerd } from './containerd.ts'
+import { cri } from './cri.ts'
 import { docker } from './docker.ts'
 import type { Engine, EngineAnswer } from './engine.ts'
 import type { EngineKind } from './kind.ts'
 import { podman } from './podman.ts'
 import { distinctSockets, existingPaths, findDaemons } from './sockets.ts'
 
-const kinds: readonly EngineKind[] = [docker, podman]
+const kinds: readonly EngineKind[] = [docker, podman, containerd, cri]
 
 const daemonNames = new Set(kinds.flatMap(({ daemons }) => daemons))
 

@@ -5,7 +5,7 @@
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { dockerApiEngine } from './docker-api.ts'
+import { dockerApiEngine, incarnation } from './docker-api.ts'
 import type { Container, Engine } from './engine.ts'
 import { type EngineKind, localSocket } from './kind.ts'
 import { getJson } from './socket-json.ts'
@@ -57,7 +57,7 @@ function withDetails(
   const { Pid = 0, StartedAt = 0, Pod = '', PodName = '', IsInfra = false } = detail
   return {
     ...container,
-    ...(Pid > 0 && { process: { pid: Pid, incarnation: `${Pid} ${StartedAt}` } }),
+    ...(Pid > 0 && { process: { pid: Pid, incarnation: incarnation(Pid, StartedAt) } }),
     ...(Pod !== '' && { pod: { id: Pod, name: PodName === '' ? Pod.slice(0, 12) : PodName, sandbox: IsInfra } }),
     ...(IsInfra && { labels: { ...container.labels, ...podLabels.get(Pod) } }),
   }

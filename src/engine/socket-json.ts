@@ -3,7 +3,7 @@
  * document, or a stream of them, one a line.
  */
 import { request } from 'node:http'
-import { RemoraError, systemCode } from '../base/errors.ts'
+import { unreachable } from './unreachable.ts'
 
 const maximumBody = 64 * 1024 * 1024
 
@@ -78,18 +78,4 @@ function parseAnswer(status: number, body: string): unknown {
   if (status === 404) return undefined
   if (status !== 200) throw new Error(`status ${status}: ${body.slice(0, 200).trim()}`)
   return JSON.parse(body)
-}
-
-function unreachable(socketPath: string, cause: Error): RemoraError {
-  if (systemCode(cause) === 'EACCES') {
-    return new RemoraError('FORBIDDEN', `this user may not use ${socketPath}`, {
-      cause,
-      hint: 'Run as root, with sudo; or add this user to the group that owns the socket, and log in again.',
-    })
-  }
-  const reason = systemCode(cause) === 'ECONNREFUSED' ? 'nothing listens there' : cause.message
-  return new RemoraError('PEER_FAILED', `no usable answer from ${socketPath}: ${reason}`, {
-    cause,
-    hint: 'Start the engine, or remove the stale socket.',
-  })
 }

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openContainer } from '../../src/discover/containers.ts'
-import type { Engine } from '../../src/engine/engine.ts'
+import type { Container, Engine, EngineEvent } from '../../src/engine/engine.ts'
 import { readNamespaceInode } from '../../src/linux/proc.ts'
 import { until } from '../helpers/command.ts'
 import { descriptorCount } from '../helpers/leaks.ts'
@@ -19,12 +19,24 @@ export interface EngineBench {
   resume(name: string): Promise<void>
   /** Starts a container in the network of another one. */
   startBeside(name: string, other: string): Promise<string>
+  /** Starts containers in a pod of their own, where there are pods. */
+  startPod?(pod: string, names: readonly string[]): Promise<void>
   close(): Promise<void>
 }
 
+/**
+ * What an engine may not have. `addresses`: it knows those of its containers; `pause`: it can pause them, and says so;
+ * `restart`: a container keeps its id over a restart; `pods`: it groups containers.
+ */
+type Ability = 'addresses' | 'pause' | 'restart' | 'pods'
+
 const signal = () => AbortSignal.timeout(10_000)
 
-export function testEngine(kind: string, makeBench: () => Promise<EngineBench>): void {
+export function testEngine(
+  kind: string,
+  makeBench: () => Promise<EngineBench>,
+  lacks: Partial<Record<Ability, true>> = {},
+): void {
   describe(`${kind} complies`, () => {
     let bench: EngineBench
     let engine: Engine
@@ -34,8 +46,40 @@ export function testEngine(kind: string, makeBench: () => Promise<EngineBench>):
     })
     afterAll(() => bench?.close())
 
+    /** A test of what this engine may lack. */
+    const testOf = (ability: Ability) => (lacks[ability] ? () => {} : test)
+
     const listed = async (name: string) =>
       (await engine.containers(signal())).find(container => container.name === name)
+
+    const namespaceOf = async (container: Container) => {
+      const namespace = await openContainer(engine, container, signal())
+      namespace.close()
+      return namespace.inode
+    }
+
+    /** What is told while something happens, until it has been told of it. */
+    const told = async (
+      happens: () => Promise<void>,
+      enough: (events: readonly EngineEvent[]) => boolean | Promise<boolean>,
+    ) => {
+      const events: EngineEvent[] = []
+      const stop = new AbortController()
+      let isReady = false
+      const ready = () => {
+        isReady = true
+      }
+      const following = engine.follow({ ready, event: event => void events.push(event) }, stop.signal)
+      try {
+        await Promise.race([following, until('it follows', () => isReady)])
+        await happens()
+        await until('it is told', () => enough(events))
+      } finally {
+        stop.abort()
+      }
+      await following
+      return events
+    }
 
     test('lists a running container with name, id, image, labels, address and time', async () => {
       const before = Math.floor(Date.now() / 1000)
@@ -44,7 +88,8 @@ export function testEngine(kind: string, makeBench: () => Promise<EngineBench>):
       expect(container).toMatchObject({ engine: engine.name, id, name: 'plain', prefix: '', state: 'running' })
       expect(container?.labels).toMatchObject({ app: 'web', 'odd.key/…': 'odd = value }{' })
       expect(container?.image).not.toBe('')
-      expect(container?.addresses).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/)])
+      const address = expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/)
+      expect(container?.addresses).toEqual(lacks.addresses ? [] : [address])
       expect(Math.abs((container?.created ?? 0) - before)).toBeLessThan(60)
     })
 
@@ -56,10 +101,19 @@ export function testEngine(kind: string, makeBench: () => Promise<EngineBench>):
       expect(names.indexOf('newer')).toBeLessThan(names.indexOf('older'))
     })
 
-    test('tells the process, and another incarnation after a restart', async () => {
+    test('tells the process, in a list the same as by itself', async () => {
+      const id = await bench.start('process')
+      const process = await engine.process(id, signal())
+      expect(readNamespaceInode(process?.pid ?? 0, 'net')).toBeGreaterThan(0)
+      for (const container of await engine.containers(signal())) {
+        if (container.process === undefined) continue
+        expect(await engine.process(container.id, signal())).toEqual(container.process)
+      }
+    })
+
+    testOf('restart')('tells another incarnation after a restart', async () => {
       const id = await bench.start('restarted')
       const before = await engine.process(id, signal())
-      expect(readNamespaceInode(before?.pid ?? 0, 'net')).toBeGreaterThan(0)
       await bench.restart('restarted')
       const after = await engine.process(id, signal())
       expect(after?.incarnation).not.toBe(before?.incarnation)
@@ -73,7 +127,7 @@ export function testEngine(kind: string, makeBench: () => Promise<EngineBench>):
       expect(await engine.process('f'.repeat(64), signal())).toBeUndefined()
     })
 
-    test('a paused container stays listed and can be opened', async () => {
+    testOf('pause')('a paused container stays listed and can be opened', async () => {
       await bench.start('paused')
       await bench.pause('paused')
       const container = await listed('paused')
@@ -92,14 +146,12 @@ export function testEngine(kind: string, makeBench: () => Promise<EngineBench>):
       for (const name of ['owner', 'guest']) {
         const container = await listed(name)
         if (container === undefined) throw new Error(`${name} is not listed`)
-        const namespace = await openContainer(engine, container, signal())
-        inodes.push(namespace.inode)
-        namespace.close()
+        inodes.push(await namespaceOf(container))
       }
       expect(inodes[0]).toBe(inodes[1])
     })
 
-    test('a container restarted between listing and opening is opened in its new namespace', async () => {
+    testOf('restart')('a container restarted between listing and opening is opened in its new namespace', async () => {
       const id = await bench.start('moved')
       const container = await listed('moved')
       const before = await engine.process(id, signal())
@@ -122,6 +174,66 @@ export function testEngine(kind: string, makeBench: () => Promise<EngineBench>):
       const before = descriptorCount()
       await expect(openContainer(engine, container, signal())).rejects.toMatchObject({ code: 'TARGET_NOT_FOUND' })
       await until('every descriptor is closed', () => descriptorCount() === before)
+    })
+
+    testOf('pods')('the containers of a pod have one pod, one sandbox, and one namespace', async () => {
+      await bench.startPod?.('shop', ['front', 'back'])
+      const found = (await engine.containers(signal())).filter(({ pod }) => /(^|\/)shop$/.test(pod?.name ?? ''))
+      expect(found.filter(({ pod }) => !pod?.sandbox).map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['front', 'back']),
+      )
+      expect(found.filter(({ pod }) => pod?.sandbox)).toHaveLength(1)
+      expect(new Set(found.map(({ pod }) => pod?.id)).size).toBe(1)
+      expect(new Set(await Promise.all(found.map(namespaceOf))).size).toBe(1)
+    })
+
+    test('tells of a start', async () => {
+      let id = ''
+      const start = async () => {
+        id = await bench.start('started')
+      }
+      await told(start, events => events.some(event => event.id === id && event.kind === 'start'))
+    })
+
+    test('whoever looks only when told finds what was started', async () => {
+      let looks = 0
+      let found: Container | undefined
+      const start = async () => void (await bench.start('wanted'))
+      await told(start, async events => {
+        if (events.length === looks) return false
+        looks = events.length
+        found = await listed('wanted')
+        return found !== undefined
+      })
+      expect(found?.name).toBe('wanted')
+    })
+
+    test('tells of an end that nobody asked for', async () => {
+      const id = await bench.start('crashed')
+      const { pid = 0 } = (await engine.process(id, signal())) ?? {}
+      const events = await told(
+        async () => void process.kill(pid, 'SIGKILL'),
+        all => all.some(event => event.id === id && event.kind === 'end'),
+      )
+      expect(events.filter(event => event.id === id && event.kind === 'start')).toEqual([])
+      await until('it is no longer listed', async () => (await listed('crashed')) === undefined)
+    })
+
+    testOf('pause')('tells of a pause and its end as changes', async () => {
+      const id = await bench.start('changed')
+      const changes = (events: readonly EngineEvent[]) =>
+        events.filter(event => event.id === id && event.kind === 'change').length
+      const events = await told(
+        () => bench.pause('changed').then(() => bench.resume('changed')),
+        all => changes(all) >= 2,
+      )
+      expect(events.filter(event => event.id === id && event.kind === 'end')).toEqual([])
+    })
+
+    test('follows until told to stop, and not at all when it already was', async () => {
+      const never = { ready: () => {}, event: () => {} }
+      await engine.follow(never, AbortSignal.timeout(300))
+      await expect(engine.follow(never, AbortSignal.abort())).resolves.toBeUndefined()
     })
 
     test('an answer that is asked for too late is given up', async () => {

@@ -3,20 +3,24 @@ import { dockerApiEngine } from '../../src/engine/docker-api.ts'
 import { image, startDocker } from '../helpers/docker.ts'
 import { testEngine } from './compliance.ts'
 
-testEngine('docker', async () => {
-  const { socket, docker, container, close } = await startDocker()
-  return {
-    engine: dockerApiEngine('docker', socket),
-    start: (name, labels = {}) =>
-      container(
-        name,
-        Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
-      ),
-    stop: async name => void (await docker('stop', name)),
-    restart: async name => void (await docker('restart', name)),
-    pause: async name => void (await docker('pause', name)),
-    resume: async name => void (await docker('unpause', name)),
-    startBeside: (name, other) => docker('run', '-d', '--name', name, '--network', `container:${other}`, image),
-    close,
-  }
-})
+testEngine(
+  'docker',
+  async () => {
+    const { socket, docker, container, close } = await startDocker()
+    return {
+      engine: dockerApiEngine('docker', socket),
+      start: (name, labels = {}) =>
+        container(
+          name,
+          Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
+        ),
+      stop: async name => void (await docker('stop', name)),
+      restart: async name => void (await docker('restart', name)),
+      pause: async name => void (await docker('pause', name)),
+      resume: async name => void (await docker('unpause', name)),
+      startBeside: (name, other) => docker('run', '-d', '--name', name, '--network', `container:${other}`, image),
+      close,
+    }
+  },
+  { pods: true },
+)

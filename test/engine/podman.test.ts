@@ -19,6 +19,10 @@ testEngine('podman', async () => {
     pause: async name => void (await podman('pause', name)),
     resume: async name => void (await podman('unpause', name)),
     startBeside: (name, other) => start(name, ['--network', `container:${other}`]),
+    async startPod(pod, names) {
+      await podman('pod', 'create', '--name', pod)
+      for (const name of names) await start(name, ['--pod', pod])
+    },
     close,
   }
 })

@@ -1,31 +1,14 @@
 /** Sockets behind which there is no engine, or a bad one: bounded in time, each with its reason, none hides the others. */
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { dockerApiEngine } from '../../src/engine/docker-api.ts'
 import { askEngines, findEngines } from '../../src/engine/engines.ts'
+import { endPeers, peer } from '../helpers/peer.ts'
 import { scratch } from '../helpers/scratch.ts'
 
-const servers: Server[] = []
-const sockets: Socket[] = []
-afterEach(() => {
-  for (const socket of sockets.splice(0)) socket.destroy()
-  for (const server of servers.splice(0)) server.close()
-})
-
-/** A socket whose connections are answered by what the test says. */
-async function engineThatSays(answer: (socket: Socket) => void): Promise<string> {
-  const path = join(scratch(), 'engine.sock')
-  const server = createServer(socket => {
-    sockets.push(socket)
-    socket.on('error', () => {})
-    socket.once('data', () => answer(socket))
-  })
-  servers.push(server)
-  await new Promise<void>(resolve => server.listen(path, resolve))
-  return path
-}
+afterEach(endPeers)
 
 const http = (body: string, status = '200 OK') =>
   `HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
@@ -46,7 +29,7 @@ describe('a bad engine', () => {
     ['trickles', socket => void setInterval(() => socket.write(' '), 50).unref(), /no usable answer|did not answer/],
   ])('that %s is reported', async (_, answer, message) => {
     const started = performance.now()
-    const [result] = await askEngines([dockerApiEngine('docker', await engineThatSays(answer))], 300)
+    const [result] = await askEngines([dockerApiEngine('docker', await peer(answer))], 300)
     expect(result?.containers).toEqual([])
     expect(result?.failure).toMatchObject({ code: 'PEER_FAILED', message: expect.stringMatching(message) })
     expect(performance.now() - started).toBeLessThan(2_000)
@@ -55,15 +38,15 @@ describe('a bad engine', () => {
   test('does not hide or delay a good one', async () => {
     const good = dockerApiEngine(
       'docker',
-      await engineThatSays(socket => socket.end(http('[{"Id":"aa","Names":["/web"],"State":"running"}]'))),
+      await peer(socket => socket.end(http('[{"Id":"aa","Names":["/web"],"State":"running"}]'))),
     )
-    const bad = dockerApiEngine('docker', await engineThatSays(silent))
+    const bad = dockerApiEngine('docker', await peer(silent))
     const answers = await askEngines([bad, good], 300)
     expect(answers.map(({ containers }) => containers.map(({ name }) => name))).toEqual([[], ['web']])
   })
 
   test('nobody listens on is reported', async () => {
-    const path = await engineThatSays(silent)
+    const path = await peer(silent)
     const stale = `${path}-stale`
     const server = createServer().listen(stale)
     await new Promise(resolve => server.once('listening', resolve))
@@ -91,7 +74,7 @@ describe('whatever a list holds, it is read', () => {
     ],
     ['[{"Id":"aa","Names":["/web"],"State":"created"}]', []],
   ])('%s', async (json, expected) => {
-    const engine = dockerApiEngine('docker', await engineThatSays(socket => socket.end(http(json))))
+    const engine = dockerApiEngine('docker', await peer(socket => socket.end(http(json))))
     expect(await engine.containers(AbortSignal.timeout(2_000))).toMatchObject(expected)
   })
 })
@@ -102,7 +85,7 @@ describe('sockets are found', () => {
     mkdirSync(join(folder, 'podman'))
     const socket = join(folder, 'podman/podman.sock')
     const server = createServer().listen(socket)
-    servers.push(server)
+    onTestFinished(() => void server.close())
     await new Promise(resolve => server.once('listening', resolve))
     symlinkSync(socket, join(folder, 'docker.sock'))
     const env = { XDG_RUNTIME_DIR: folder, HOME: '/nonexistent', DOCKER_HOST: `unix://${join(folder, 'docker.sock')}` }
@@ -110,7 +93,7 @@ describe('sockets are found', () => {
   })
 
   test('where DOCKER_HOST says, if that is a socket here', async () => {
-    const path = await engineThatSays(silent)
+    const path = await peer(silent)
     expect(
       findEngines({ DOCKER_HOST: `unix://${path}`, HOME: '/nonexistent' }).map(({ address }) => address),
     ).toContain(path)
@@ -120,5 +103,19 @@ describe('sockets are found', () => {
     for (const host of [`unix://${file}`, 'unix:///nonexistent', 'tcp://1.2.3.4:2375', 'ssh://x']) {
       expect(findEngines({ DOCKER_HOST: host, HOME: '/nonexistent' }).map(({ address }) => address)).not.toContain(file)
     }
+  })
+
+  test('of containerd, which may answer the CRI as well, and of runtimes that speak nothing else', async () => {
+    const containerd = await peer(silent)
+    const runtime = await peer(silent)
+    const env = { CONTAINERD_ADDRESS: containerd, CONTAINER_RUNTIME_ENDPOINT: `unix://${runtime}` }
+    const found = (variables: NodeJS.ProcessEnv, engine: string) =>
+      findEngines(variables).flatMap(({ name, address }) => (name === engine ? address : []))
+    expect(found(env, 'containerd')).toContain(containerd)
+    expect(found(env, 'containerd')).not.toContain(runtime)
+    expect(found(env, 'cri')).toEqual(expect.arrayContaining([runtime, containerd]))
+    const same = { CONTAINERD_ADDRESS: containerd, CONTAINER_RUNTIME_ENDPOINT: `unix://${containerd}` }
+    expect(found(same, 'cri').filter(address => address === containerd)).toHaveLength(1)
+    expect(found({ CONTAINER_RUNTIME_ENDPOINT: 'tcp://1.2.3.4:5' }, 'cri')).not.toContain('tcp://1.2.3.4:5')
   })
 })
