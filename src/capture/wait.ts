@@ -4,6 +4,7 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
+import { makeSignal } from '../base/signal.ts'
 import { followHost, type HostChange } from '../discover/changes.ts'
 import { namespaceOfContainer, type ResolvedTarget, resolveTarget } from '../discover/resolve.ts'
 import { type Head, type Heads, makeHeads } from './head.ts'
@@ -88,18 +89,6 @@ export function watchForTarget(
     close() {
       ended.abort()
       heads.close()
-    },
-  }
-}
-
-/** Remembers that something was raised since it was last waited for. */
-function makeSignal(): { raise(): void; next(): Promise<void> } {
-  let raised = Promise.withResolvers<void>()
-  return {
-    raise: () => raised.resolve(),
-    async next() {
-      await raised.promise
-      raised = Promise.withResolvers()
     },
   }
 }

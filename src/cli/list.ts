@@ -12,6 +12,7 @@ interface ListOptions {
   readonly engine?: string
   readonly json?: boolean
   readonly wide?: boolean
+  readonly watch?: boolean
 }
 
 /** Milliseconds an engine has to answer. */
@@ -22,15 +23,17 @@ export async function list(patterns: readonly string[], options: ListOptions): P
   const types = split(options.type)
   const engines = split(options.engine)
   const filters = patterns.map(namePattern)
+  const isWanted = (target: Target) =>
+    (types.length === 0 || types.includes(target.type)) &&
+    (engines.length === 0 || enginesOf(target).some(engine => engines.includes(engine))) &&
+    (filters.length === 0 || filters.some(filter => filter.test(qualifiedName(target))))
+  if (options.watch) return (await import('./watch.ts')).watch(isWanted, options.json ?? false)
   const { targets, warnings } = await discover({
     signal: new AbortController().signal,
     timeout: engineTimeout,
     interfaces: true,
   })
-  const chosen = targets
-    .filter(({ type }) => types.length === 0 || types.includes(type))
-    .filter(target => engines.length === 0 || enginesOf(target).some(engine => engines.includes(engine)))
-    .filter(target => filters.length === 0 || filters.some(filter => filter.test(qualifiedName(target))))
+  const chosen = targets.filter(isWanted)
   if (options.json) print(`${JSON.stringify(chosen.map(targetJson), null, 2)}\n`)
   else print(targetTable(chosen, options.wide ?? false))
   for (const warning of warnings) warn(`warning: ${printable(warning)}\n`)

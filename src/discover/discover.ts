@@ -20,6 +20,7 @@ import {
   isNamed,
   mountTarget,
   processTarget,
+  withoutStarting,
   withShares,
 } from './targets.ts'
 
@@ -43,9 +44,10 @@ export async function discover({ signal, timeout, interfaces, env }: DiscoverOpt
   const answers = await askHost(timeout, signal, env, [tracesEngine(readTable)])
   const targets = await targetsOf(answers, readTable(), AbortSignal.any([signal, AbortSignal.timeout(timeout)]))
   const warnings = [...answers.flatMap(({ failure }) => (failure ? [reasonOf(failure)] : [])), ...hiddenFromUser()]
-  if (!interfaces) return { targets, warnings }
+  const answered = answers.flatMap(({ engine, failure }) => (failure ? [] : engine.address))
+  if (!interfaces) return { targets, warnings, answered }
   const detailed = await addInterfaces(targets, signal)
-  return { targets: detailed.targets, warnings: [...warnings, ...detailed.warnings] }
+  return { targets: detailed.targets, warnings: [...warnings, ...detailed.warnings], answered }
 }
 
 /**
@@ -75,7 +77,7 @@ async function targetsOf(
   // A name that somebody gave outlives the processes that come and go in the namespace.
   const named = take(mounted.filter(({ path }) => isNamed(path)))
   const tenants = listTenants(table)
-  const processes = tenants.filter(({ netns }) => !taken.has(netns))
+  const processes = withoutStarting(tenants, answers).filter(({ netns }) => !taken.has(netns))
   for (const { netns } of processes) taken.add(netns)
   const mounts = [...named, ...take(mounted), ...take(listForeignMounts(table))]
   return withShares([

@@ -11,7 +11,10 @@ import { type Discovery, namedPath } from './targets.ts'
 const concurrency = 2
 
 /** Fills in interfaces and addresses; a namespace that several targets share is read once. */
-export async function addInterfaces(targets: readonly Target[], signal: AbortSignal): Promise<Discovery> {
+export async function addInterfaces(
+  targets: readonly Target[],
+  signal: AbortSignal,
+): Promise<Pick<Discovery, 'targets' | 'warnings'>> {
   const warnings = new Set<string>()
   const namespaces = [...Map.groupBy(targets, ({ netns }) => netns)].flatMap(([netns, [target]]) =>
     netns === 0 || target === undefined ? [] : [target],

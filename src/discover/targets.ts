@@ -1,19 +1,29 @@
 /** From what the sources say to targets: each network stack under the name its owner would call it by. */
 import { eachOf } from '../base/each.ts'
-import { type EngineAnswer, newestFirst } from '../engine/engine.ts'
+import { type Engine, type EngineAnswer, type EngineEvent, newestFirst } from '../engine/engine.ts'
 import type { ForeignMount, NamespaceMount } from '../linux/mountinfo.ts'
 import { readUptime } from '../linux/proc.ts'
 import { eldestBy, type ProcessEntry, readProcess } from '../linux/process-table.ts'
-import type { PodMember, Target } from '../target/model.ts'
+import { type ContainerEngine, containerEngines, type PodMember, type Target } from '../target/model.ts'
 import { formatReference } from '../target/reference.ts'
 import { hostPid } from './containers.ts'
 import type { Tenant } from './processes.ts'
-import { containerFacts, describeUnit, distinctReferences, groupUnits, type Listed, listContainersOf } from './units.ts'
+import {
+  containerFacts,
+  describeUnit,
+  distinctReferences,
+  groupUnits,
+  type Listed,
+  listContainersOf,
+  unambiguousReference,
+} from './units.ts'
 
 export interface Discovery {
   readonly targets: readonly Target[]
   /** One sentence for each source that failed. */
   readonly warnings: readonly string[]
+  /** Sockets of the engines that answered. */
+  readonly answered: readonly string[]
 }
 
 const nothing = { prefix: '', netns: 0, pid: 0, startTime: 0, interfaces: [], addresses: [] } as const
@@ -29,7 +39,7 @@ export async function containerTargets(
   table: readonly ProcessEntry[],
   signal: AbortSignal,
 ): Promise<Target[]> {
-  const answered = new Set<string>(answers.flatMap(({ engine, failure }) => (failure ? [] : engine.name)))
+  const answered = answeredEngines(answers)
   const byId = eldestBy(table, ({ container }) => container?.id)
   const listed = listContainersOf(answers).sort(newestFirst)
   const located = await eachOf(listed, 16, async container => ({
@@ -38,7 +48,9 @@ export async function containerTargets(
   }))
   const processes = new Map(
     located.flatMap(({ container, process }) =>
-      process === undefined || isStarting(container, process, answered) ? [] : [[container, process] as const],
+      process === undefined || (container.owner.name === 'traces' && isStarting(container.engine, process, answered))
+        ? []
+        : [[container, process] as const],
     ),
   )
   const units = groupUnits(listed.filter(container => processes.has(container)))
@@ -83,6 +95,12 @@ export function isNamed(path: string): boolean {
   return namedMount.test(path)
 }
 
+/** A container that is known by an event alone. */
+export function briefTarget(engine: Engine['name'], { id, name = id.slice(0, 12) }: EngineEvent): Target {
+  const type = containerEngines.find(known => known === engine) ?? 'docker'
+  return { ...nothing, reference: unambiguousReference({ engine: type, prefix: '', name }), name, type }
+}
+
 /** Tells each target which others live in the same network namespace. */
 export function withShares(targets: readonly Target[]): Target[] {
   const byNamespace = Map.groupBy(targets, ({ netns }) => netns)
@@ -117,9 +135,23 @@ const startingTime = 2
 /** Clock ticks a second, in which /proc counts (USER_HZ, the same on every architecture Node runs on). */
 const ticks = 100
 
-/** Whether a trace belongs to an engine that will tell of it in a moment. */
-function isStarting({ owner, engine }: Listed, { startTime }: Located, answered: ReadonlySet<string>): boolean {
-  return owner.name === 'traces' && answered.has(engine) && readUptime() - startTime / ticks < startingTime
+/** Whether a process is one of an engine that answered, which will tell of its container in a moment. */
+function isStarting(
+  engine: ContainerEngine | undefined,
+  { startTime }: Pick<ProcessEntry, 'startTime'>,
+  answered: ReadonlySet<string>,
+): boolean {
+  return engine !== undefined && answered.has(engine) && readUptime() - startTime / ticks < startingTime
+}
+
+/** Processes that are not about to become the container of an engine. */
+export function withoutStarting(tenants: readonly Tenant[], answers: readonly EngineAnswer[]): Tenant[] {
+  const answered = answeredEngines(answers)
+  return tenants.filter(tenant => !isStarting(tenant.container?.engine, tenant, answered))
+}
+
+function answeredEngines(answers: readonly EngineAnswer[]): Set<string> {
+  return new Set(answers.flatMap(({ engine, failure }) => (failure ? [] : engine.name)))
 }
 
 function podMembers(containers: readonly Listed[], processes: ReadonlyMap<Listed, Located>): PodMember[] {

@@ -67,7 +67,9 @@ const actions: Record<string, EngineEvent['kind']> = {
 function toEvent({ Type, Action = '', Actor }: DockerEvent): EngineEvent | undefined {
   const kind = Object.hasOwn(actions, Action) ? actions[Action] : undefined
   const id = Type === 'network' ? Actor?.Attributes?.container : Actor?.ID
-  return kind === undefined || id === undefined ? undefined : { id, kind }
+  if (kind === undefined || id === undefined) return undefined
+  const name = Type === 'network' ? undefined : Actor?.Attributes?.name
+  return { id, kind, ...(name !== undefined && { name }) }
 }
 
 /** The part of GET /containers/json that is used. */

@@ -48,6 +48,8 @@ export interface EngineEvent {
   readonly id: string
   /** `start`: a life began; `end`: one ended, however; `change`: anything else that a list may show differently. */
   readonly kind: 'start' | 'end' | 'change'
+  /** Name of the container, where the event has it. */
+  readonly name?: string
 }
 
 export interface EngineObserver {

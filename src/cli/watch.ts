@@ -1,0 +1,42 @@
+/** `remora list --watch`: one line for each target that appears, changes or goes, until nobody wants more. */
+import { printable } from '../base/write.ts'
+import { interestCheck, whileWanted } from '../capture/interest.ts'
+import { signalLifetime } from '../capture/lifetime.ts'
+import { watchTargets } from '../discover/watch.ts'
+import type { TargetEvent } from '../discover/watch-state.ts'
+import { qualifiedName } from '../target/match.ts'
+import { type Target, targetJson } from '../target/model.ts'
+import { print, warn } from './render/terminal.ts'
+
+/** Milliseconds an engine has to answer. */
+const engineTimeout = 2_000
+
+/**
+ * Prints what happens to the targets that are wanted.
+ * @param json one JSON object a line, numbered
+ */
+export async function watch(isWanted: (target: Target) => boolean, json: boolean): Promise<void> {
+  let sequence = 0
+  const onEvent = ({ event, target }: TargetEvent) => {
+    const time = new Date()
+    if (!isWanted(target)) return
+    sequence++
+    print(
+      json
+        ? `${JSON.stringify({ seq: sequence, time: time.toISOString(), event, target: targetJson(target) })}\n`
+        : line(time, event, target),
+    )
+  }
+  const { stop } = signalLifetime()
+  const onWarning = (warning: string) => warn(`warning: ${printable(warning)}\n`)
+  await whileWanted(interestCheck(1, undefined), stop, signal =>
+    watchTargets({ signal, timeout: engineTimeout, onEvent, onWarning }),
+  )
+}
+
+function line(time: Date, event: TargetEvent['event'], target: Target): string {
+  const { type, container, interfaces, addresses } = target
+  const details = [type, container?.state, interfaces.join(' '), addresses.join(' '), container?.image]
+  const text = [event.padEnd(6), qualifiedName(target), ...details.filter(Boolean)].join('  ')
+  return `${time.toTimeString().slice(0, 8)}  ${printable(text)}\n`
+}
