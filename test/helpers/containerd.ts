@@ -2,6 +2,7 @@
  * A real containerd for tests, with its CRI: network namespace, folders and socket of its own, an image made of busybox,
  * no registry. What is run through `ctr` has a network with nothing in it; pods are on a bridge.
  */
+import type { ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,6 +12,7 @@ import { type Pods, podsOf } from './pods.ts'
 
 export interface Containerd {
   readonly socket: string
+  readonly daemon: ChildProcess
   readonly pods: Pods
   /** Runs ctr in a namespace of containerd; its trimmed output. */
   ctr(namespace: string, ...args: string[]): Promise<string>
@@ -52,6 +54,7 @@ export async function startContainerd(): Promise<Containerd> {
   }
   return {
     socket,
+    daemon: daemon.child,
     pods,
     ctr,
     stop,

@@ -2,6 +2,7 @@
  * A real Docker engine for tests: its own network namespace, folders and socket, an image made of busybox, and no
  * registry. The containers end at once when told to.
  */
+import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { end, run, start, until } from './command.ts'
@@ -9,6 +10,7 @@ import { type EnginePlace, makeEnginePlace } from './engine-place.ts'
 
 export interface Docker {
   readonly socket: string
+  readonly daemon: ChildProcess
   readonly env: NodeJS.ProcessEnv
   /** Runs the docker client; its trimmed output. */
   docker(...args: string[]): Promise<string>
@@ -48,6 +50,7 @@ export async function startDocker(): Promise<Docker> {
   await importImage(place, docker)
   return {
     socket,
+    daemon: daemon.child,
     env,
     docker,
     container: (name, options = [], command = []) => docker('run', '-d', '--name', name, ...options, image, ...command),

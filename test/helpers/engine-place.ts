@@ -35,11 +35,17 @@ export async function makeEnginePlace(engine: string): Promise<EnginePlace> {
   }
 }
 
-async function makeImage(folder: string): Promise<string> {
+/** A folder with what is in the image; its path. */
+export function makeImageFolder(folder: string): string {
   const root = join(folder, 'image')
   mkdirSync(join(root, 'bin'), { recursive: true })
   cpSync('/bin/busybox', join(root, 'bin/busybox'))
   for (const applet of applets) symlinkSync('busybox', join(root, 'bin', applet))
+  return root
+}
+
+async function makeImage(folder: string): Promise<string> {
+  const root = makeImageFolder(folder)
   const archive = join(folder, 'image.tar')
   await must('tar', '-C', root, '-cf', archive, '.')
   return archive
