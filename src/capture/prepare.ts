@@ -48,10 +48,11 @@ export async function prepareCapture(
   signal: AbortSignal = context.lifetime.stop,
 ): Promise<PreparedCapture> {
   const { wait, follow } = request
-  if (wait === undefined && !follow) return prepareLife(request, undefined, context, signal)
-  const watch = watchForTarget(request, context)
+  const known = wait === undefined ? await prepareLife(request, undefined, context, signal) : undefined
+  if (known !== undefined && !follow) return known
+  const watch = watchForTarget(request, context, known?.target)
   try {
-    const first = await prepareLife(request, watch, context, signal)
+    const first = known ?? (await prepareLife(request, watch, context, signal))
     if (!follow) {
       watch.close()
       return first

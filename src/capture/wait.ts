@@ -26,7 +26,8 @@ export interface WaitOptions {
 
 export interface TargetWatch {
   /**
-   * Waits until the reference means a target, which it may do already.
+   * The next life of the target: the one there is at first, then each in the order they began, also one that has ended
+   * meanwhile. The caller closes its namespace and head.
    * @throws RemoraError WAIT_TIMEOUT; USAGE, TARGET_AMBIGUOUS or FORBIDDEN at once, since waiting does not mend them; the
    *   reason of the signal
    */
@@ -36,16 +37,49 @@ export interface TargetWatch {
 
 /** Milliseconds after which the target is looked for even when nothing was told. */
 const lookInterval = 1_000
+/** Lives that may wait for the end of the one that is captured; of a target that restarts faster the eldest are let go. */
+const mostLives = 4
 
-/** Watches for the target of a request, from now on until it is closed: also while an earlier life is captured. */
+/**
+ * Watches for the target of a request, from now on until it is closed: also while an earlier life is captured.
+ * @param known a life that is captured already
+ */
 export function watchForTarget(
   request: CaptureRequest,
   { env, log = silentLog }: { readonly env?: NodeJS.ProcessEnv; readonly log?: Log },
+  known?: ResolvedTarget,
 ): TargetWatch {
   const ended = new AbortController()
   const heads = makeHeads(request, log)
   const changes = makeSignal()
+  const arrivals = makeSignal()
+  const lives: AwaitedTarget[] = []
   let started: Started[] = []
+  let current = known && identity(known)
+  let served = known !== undefined
+  let failure: unknown
+
+  const take = (target: ResolvedTarget) => {
+    if (identity(target) === current) return target.namespace.close()
+    current = identity(target)
+    lives.push({ target, head: heads.claim(target.namespace.inode) })
+    if (lives.length > mostLives) release(lives.shift())
+    arrivals.raise()
+  }
+  const look = async () => {
+    for (;;) {
+      const others = started
+      started = []
+      const target = await lookFor(request, ended.signal, env)
+      if (ended.signal.aborted) return target?.namespace.close()
+      if (target !== undefined) take(target)
+      else {
+        failure = undefined
+        await releaseAll(others, heads, ended.signal)
+      }
+      await changes.next()
+    }
+  }
   followHost({
     signal: ended.signal,
     ...(env && { env }),
@@ -56,31 +90,33 @@ export function watchForTarget(
       changes.raise()
     },
   })
-  const look = async (signal: AbortSignal, onPending?: () => void): Promise<AwaitedTarget> => {
-    for (let pending = false; ; pending = true) {
-      const others = started
-      started = []
-      const target = await lookFor(request, signal, env)
-      if (target !== undefined) return { target, head: heads.claim(target.namespace.inode) }
-      await releaseAll(others, heads, signal)
-      if (!pending) onPending?.()
-      await changes.next()
-      signal.throwIfAborted()
-    }
-  }
+  look().catch(error => {
+    failure = error
+    arrivals.raise()
+  })
   return {
     async next({ signal, timeout, onPending }) {
       const deadline = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000)
       const limit = deadline === undefined ? signal : AbortSignal.any([signal, deadline])
-      const wake = () => changes.raise()
+      const wake = () => arrivals.raise()
       limit.addEventListener('abort', wake)
-      const timer = setInterval(wake, lookInterval)
+      if (served && lives.length === 0) {
+        // The same one counts again, now that its capture has ended: one of its interfaces may have gone.
+        current = undefined
+        changes.raise()
+      }
+      served = true
+      const timer = setInterval(() => changes.raise(), lookInterval)
       try {
-        return await look(limit, onPending)
-      } catch (error) {
-        signal.throwIfAborted()
-        if (deadline?.aborted && !(error instanceof RemoraError)) throw timedOut(request.target, timeout)
-        throw error
+        for (let pending = false; ; pending = true) {
+          const life = lives.shift()
+          if (life !== undefined) return life
+          if (failure !== undefined) throw failure
+          signal.throwIfAborted()
+          if (deadline?.aborted) throw timedOut(request.target, timeout)
+          if (!pending) onPending?.()
+          await arrivals.next()
+        }
       } finally {
         clearInterval(timer)
         limit.removeEventListener('abort', wake)
@@ -88,9 +124,21 @@ export function watchForTarget(
     },
     close() {
       ended.abort()
+      changes.raise()
       heads.close()
+      for (const life of lives.splice(0)) release(life)
     },
   }
+}
+
+/** What makes a life of a target that one. */
+function identity({ namespace: { inode, process } }: ResolvedTarget): string {
+  return process === undefined ? `${inode}` : `${inode} ${process.pid} ${process.startTime}`
+}
+
+function release(life: AwaitedTarget | undefined): void {
+  life?.head?.close()
+  life?.target.namespace.close()
 }
 
 /** Failures that pass when the target or its engine comes. */

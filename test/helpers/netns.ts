@@ -9,6 +9,8 @@ export interface NetnsPair {
   readonly receiver: string
   /** Sends numbered pings from sender to receiver. */
   ping(count: number, interval?: number): Promise<void>
+  /** Takes both away and makes them anew, under the same names. */
+  remake(): Promise<void>
   close(): Promise<void>
 }
 
@@ -22,7 +24,35 @@ export async function makeNetnsPair(): Promise<NetnsPair> {
   const ends = [
     { name: sender, nif: 'a0', address: '10.213.7.1', mac: '02:00:00:00:00:01' },
     { name: receiver, nif: 'b0', address: receiverAddress, mac: '02:00:00:00:00:02' },
-  ]
+  ] as const
+  const make = () => makePair(sender, receiver, ends)
+  const remove = async () => {
+    for (const name of [sender, receiver]) await run(['ip', 'netns', 'del', name])
+  }
+  await make()
+  return {
+    sender,
+    receiver,
+    async ping(count, interval = 0.02) {
+      const enter = ['nsenter', `--net=/run/netns/${sender}`]
+      await must(...enter, 'ping', '-q', '-c', String(count), '-i', String(interval), receiverAddress)
+    },
+    async remake() {
+      await remove()
+      await make()
+    },
+    close: remove,
+  }
+}
+
+interface End {
+  readonly name: string
+  readonly nif: string
+  readonly address: string
+  readonly mac: string
+}
+
+async function makePair(sender: string, receiver: string, ends: readonly [End, End]): Promise<void> {
   for (const { name } of ends) await must('ip', 'netns', 'add', name)
   await must('ip', '-n', sender, 'link', 'add', 'a0', 'type', 'veth', 'peer', 'name', 'b0', 'netns', receiver)
   for (const [index, { name, nif, address, mac }] of ends.entries()) {
@@ -46,25 +76,5 @@ export async function makeNetnsPair(): Promise<NetnsPair> {
       'nud',
       'permanent',
     )
-  }
-  return {
-    sender,
-    receiver,
-    async ping(count, interval = 0.02) {
-      await must(
-        'nsenter',
-        `--net=/run/netns/${sender}`,
-        'ping',
-        '-q',
-        '-c',
-        String(count),
-        '-i',
-        String(interval),
-        receiverAddress,
-      )
-    },
-    async close() {
-      for (const name of [sender, receiver]) await run(['ip', 'netns', 'del', name])
-    },
   }
 }
