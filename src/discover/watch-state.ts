@@ -61,7 +61,10 @@ export function makeWatchState(): WatchState {
   return {
     take({ targets, answered, changes, now }) {
       unsettled = false
-      const retained = [...(shown?.values() ?? [])].filter(target => isCutOff(target, answered) && isAlive(target))
+      const told = new Set(targets.filter(target => socketOf(target) !== '').flatMap(containerIds))
+      const retained = [...(shown?.values() ?? [])].filter(
+        target => isCutOff(target, answered) && isAlive(target) && !containerIds(target).some(id => told.has(id)),
+      )
       const keys = new Set(targets.map(identity))
       for (const key of firstSeen.keys()) if (!keys.has(key)) firstSeen.delete(key)
       const doubled = new Set(retained.map(({ pid }) => pid))
@@ -108,9 +111,13 @@ function containerIds({ container, members = [] }: Target): string[] {
 }
 
 /** Whether the engine that told of a target does not answer at the moment. */
-function isCutOff({ container, members = [] }: Target, answered: readonly string[]): boolean {
-  const socket = container?.socket ?? members[0]?.socket ?? ''
+function isCutOff(target: Target, answered: readonly string[]): boolean {
+  const socket = socketOf(target)
   return socket !== '' && !answered.includes(socket)
+}
+
+function socketOf({ container, members = [] }: Target): string {
+  return container?.socket ?? members[0]?.socket ?? ''
 }
 
 function isAlive({ pid, startTime }: Target): boolean {

@@ -1,10 +1,10 @@
 /**
  * Unix sockets that a process listens on: the table of its network namespace (/proc/PID/net/unix, unix(7)) tells which
- * sockets listen and where, its descriptors which of them are its own. A path is meant as the process sees it, so it is
- * given through /proc/PID/root.
+ * sockets listen and where, its descriptors which of them are its own. A path is meant as the process sees it, so one with
+ * another root is given through /proc/PID/root.
  */
-import { readdirSync, readlinkSync } from 'node:fs'
-import { readText } from './proc.ts'
+import { readdirSync, readlinkSync, statSync } from 'node:fs'
+import { readNamespaceInode, readText } from './proc.ts'
 import { resolveInRoot } from './root.ts'
 
 /** Paths of the stream sockets a process listens on, as they can be reached from here. */
@@ -12,9 +12,10 @@ export function listeningSockets(pid: number, proc = '/proc'): string[] {
   const listening = parseListening(readText(`${proc}/${pid}/net/unix`) ?? '')
   if (listening.size === 0) return []
   const own = new Set(descriptorTargets(pid, proc))
-  return [...listening].flatMap(([inode, path]) =>
-    own.has(`socket:[${inode}]`) ? (resolveInRoot(`${proc}/${pid}/root`, path) ?? []) : [],
-  )
+  const paths = [...listening].flatMap(([inode, path]) => (own.has(`socket:[${inode}]`) ? path : []))
+  // Where both see the same files, the plain path is one that outlives the process.
+  if (sharesRoot(pid, proc)) return paths
+  return paths.flatMap(path => resolveInRoot(`${proc}/${pid}/root`, path) ?? [])
 }
 
 /**
@@ -29,6 +30,16 @@ export function parseListening(table: string): Map<number, string> {
       found.set(Number(inode), path)
   }
   return found
+}
+
+function sharesRoot(pid: number, proc: string): boolean {
+  try {
+    const [own, other] = [statSync('/'), statSync(`${proc}/${pid}/root/`)]
+    const sameMounts = readNamespaceInode(pid, 'mnt', proc) === readNamespaceInode('self', 'mnt', proc)
+    return sameMounts && own.dev === other.dev && own.ino === other.ino
+  } catch {
+    return false
+  }
 }
 
 function descriptorTargets(pid: number, proc: string): string[] {

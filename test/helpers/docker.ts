@@ -16,6 +16,8 @@ export interface Docker {
   docker(...args: string[]): Promise<string>
   /** Starts a container that sleeps, or runs the command given. */
   container(name: string, options?: readonly string[], command?: readonly string[]): Promise<string>
+  /** Restarts the engine; containers live on. */
+  restart(): Promise<void>
   close(): Promise<void>
 }
 
@@ -27,33 +29,44 @@ export async function startDocker(): Promise<Docker> {
   const place = await makeEnginePlace('docker')
   const { folder, enter } = place
   const socket = join(folder, 'docker.sock')
-  const daemon = start(
-    [
-      ...[...enter, 'dockerd'],
-      ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')],
-      ...['-p', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`],
-    ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-    1_800_000,
-  )
+  const startDaemon = () =>
+    start(
+      [
+        ...[...enter, 'dockerd', '--live-restore'],
+        ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')],
+        ...['-p', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`],
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+      1_800_000,
+    )
+  let daemon = startDaemon()
   const env = { ...process.env, DOCKER_HOST: `unix://${socket}` }
   const docker = async (...args: string[]) => {
     const { status, stdout, stderr } = await run(['docker', ...args], { env })
     if (status !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}`)
     return stdout.trim()
   }
-  await until('dockerd answers', async () => (await run(['docker', 'version'], { env })).status === 0, 60_000).catch(
-    error => {
-      throw new Error(`${error.message}\n${daemon.stderr().slice(-2_000)}`)
-    },
-  )
+  const answers = () =>
+    until('dockerd answers', async () => (await run(['docker', 'version'], { env })).status === 0, 60_000).catch(
+      error => {
+        throw new Error(`${error.message}\n${daemon.stderr().slice(-2_000)}`)
+      },
+    )
+  await answers()
   await importImage(place, docker)
   return {
     socket,
-    daemon: daemon.child,
+    get daemon() {
+      return daemon.child
+    },
     env,
     docker,
     container: (name, options = [], command = []) => docker('run', '-d', '--name', name, ...options, image, ...command),
+    async restart() {
+      await end(daemon.child, 'SIGTERM')
+      daemon = startDaemon()
+      await answers()
+    },
     async close() {
       const ids = (await docker('ps', '-aq')).split('\n').filter(id => id !== '')
       if (ids.length > 0) await docker('rm', '-f', ...ids)
