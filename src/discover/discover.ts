@@ -6,7 +6,7 @@
 import { reasonOf } from '../base/errors.ts'
 import { type Container, type EngineAnswer, newestFirst } from '../engine/engine.ts'
 import { tracesEngine } from '../engine/traces.ts'
-import { listForeignMounts, listNamespaceMounts } from '../linux/mountinfo.ts'
+import { type ForeignMount, listForeignMounts, listNamespaceMounts, type NamespaceMount } from '../linux/mountinfo.ts'
 import { type ProcessEntry, readProcessTable } from '../linux/process-table.ts'
 import type { Target } from '../target/model.ts'
 import { askHost } from './ask.ts'
@@ -40,9 +40,12 @@ export async function discover({ signal, timeout, interfaces, env }: DiscoverOpt
     table ??= readProcessTable()
     return table
   }
-  // The traces come last: while /proc is read for them, the engines are at work.
-  const answers = await askHost(timeout, signal, env, [tracesEngine(readTable)])
-  const targets = await targetsOf(answers, readTable(), AbortSignal.any([signal, AbortSignal.timeout(timeout)]))
+  // The traces come last: while /proc is read, the engines are at work.
+  const asking = askHost(timeout, signal, env, [tracesEngine(readTable)])
+  const mounts = { own: listNamespaceMounts(), foreign: listForeignMounts(readTable()) }
+  const answers = await asking
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
+  const targets = await targetsOf(answers, readTable(), mounts, limit)
   const warnings = [...answers.flatMap(({ failure }) => (failure ? [reasonOf(failure)] : [])), ...hiddenFromUser()]
   const answered = answers.flatMap(({ engine, failure }) => (failure ? [] : engine.address))
   if (!interfaces) return { targets, warnings, answered }
@@ -66,6 +69,7 @@ export async function listContainers(
 async function targetsOf(
   answers: readonly EngineAnswer[],
   table: readonly ProcessEntry[],
+  mounted: { readonly own: readonly NamespaceMount[]; readonly foreign: readonly ForeignMount[] },
   signal: AbortSignal,
 ): Promise<Target[]> {
   const host = findHost()
@@ -73,13 +77,12 @@ async function targetsOf(
   const taken = new Set([host?.netns, ...containers.map(({ netns }) => netns)])
   const take = <T extends { readonly inode: number }>(mounts: readonly T[]) =>
     mounts.filter(({ inode }) => !taken.has(inode) && taken.add(inode))
-  const mounted = listNamespaceMounts()
   // A name that somebody gave outlives the processes that come and go in the namespace.
-  const named = take(mounted.filter(({ path }) => isNamed(path)))
+  const named = take(mounted.own.filter(({ path }) => isNamed(path)))
   const tenants = listTenants(table)
   const processes = withoutStarting(tenants, answers).filter(({ netns }) => !taken.has(netns))
   for (const { netns } of processes) taken.add(netns)
-  const mounts = [...named, ...take(mounted), ...take(listForeignMounts(table))]
+  const mounts = [...named, ...take(mounted.own), ...take(mounted.foreign)]
   return withShares([
     ...(host === undefined ? [] : [hostTarget(host)]),
     ...containers,

@@ -11,8 +11,7 @@ import { resolveInRoot } from './root.ts'
 export function listeningSockets(pid: number, proc = '/proc'): string[] {
   const listening = parseListening(readText(`${proc}/${pid}/net/unix`) ?? '')
   if (listening.size === 0) return []
-  const own = new Set(descriptorTargets(pid, proc))
-  const paths = [...listening].flatMap(([inode, path]) => (own.has(`socket:[${inode}]`) ? path : []))
+  const paths = ownInodes(pid, listening, proc).flatMap(inode => listening.get(inode) ?? [])
   // Where both see the same files, the plain path is one that outlives the process.
   if (sharesRoot(pid, proc)) return paths
   return paths.flatMap(path => resolveInRoot(`${proc}/${pid}/root`, path) ?? [])
@@ -42,16 +41,38 @@ function sharesRoot(pid: number, proc: string): boolean {
   }
 }
 
-function descriptorTargets(pid: number, proc: string): string[] {
+/** A server opens its sockets together; an engine with many containers has thousands of descriptors behind them. */
+const mostBehind = 128
+
+/** Those of the sockets that a process has open, in the order of its descriptors. */
+function ownInodes(pid: number, listening: ReadonlyMap<number, string>, proc: string): number[] {
+  const found: number[] = []
+  let behind = 0
+  for (const fd of descriptors(pid, proc)) {
+    const inode = socketInode(`${proc}/${pid}/fd/${fd}`)
+    if (inode !== undefined && listening.has(inode)) {
+      found.push(inode)
+      behind = 0
+    } else if (found.length > 0 && ++behind > mostBehind) break
+  }
+  return found
+}
+
+function descriptors(pid: number, proc: string): number[] {
   try {
-    return readdirSync(`${proc}/${pid}/fd`).flatMap(fd => {
-      try {
-        return [readlinkSync(`${proc}/${pid}/fd/${fd}`)]
-      } catch {
-        return []
-      }
-    })
+    return readdirSync(`${proc}/${pid}/fd`)
+      .map(Number)
+      .sort((a, b) => a - b)
   } catch {
     return []
+  }
+}
+
+function socketInode(path: string): number | undefined {
+  try {
+    const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(path)) ?? []
+    return inode === undefined ? undefined : Number(inode)
+  } catch {
+    return undefined
   }
 }

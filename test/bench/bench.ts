@@ -1,23 +1,63 @@
 /**
- * `npm run bench [-- --json]`: what remora costs and loses, each row against its bare counterpart in the same run,
+ * `npm run bench [-- --json] [GROUP…]`: what remora costs and loses, each row against its bare counterpart in the same run,
  * alternating, as medians with their spread. Needs root, trafgen (netsniff-ng), GNU time, and a built dist/remora.
  */
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { must } from '../helpers/command.ts'
+import { startContainerd } from '../helpers/containerd.ts'
+import { startDocker } from '../helpers/docker.ts'
 import { makeNetnsPair } from '../helpers/netns.ts'
+import { startPodman } from '../helpers/podman.ts'
 import { armRows } from './arm.ts'
+import { dockerStarter, podmanStarter, podStarter, waitRows, watchRows } from './life.ts'
+import { containerListRows, namespaceListRows } from './list.ts'
 import type { Row } from './measure.ts'
 import { rateRows } from './rate.ts'
 import { buildHello, startRows } from './start.ts'
 
-const pair = await makeNetnsPair()
+/** Groups of rows by name; `npm run bench -- GROUP…` runs only those. */
+const groups: Record<string, () => Promise<Row[]>> = {
+  async start() {
+    return startRows(await buildHello())
+  },
+  async arm() {
+    return withOwned(makeNetnsPair, async pair => armRows(pair, await buildHello()))
+  },
+  async rate() {
+    return withOwned(makeNetnsPair, rateRows)
+  },
+  list: () =>
+    withOwned(startDocker, docker =>
+      withOwned(startPodman, async podman => [
+        ...(await containerListRows(docker, podman)),
+        ...(await namespaceListRows()),
+      ]),
+    ),
+  watch: () => withOwned(startDocker, watchRows),
+  wait: async () => [
+    ...(await withOwned(startDocker, docker => waitRows(dockerStarter(docker), '172.17.0.1'))),
+    ...(await withOwned(startPodman, podman => waitRows(podmanStarter(podman), '10.88.0.1'))),
+    ...(await withOwned(startContainerd, containerd => waitRows(podStarter(containerd), '10.99.0.1'))),
+  ],
+}
+
+async function withOwned<T extends { close(): Promise<void> }>(
+  make: () => Promise<T>,
+  use: (thing: T) => Promise<Row[]>,
+): Promise<Row[]> {
+  const thing = await make()
+  try {
+    return await use(thing)
+  } finally {
+    await thing.close()
+  }
+}
+
+const chosen = process.argv.slice(2).filter(argument => argument !== '--json')
 const rows: Row[] = []
-try {
-  const hello = await buildHello()
-  rows.push(...(await startRows(hello)), ...(await armRows(pair, hello)), ...(await rateRows(pair)))
-} finally {
-  await pair.close()
+for (const [name, measure] of Object.entries(groups)) {
+  if (chosen.length === 0 || chosen.includes(name)) rows.push(...(await measure()))
 }
 const machine = {
   cpu: cpus()[0]?.model ?? '',

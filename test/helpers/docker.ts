@@ -18,6 +18,8 @@ export interface Docker {
   container(name: string, options?: readonly string[], command?: readonly string[]): Promise<string>
   /** Restarts the engine; containers live on. */
   restart(): Promise<void>
+  /** Takes every container away. */
+  removeAll(): Promise<void>
   close(): Promise<void>
 }
 
@@ -54,6 +56,10 @@ export async function startDocker(): Promise<Docker> {
     )
   await answers()
   await importImage(place, docker)
+  const removeAll = async () => {
+    const ids = (await docker('ps', '-aq')).split('\n').filter(id => id !== '')
+    if (ids.length > 0) await docker('rm', '-f', ...ids)
+  }
   return {
     socket,
     get daemon() {
@@ -67,9 +73,9 @@ export async function startDocker(): Promise<Docker> {
       daemon = startDaemon()
       await answers()
     },
+    removeAll,
     async close() {
-      const ids = (await docker('ps', '-aq')).split('\n').filter(id => id !== '')
-      if (ids.length > 0) await docker('rm', '-f', ...ids)
+      await removeAll()
       await end(daemon.child, 'SIGTERM')
       await place.close()
     },

@@ -8,6 +8,8 @@ export interface Podman {
   readonly socket: string
   /** Runs podman; its trimmed output. */
   podman(...args: string[]): Promise<string>
+  /** Takes every container away. */
+  removeAll(): Promise<void>
   close(): Promise<void>
 }
 
@@ -55,12 +57,15 @@ export async function startPodman(): Promise<Podman> {
     async () => (await run(['podman', '--url', `unix://${socket}`, 'version'])).status === 0,
     30_000,
   )
+  const remove = () => podman('rm', '-f', '-a', '-t', '0')
+  // A container that lends its network goes only after those that use it.
+  const removeAll = async () => void (await remove().catch(remove))
   return {
     socket,
     podman,
+    removeAll,
     async close() {
-      // A container that lends its network goes only after those that use it.
-      await podman('rm', '-f', '-a', '-t', '0').catch(() => podman('rm', '-f', '-a', '-t', '0'))
+      await removeAll()
       await end(service.child, 'SIGTERM')
       await place.close()
     },

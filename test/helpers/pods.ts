@@ -6,10 +6,11 @@ import type { Encodable, Message } from '../../src/engine/protobuf.ts'
 export interface Pods {
   /** Runs an empty pod; the id of its sandbox. */
   runPod(name: string, labels?: Record<string, string>, annotations?: Record<string, string>): Promise<string>
-  /** Runs a container in a pod; its id. */
-  runContainer(pod: string, name: string, labels?: Record<string, string>): Promise<string>
+  /** Runs a container in a pod, with the command of its image or another; its id. */
+  runContainer(pod: string, name: string, labels?: Record<string, string>, command?: readonly string[]): Promise<string>
   stopContainer(id: string): Promise<void>
   stopPod(id: string): Promise<void>
+  removePod(id: string): Promise<void>
   removeAll(): Promise<void>
 }
 
@@ -19,6 +20,7 @@ const podConfig = { metadata: [1, metadata], labels: [6, 'map'], annotations: [7
 const containerConfig = {
   metadata: [1, containerMetadata],
   image: [2, { image: [1, 'string'] }],
+  command: [3, 'string', 'repeated'],
   labels: [9, 'map'],
   linux: [15, {}],
 } as const
@@ -51,6 +53,10 @@ export function podsOf(socket: string, image: string): Pods {
   const configs = new Map<string, Encodable<typeof podConfig>>()
   let attempt = 0
   const stopPod = async (podSandboxId: string) => void (await call(stopPodSandbox, { podSandboxId }))
+  const removePod = async (podSandboxId: string) => {
+    await stopPod(podSandboxId)
+    await call(removePodSandbox, { podSandboxId })
+  }
   return {
     async runPod(name, labels = {}, annotations = {}) {
       const identity = { name, namespace: 'lab', uid: `uid-of-${name}`, attempt: attempt++ }
@@ -59,8 +65,8 @@ export function podsOf(socket: string, image: string): Pods {
       configs.set(podSandboxId, config)
       return podSandboxId
     },
-    async runContainer(pod, name, labels = {}) {
-      const config = { metadata: { name, attempt: attempt++ }, image: { image }, labels, linux: {} }
+    async runContainer(pod, name, labels = {}, command = []) {
+      const config = { metadata: { name, attempt: attempt++ }, image: { image }, command, labels, linux: {} }
       const sandboxConfig = configs.get(pod) ?? {}
       const created = await call(createContainer, { podSandboxId: pod, config, sandboxConfig })
       await call(startContainer, created)
@@ -68,11 +74,9 @@ export function podsOf(socket: string, image: string): Pods {
     },
     stopContainer: async id => void (await call(stopContainer, { containerId: id, timeout: 0 })),
     stopPod,
+    removePod,
     async removeAll() {
-      for (const { id } of (await call(listPodSandbox, {})).items) {
-        await stopPod(id)
-        await call(removePodSandbox, { podSandboxId: id })
-      }
+      for (const { id } of (await call(listPodSandbox, {})).items) await removePod(id)
     },
   }
 }
