@@ -11,16 +11,17 @@ import { qualifiedName } from '../target/match.ts'
 /**
  * Asks the engines.
  * @param timeout milliseconds each engine has
- * @param more engines beyond those that have a socket
+ * @param options `more`: engines beyond those that have a socket; `addresses`: those that the engines know of
  */
 export async function askHost(
   timeout: number,
   signal: AbortSignal,
   env?: NodeJS.ProcessEnv,
-  more: readonly Engine[] = [],
+  { more = [], addresses = false }: { readonly more?: readonly Engine[]; readonly addresses?: boolean } = {},
 ): Promise<EngineAnswer[]> {
   const engines = [...findEngines(env), ...more]
-  return engines.length === 0 ? [] : withPrefixes(withoutDoubles(await askEngines(engines, timeout, signal)))
+  if (engines.length === 0) return []
+  return withPrefixes(withoutDoubles(await askEngines(engines, timeout, signal, { addresses })))
 }
 
 /** Leaves out what another engine lists too, or would list. */

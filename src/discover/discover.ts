@@ -41,7 +41,7 @@ export async function discover({ signal, timeout, interfaces, env }: DiscoverOpt
     return table
   }
   // The traces come last: while /proc is read, the engines are at work.
-  const asking = askHost(timeout, signal, env, [tracesEngine(readTable)])
+  const asking = askHost(timeout, signal, env, { more: [tracesEngine(readTable)] })
   const mounts = { own: listNamespaceMounts(), foreign: listForeignMounts(readTable()) }
   const answers = await asking
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)])

@@ -20,7 +20,7 @@ export async function addInterfaces(
     netns === 0 || target === undefined ? [] : [target],
   )
   const found = new Map<number, readonly NetworkInterface[]>()
-  await eachOf(batchesOf(namespaces), concurrency, async batch => {
+  await eachOf(batchesOf(namespaces, concurrency), concurrency, async batch => {
     for (const [netns, answer] of await readBatch(batch, signal)) {
       if (!(answer instanceof Error)) found.set(netns, answer)
       else if (!isGone(answer)) warnings.add(`interfaces not read: ${reasonOf(answer)}`)

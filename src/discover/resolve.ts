@@ -56,7 +56,7 @@ export async function resolveTarget(text: string, options: ResolveOptions): Prom
   if (isContainerReference(reference)) return resolveContainer(reference, signal, env)
   const found = openDirect(reference)
   if (options.names === false) return { ...found, names: [] }
-  const answers = await askHost(engineTimeout.names, signal, env).catch(error => {
+  const answers = await askHost(engineTimeout.names, signal, env, { addresses: true }).catch(error => {
     found.namespace.close()
     throw error
   })
@@ -155,7 +155,7 @@ async function resolveContainer(
   signal: AbortSignal,
   env?: NodeJS.ProcessEnv,
 ): Promise<ResolvedTarget> {
-  const answers = await askHost(engineTimeout.target, signal, env)
+  const answers = await askHost(engineTimeout.target, signal, env, { addresses: true })
   let units = matchUnits(reference, answers)
   // What no engine knows may still run.
   if (units.length === 0)

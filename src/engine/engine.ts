@@ -58,6 +58,11 @@ export interface EngineObserver {
   event(event: EngineEvent): void
 }
 
+/** What a list shall hold beyond what it costs nothing to tell. */
+export interface Wanted {
+  readonly addresses?: boolean
+}
+
 export interface Engine {
   /** Name of the engine, also the scheme of its references; `traces` stands for those that cannot be asked. */
   readonly name: ContainerEngine | 'traces'
@@ -67,9 +72,10 @@ export interface Engine {
   readonly daemon?: number
   /**
    * Running and paused containers, newest first.
+   * @param wanted `addresses`: also where an engine must look for them container by container
    * @throws RemoraError FORBIDDEN or PEER_FAILED
    */
-  containers(signal: AbortSignal): Promise<Container[]>
+  containers(signal: AbortSignal, wanted?: Wanted): Promise<Container[]>
   /**
    * The process of one container.
    * @returns undefined when the container is not running (any more)

@@ -7,7 +7,7 @@ import { readArguments, readNamespaceInode } from '../linux/proc.ts'
 import { containerd } from './containerd.ts'
 import { cri } from './cri.ts'
 import { docker } from './docker.ts'
-import type { Engine, EngineAnswer } from './engine.ts'
+import type { Engine, EngineAnswer, Wanted } from './engine.ts'
 import type { EngineKind } from './kind.ts'
 import { podman } from './podman.ts'
 import { distinctSockets, existingPaths, findDaemons } from './sockets.ts'
@@ -49,13 +49,18 @@ function seenFrom(pid: number, folder: string): string {
  * Asks every engine for its containers.
  * @param timeout milliseconds each engine has
  */
-export function askEngines(engines: readonly Engine[], timeout: number, signal?: AbortSignal): Promise<EngineAnswer[]> {
+export function askEngines(
+  engines: readonly Engine[],
+  timeout: number,
+  signal?: AbortSignal,
+  wanted?: Wanted,
+): Promise<EngineAnswer[]> {
   const deadline = AbortSignal.timeout(timeout)
   const limit = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
   return Promise.all(
     engines.map(async engine => {
       try {
-        return { engine, containers: await engine.containers(limit) }
+        return { engine, containers: await engine.containers(limit, wanted) }
       } catch (error) {
         signal?.throwIfAborted()
         const failure = deadline.aborted

@@ -60,10 +60,15 @@ export async function listInterfacesOfMany(
   )
 }
 
-/** Splits what is to be read into batches for {@link listInterfacesOfMany}. */
-export function batchesOf<T>(items: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(items.length / batchSize) }, (_, index) =>
-    items.slice(index * batchSize, (index + 1) * batchSize),
+/**
+ * Splits what is to be read into even batches for {@link listInterfacesOfMany}.
+ * @param atOnce batches that will be read at the same time
+ */
+export function batchesOf<T>(items: readonly T[], atOnce: number): T[][] {
+  const count = Math.max(atOnce, Math.ceil(items.length / batchSize))
+  const size = Math.max(1, Math.ceil(items.length / count))
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
   )
 }
 

@@ -27,13 +27,7 @@ const groups: Record<string, () => Promise<Row[]>> = {
   async rate() {
     return withOwned(makeNetnsPair, rateRows)
   },
-  list: () =>
-    withOwned(startDocker, docker =>
-      withOwned(startPodman, async podman => [
-        ...(await containerListRows(docker, podman)),
-        ...(await namespaceListRows()),
-      ]),
-    ),
+  list: async () => [...(await withOwned(startPodman, containerListRows)), ...(await namespaceListRows())],
   watch: () => withOwned(startDocker, watchRows),
   wait: async () => [
     ...(await withOwned(startDocker, docker => waitRows(dockerStarter(docker), '172.17.0.1'))),

@@ -50,7 +50,7 @@ export function testEngine(
     const testOf = (ability: Ability) => (lacks[ability] ? () => {} : test)
 
     const listed = async (name: string) =>
-      (await engine.containers(signal())).find(container => container.name === name)
+      (await engine.containers(signal(), { addresses: true })).find(container => container.name === name)
 
     const namespaceOf = async (container: Container) => {
       const namespace = await openContainer(engine, container, signal())
