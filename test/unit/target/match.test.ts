@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { matchContainers, type NamedContainer, nearestNames } from '../../../src/target/match.ts'
+import {
+  type ContainerReference,
+  matchContainers,
+  type NamedContainer,
+  nearestNames,
+} from '../../../src/target/match.ts'
 import { parseReference } from '../../../src/target/reference.ts'
 
 const compose = (project: string, service: string) => ({
@@ -22,6 +27,30 @@ const containers = [
   container('dup', 'ee55'),
   container('dup', 'ee66'),
 ]
+
+describe('pods a reference means', () => {
+  const inPod = (id: string, pod: string, prefix = ''): NamedContainer => ({
+    ...container(id, id, {}, prefix),
+    pod: { name: pod },
+  })
+  const pods = [
+    inPod('a', 'default/web'),
+    inPod('b', 'default/web'),
+    inPod('c', 'default/web', 'node1'),
+    inPod('d', 'x'),
+  ]
+
+  test.each([
+    ['pod:default/web', ['a', 'b']],
+    ['pod:node1/default/web', ['c']],
+    ['pod:x', ['d']],
+    ['pod:web', []],
+    ['container:default/web', []],
+  ])('%s', (reference, ids) => {
+    const found = matchContainers(parseReference(reference) as ContainerReference, pods)
+    expect(found.map(({ id }) => id)).toEqual(ids)
+  })
+})
 
 describe('containers a reference means', () => {
   test.each<[string, string[]]>([

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { attributeText } from '../../../extcap/sentence.ts'
-import { formatReference, parseReference, type Reference } from '../../../src/target/reference.ts'
+import { engineSchemes, formatReference, parseReference, type Reference } from '../../../src/target/reference.ts'
 
 const text = fc
   .string({ unit: 'grapheme', minLength: 1 })
@@ -18,8 +18,7 @@ const references: fc.Arbitrary<Reference> = fc.oneof(
     .map<Reference>(name => ({ scheme: 'named', name })),
   text.map<Reference>(path => ({ scheme: 'file', path: `/${path}` })),
   text.map<Reference>(name => ({ scheme: 'container', name })),
-  text.map<Reference>(name => ({ scheme: 'docker', name })),
-  text.map<Reference>(name => ({ scheme: 'podman', name })),
+  fc.record({ scheme: fc.constantFrom(...engineSchemes, 'pod' as const), name: text }),
   fc.record({ scheme: fc.constant('label' as const), key: text.filter(key => !key.includes('=')), value: text }),
   text.filter(project => !project.includes('/')).map<Reference>(project => ({ scheme: 'compose', project })),
   fc.record({
@@ -44,6 +43,9 @@ describe('grammar', () => {
     ['container:host', { scheme: 'container', name: 'host' }],
     ['docker:web', { scheme: 'docker', name: 'web' }],
     ['podman:web', { scheme: 'podman', name: 'web' }],
+    ['containerd:lab/web', { scheme: 'containerd', name: 'lab/web' }],
+    ['cri:web', { scheme: 'cri', name: 'web' }],
+    ['pod:default/web', { scheme: 'pod', name: 'default/web' }],
     ['label:app=web=1', { scheme: 'label', key: 'app', value: 'web=1' }],
     ['label:app=', { scheme: 'label', key: 'app', value: '' }],
     ['compose:shop', { scheme: 'compose', project: 'shop' }],
