@@ -8,6 +8,7 @@ import { processesWith } from '../helpers/leaks.ts'
 import { makeNetnsPair } from '../helpers/netns.ts'
 import { environment, executable, remora, startRemora, wiresharkHome } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
+import { wiresharks } from '../helpers/wireshark.ts'
 
 let engine: Docker
 beforeAll(async () => {
@@ -143,19 +144,29 @@ describe('--wait', () => {
     reader.child.stdin?.destroy()
     expect((await capture.result).status).toBe(0)
   })
-
-  test('is offered in Wireshark: tshark captures what comes', async () => {
-    const home = wiresharkHome()
-    const file = join(scratch(), 'tshark.pcapng')
-    const args = ['-i', 'remora', '-o', 'extcap.remora.reference:docker:shark', '-o', 'extcap.remora.wait:true']
-    const tshark = start(['tshark', ...args, '-c', '20', '-w', file], { env: environment({ HOME: home }) })
-    await sleep(2_000)
-    await engine.container('shark', [], pinging)
-    const { status, stderr } = await tshark.result
-    expect(status, stderr).toBe(0)
-    expect((await pingsIn(file))[0]).toBe(0)
-  })
 })
+
+describe.each(wiresharks.map(wireshark => [wireshark.version, wireshark] as const))(
+  'Wireshark %s',
+  (version, { startTshark }) => {
+    test('waits for a container, and shows its first packets beside those of its interface', async () => {
+      const home = wiresharkHome()
+      const name = `shark-${version}`
+      const file = join(scratch(), 'tshark.pcapng')
+      const options = [`extcap.remora.reference:docker:${name}`, 'extcap.remora.wait:true'].flatMap(text => [
+        '-o',
+        text,
+      ])
+      const tshark = startTshark(['-i', 'remora', ...options, '-c', '20', '-w', file], home)
+      await sleep(2_000)
+      await engine.container(name, [], pinging)
+      const { status, stderr } = await tshark.result
+      expect(status, stderr).toBe(0)
+      expect((await pingsIn(file))[0]).toBe(0)
+      expect([...new Set((await packetsOf(file)).map(({ nif }) => nif))]).toEqual(['any', 'eth0'])
+    })
+  },
+)
 
 describe('--follow', () => {
   test('goes on over 20 restarts of a container: one file, every life in it, the gaps written down', async () => {
