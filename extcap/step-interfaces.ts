@@ -24,7 +24,7 @@ export async function printInterfaces({ log, write }: StepContext): Promise<void
 }
 
 async function listedContainers(limit: number): Promise<{ value: string; display: string }[]> {
-  const { listContainers } = await import('../src/discover/discover.ts')
+  const { listContainers } = await import('../src/discover/ask.ts')
   const containers = await listContainers(listTimeout, new AbortController().signal)
   return uniqueInterfaces(containers)
     .slice(0, limit)

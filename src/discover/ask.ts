@@ -2,7 +2,7 @@
  * All engines of the host, asked at once and brought together: nothing twice, and the containers of an engine that runs
  * in a container under the name of that one.
  */
-import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
+import { type Container, type Engine, type EngineAnswer, newestFirst } from '../engine/engine.ts'
 import { askEngines, findEngines } from '../engine/engines.ts'
 import { readCgroupContainer } from '../linux/cgroup.ts'
 import { readStat } from '../linux/proc.ts'
@@ -22,6 +22,19 @@ export async function askHost(
   const engines = [...findEngines(env), ...more]
   if (engines.length === 0) return []
   return withPrefixes(withoutDoubles(await askEngines(engines, timeout, signal, { addresses })))
+}
+
+/**
+ * Running containers of all engines, newest first, without a closer look at any of them.
+ * @param timeout milliseconds each engine has; one that is late is left out
+ */
+export async function listContainers(
+  timeout: number,
+  signal: AbortSignal,
+  env?: NodeJS.ProcessEnv,
+): Promise<Container[]> {
+  const answers = await askHost(timeout, signal, env)
+  return answers.flatMap(({ containers }) => containers).sort(newestFirst)
 }
 
 /** Leaves out what another engine lists too, or would list. */

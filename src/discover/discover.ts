@@ -4,7 +4,7 @@
  * one warning.
  */
 import { reasonOf } from '../base/errors.ts'
-import { type Container, type EngineAnswer, newestFirst } from '../engine/engine.ts'
+import type { EngineAnswer } from '../engine/engine.ts'
 import { tracesEngine } from '../engine/traces.ts'
 import { type ForeignMount, listForeignMounts, listNamespaceMounts, type NamespaceMount } from '../linux/mountinfo.ts'
 import { type ProcessEntry, readProcessTable } from '../linux/process-table.ts'
@@ -51,19 +51,6 @@ export async function discover({ signal, timeout, interfaces, env }: DiscoverOpt
   if (!interfaces) return { targets, warnings, answered }
   const detailed = await addInterfaces(targets, signal)
   return { targets: detailed.targets, warnings: [...warnings, ...detailed.warnings], answered }
-}
-
-/**
- * Running containers of all engines, newest first, without a closer look at any of them.
- * @param timeout milliseconds each engine has; one that is late is left out
- */
-export async function listContainers(
-  timeout: number,
-  signal: AbortSignal,
-  env?: NodeJS.ProcessEnv,
-): Promise<Container[]> {
-  const answers = await askHost(timeout, signal, env)
-  return answers.flatMap(({ containers }) => containers).sort(newestFirst)
 }
 
 async function targetsOf(
