@@ -19,6 +19,10 @@ export interface Head {
   /** Inode of its network namespace. */
   readonly netns: number
   readonly stream: Readable
+  /** It is claimed: it does not expire any more. */
+  keep(): void
+  /** Lets go of it after so many milliseconds, unless it is claimed. */
+  expire(milliseconds: number): void
   /** Ends the capture when what is on its way has been written. */
   finish(): void
   /** Ends it at once; called in any case, since it releases what is held. Again does nothing. */
@@ -40,6 +44,8 @@ export interface Heads {
 const most = 8
 /** Milliseconds until the engine must have told whose namespace it is. */
 const longest = 20_000
+/** Milliseconds a namespace that has been unmounted can still be claimed: its container was short, and is being looked for. */
+const lastCall = 2_000
 
 /** Captures for a request whose target is not there yet. */
 export function makeHeads(request: CaptureRequest, log: Log = silentLog): Heads {
@@ -52,13 +58,14 @@ export function makeHeads(request: CaptureRequest, log: Log = silentLog): Heads 
   const pathOf = (netns: number) => [...heads].find(([, head]) => head.netns === netns)?.[0] ?? ''
   return {
     begin(path) {
-      if (heads.has(path) && !existsSync(path)) return drop(path)
-      if (heads.size >= most || heads.has(path)) return
+      const known = heads.get(path)
+      if (known !== undefined && !existsSync(path)) return known.expire(lastCall)
+      if (heads.size >= most || known !== undefined) return
       openArriving(path, ended.signal).then(
         namespace => {
           if (namespace === undefined) return
-          const known = [...heads.values()].some(({ netns }) => netns === namespace.inode)
-          if (ended.signal.aborted || namespace.own || known || heads.size >= most) return namespace.close()
+          const doubled = [...heads.values()].some(({ netns }) => netns === namespace.inode)
+          if (ended.signal.aborted || namespace.own || doubled || heads.size >= most) return namespace.close()
           log.debug(`a namespace arrives: ${path}, netns ${namespace.inode}`)
           heads.set(
             path,
@@ -72,6 +79,7 @@ export function makeHeads(request: CaptureRequest, log: Log = silentLog): Heads 
       const path = pathOf(netns)
       const head = heads.get(path)
       heads.delete(path)
+      head?.keep()
       return head
     },
     release: netns => drop(pathOf(netns)),
@@ -101,17 +109,19 @@ function startHead(namespace: NetworkNamespace, request: CaptureRequest, onTimeo
     },
     'pipe',
   )
-  const timer = setTimeout(onTimeout, longest)
+  let timer = setTimeout(onTimeout, longest)
   let closed = false
   // A filter that does not fit the cooked header ends it at once: then the capture begins with the interfaces.
   dumpcap.ended.catch(() => {})
   return {
     netns: namespace.inode,
     stream: dumpcap.stdout as Readable,
-    finish() {
+    keep: () => clearTimeout(timer),
+    expire(milliseconds) {
       clearTimeout(timer)
-      finish(dumpcap)
+      timer = setTimeout(onTimeout, milliseconds)
     },
+    finish: () => finish(dumpcap),
     close() {
       if (closed) return
       closed = true

@@ -112,7 +112,7 @@ async function prepareLife(
 }
 
 /** Milliseconds between looks whether a target that was waited for has an interface now. */
-const interfaceInterval = 100
+const interfaceInterval = 200
 
 /** Plans as soon as there is an interface. What has gone by then is captured on `any`: its head may have all its packets. */
 async function planWhenUp(

@@ -34,7 +34,15 @@ export async function runWoven(
   const limit = AbortSignal.any([lifetime.stop, enough.signal])
   const sink = openSink(output)
   const weave = weaveInto(sink, stop, () => enough.abort())
+  let stalled: NodeJS.Timeout | undefined
   lifetime.kill.addEventListener('abort', () => sink.close(), { once: true })
+  lifetime.stop.addEventListener(
+    'abort',
+    () => {
+      stalled = setTimeout(() => sink.close(), longestEnd)
+    },
+    { once: true },
+  )
   const isWanted = interestCheck(output, parent)
   const lives: CaptureReport[] = []
   let armedAt: number | undefined
@@ -74,10 +82,14 @@ export async function runWoven(
     }
   } finally {
     clearTimeout(timer)
+    clearTimeout(stalled)
     if (prepared !== first) prepared.close()
     sink.close()
   }
 }
+
+/** Milliseconds a reader that does not read has, when the capture was asked to end. */
+const longestEnd = 5_000
 
 /** What lies between two lives. */
 interface Gap {

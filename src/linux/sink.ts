@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 export interface Sink {
   /** Writes all of it; one write at a time. Fails with EPIPE when nobody reads any more. */
   write(bytes: Buffer): Promise<void>
-  /** Ends, also in the middle of a write; the descriptor given stays open. */
+  /** Ends, also in the middle of a write, which fails then. */
   close(): void
 }
 
@@ -20,6 +20,8 @@ const write = promisify(writeFile)
 export function openSink(fd: number): Sink {
   const stats = fstatSync(fd)
   if (stats.isFIFO()) return pipeSink(openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK))
+  // A socket, which sshd hands down, cannot be opened again; it is closed with the sink.
+  if (stats.isSocket()) return pipeSink(fd)
   return {
     async write(bytes) {
       for (let at = 0; at < bytes.length; ) at += (await write(fd, bytes, at)).bytesWritten
