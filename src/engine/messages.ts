@@ -61,12 +61,16 @@ export const taskEvent = { containerId: [1, 'string'] } as const satisfies Messa
 /** `id` is that of the process: the container's for its first one. */
 export const taskExit = { containerId: [1, 'string'], id: [2, 'string'] } as const satisfies Message
 
-export const containerdVersion = method('/containerd.services.version.v1.Version/Version', empty, empty)
+export const containerdVersion = method('/containerd.services.version.v1.Version/Version', empty, {
+  version: [1, 'string'],
+})
 
 // --- CRI ---
 
 const cri = '/runtime.v1.RuntimeService'
 const sandboxMetadata = { name: [1, 'string'], uid: [2, 'string'], namespace: [3, 'string'] } as const
+
+export const criVersion = method(`${cri}/Version`, empty, { runtimeVersion: [3, 'string'] })
 
 /** PodSandboxState */
 export const sandboxState = { ready: 0 } as const
