@@ -70,8 +70,6 @@ export const containerdVersion = method('/containerd.services.version.v1.Version
 const cri = '/runtime.v1.RuntimeService'
 const sandboxMetadata = { name: [1, 'string'], uid: [2, 'string'], namespace: [3, 'string'] } as const
 
-export const criVersion = method(`${cri}/Version`, empty, { runtimeVersion: [3, 'string'] })
-
 /** PodSandboxState */
 export const sandboxState = { ready: 0 } as const
 /** ContainerState */
@@ -79,7 +77,7 @@ export const containerState = { running: 1 } as const
 /** ContainerEventType */
 export const containerEventType = { created: 0, started: 1, stopped: 2, deleted: 3 } as const
 
-export const criVersion = method(`${cri}/Version`, empty, empty)
+export const criVersion = method(`${cri}/Version`, empty, { runtimeVersion: [3, 'string'] })
 
 export const listPodSandbox = method(`${cri}/ListPodSandbox`, empty, {
   items: [
