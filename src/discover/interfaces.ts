@@ -66,7 +66,7 @@ function tryOpen(target: Target): NetworkNamespace | Error {
 }
 
 /** Opens the namespace of a target that was just listed. */
-function openTarget({ pid, startTime, netns, reference }: Target): NetworkNamespace {
+export function openTarget({ pid, startTime, netns, reference }: Target): NetworkNamespace {
   if (pid > 0) return openProcessNamespace(pid, { startTime, inode: netns })
   const mount = parseReference(reference)
   if (mount.scheme === 'named') return openNamespaceFile(namedPath(mount.name), netns)

@@ -1,0 +1,51 @@
+/**
+ * Interfaces with their addresses, and the routes of the tables main and local, of one namespace: a single run of ip(8),
+ * whose batch mode answers each command on a line of its own.
+ */
+import type { Link, Route } from '../ghostwire/snapshot.ts'
+import { parseIpJson } from './ip-json.ts'
+import { type IpLink, toLinks } from './ip-link.ts'
+import { type IpRoute, toRoutes } from './ip-route.ts'
+import type { NetworkNamespace } from './netns.ts'
+import { namespaceEntry, nsenterFailure } from './nsenter.ts'
+import { run } from './run.ts'
+import { findTool } from './tools.ts'
+
+export interface Netstack {
+  readonly links: readonly Link[]
+  readonly routes: readonly Route[]
+}
+
+const commands = [
+  'address show',
+  ...['main', 'local'].flatMap(table => ['0.0.0.0/0', '::/0'].map(root => `route show table ${table} root ${root}`)),
+]
+
+/**
+ * Reads the network stack of a namespace. Without IPv6 in the kernel its commands fail, which costs their part.
+ * @throws RemoraError FORBIDDEN, TOOL_MISSING or CAPTURE_FAILED
+ */
+export async function readNetstack(namespace: NetworkNamespace, signal?: AbortSignal): Promise<Netstack> {
+  const { prefix, descriptors } = namespaceEntry(namespace)
+  const command = [...prefix, findTool('ip'), '-json', '-details', '-force', '-batch', '-']
+  const { stdout, stderr } = await run(command, { descriptors, signal, input: `${commands.join('\n')}\n` })
+  const failure = nsenterFailure(stderr)
+  if (failure !== undefined) throw failure
+  return parseNetstack(stdout)
+}
+
+/** Reads the answers: a list a line; what the lists hold tells which is which. */
+export function parseNetstack(output: string): Netstack {
+  const entries = output.split('\n').flatMap(line => parseLine(line))
+  const links = entries.filter((entry): entry is IpLink => typeof entry.ifindex === 'number')
+  const routes = entries.filter((entry): entry is IpRoute => typeof entry.dst === 'string')
+  return { links: toLinks(links), routes: routes.flatMap(toRoutes) }
+}
+
+function parseLine(line: string): Partial<IpLink & IpRoute>[] {
+  try {
+    return parseIpJson<Partial<IpLink & IpRoute>>(line)
+  } catch {
+    return []
+  }
+}
