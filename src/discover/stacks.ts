@@ -1,8 +1,9 @@
-/** A closer look into every network namespace: interfaces, routes and sockets. */
+/** A closer look into every network namespace: interfaces, routes, sockets and forwarded ports. */
 import { eachOf } from '../base/each.ts'
 import { RemoraError, reasonOf } from '../base/errors.ts'
 import type { NamespaceIds, NamespaceSnapshot } from '../ghostwire/snapshot.ts'
 import { readDriver } from '../linux/driver.ts'
+import { readForwards } from '../linux/forwards.ts'
 import { readNamespaceIds } from '../linux/namespace-ids.ts'
 import type { NetworkNamespace } from '../linux/netns.ts'
 import { readNetstack } from '../linux/netstack.ts'
@@ -54,7 +55,8 @@ export async function readIds(stacks: readonly Stack[], signal: AbortSignal): Pr
 async function readStack(namespace: NetworkNamespace, signal: AbortSignal) {
   const { links, routes } = await readNetstack(namespace, signal)
   const sockets = await readSockets(namespace, signal)
-  return { links: namespace.own ? links.map(withDriver) : links, routes, sockets }
+  const forwards = await readForwards(namespace, signal)
+  return { links: namespace.own ? links.map(withDriver) : links, routes, sockets, forwards }
 }
 
 function withDriver(link: NamespaceSnapshot['links'][number]) {

@@ -4,6 +4,7 @@ import { relate } from '../ghostwire/relations.ts'
 import type { ProcessFacts, Snapshot } from '../ghostwire/snapshot.ts'
 import { readHolders } from '../linux/descriptors.ts'
 import { readDns } from '../linux/dns.ts'
+import { readProxies } from '../linux/forwards.ts'
 import { readHostnames } from '../linux/hostnames.ts'
 import { readPidNamespaces } from '../linux/pid-tree.ts'
 import { readProcessFacts } from '../linux/process-facts.ts'
@@ -38,8 +39,11 @@ async function readTenants(
   signal: AbortSignal,
 ): Promise<Pick<Snapshot, 'namespaces' | 'processes' | 'pidNamespaces'>> {
   const holders = readHolders()
-  const namespaces = stacks.map(({ sockets, ...stack }) => ({
+  const table = readProcessTable()
+  const proxies = readProxies(table)
+  const namespaces = stacks.map(({ sockets, forwards, ...stack }) => ({
     ...stack,
+    forwards: [...forwards, ...(proxies.get(stack.netns) ?? [])],
     sockets: sockets.map(({ inode, ...socket }) => ({ ...socket, owners: holders.sockets.get(inode) ?? [] })),
   }))
   const tenants = targets.flatMap(({ pid, members = [] }) => [pid, ...members.map(member => member.pid)])
@@ -51,7 +55,7 @@ async function readTenants(
     const dns = hostnames.has(pid) || tenants.includes(pid) ? readDns(pid, hostnames.get(pid) ?? '') : noDns
     processes.set(pid, { ...readProcessFacts(pid), dns, taps: holders.taps.get(pid) ?? [] })
   }
-  return { namespaces, processes, pidNamespaces: readPidNamespaces(readProcessTable()) }
+  return { namespaces, processes, pidNamespaces: readPidNamespaces(table) }
 }
 
 /** Owners of sockets are named, but are no tenants whose files are shown. */

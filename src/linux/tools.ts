@@ -20,6 +20,8 @@ const packages = {
   nft: 'nftables',
   'iptables-save': 'iptables',
   'ip6tables-save': 'iptables',
+  'iptables-nft-save': 'iptables',
+  'ip6tables-nft-save': 'iptables',
   'iptables-legacy-save': 'iptables',
   'ip6tables-legacy-save': 'iptables',
   tshark: 'tshark',
