@@ -5,6 +5,7 @@ import type { Engine } from '../engine/engine.ts'
 import type { EngineFacts, HostFacts } from '../ghostwire/metadata.ts'
 import { mobysharkDocument } from '../ghostwire/mobyshark.ts'
 import { readHostFacts } from '../linux/host-facts.ts'
+import { readHostnames } from '../linux/hostnames.ts'
 import { readCommand } from '../linux/proc.ts'
 import type { Target } from '../target/model.ts'
 import { discover } from './discover.ts'
@@ -40,9 +41,17 @@ export async function mobyshark(
 /** What is known of the host and of its engines. */
 export async function hostFacts({ engines }: Discovery, { signal, timeout }: DocumentOptions): Promise<HostFacts> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
-  const facts = await Promise.all(engines.map(engine => engineFacts(engine, limit)))
-  return { ...readHostFacts(), version, created: new Date(), engines: facts.flat() }
+  const [hostnames, ...facts] = await Promise.all([
+    readHostnames([init], signal),
+    ...engines.map(engine => engineFacts(engine, limit)),
+  ])
+  const host = readHostFacts()
+  const hostname = hostnames.get(init) ?? host.hostname
+  return { ...host, hostname, version, created: new Date(), engines: facts.flat() }
 }
+
+/** The first process of the host. */
+const init = 1
 
 /** A containerd without its CRI part has a socket for it all the same. */
 async function engineFacts(engine: Engine, signal: AbortSignal): Promise<EngineFacts[]> {

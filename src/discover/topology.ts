@@ -1,5 +1,6 @@
 /** The whole network topology of this host as the document of Ghostwire's `GET /json`. */
 import { ghostwireDocument } from '../ghostwire/document.ts'
+import { labelBridges } from '../ghostwire/network-labels.ts'
 import { relate } from '../ghostwire/relations.ts'
 import type { ProcessFacts, Snapshot } from '../ghostwire/snapshot.ts'
 import { readHolders } from '../linux/descriptors.ts'
@@ -13,14 +14,17 @@ import { readServices } from '../linux/services.ts'
 import type { Target } from '../target/model.ts'
 import { discover } from './discover.ts'
 import { type Answer, type DocumentOptions, hostFacts } from './mobyshark.ts'
+import { networksByNamespace } from './networks.ts'
 import { readIds, readStacks, type Stack } from './stacks.ts'
 
 /** Makes the document from a fresh look at the host. */
 export async function ghostwire(options: DocumentOptions): Promise<Answer<ReturnType<typeof ghostwireDocument>>> {
   const { signal } = options
   const discovery = await discover({ ...options, interfaces: false })
-  const [host, { stacks, warnings }] = await Promise.all([
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(options.timeout)])
+  const [host, networks, { stacks, warnings }] = await Promise.all([
     hostFacts(discovery, options),
+    networksByNamespace(discovery.engines, limit),
     readStacks(discovery.targets, signal),
   ])
   const { open } = relate(stacks)
@@ -28,7 +32,11 @@ export async function ghostwire(options: DocumentOptions): Promise<Answer<Return
     stacks.filter(({ netns }) => open.includes(netns)),
     signal,
   )
-  const snapshot = { host, ids, services: readServices(), ...(await readTenants(discovery.targets, stacks, signal)) }
+  const labelled = stacks.map(stack => ({
+    ...stack,
+    links: labelBridges(stack.links, networks.get(stack.netns) ?? []),
+  }))
+  const snapshot = { host, ids, services: readServices(), ...(await readTenants(discovery.targets, labelled, signal)) }
   return { document: ghostwireDocument(snapshot), warnings: [...discovery.warnings, ...warnings] }
 }
 

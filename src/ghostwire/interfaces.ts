@@ -2,7 +2,7 @@
 import { nifId } from './ids.ts'
 import { byText } from './order.ts'
 import type { Located, Relations } from './relations.ts'
-import type { Address, Driver, Link, LinkDetails, NamespaceSnapshot, ProcessFacts } from './snapshot.ts'
+import type { Address, Link, LinkDetails, NamespaceSnapshot, ProcessFacts } from './snapshot.ts'
 
 /** Relations of all interfaces, seen from above and from below. */
 export interface Neighbours {
@@ -61,7 +61,7 @@ function interfaceJson(
     operstate: link.operstate,
     physical: link.kind === '' && !link.loopback,
     promisc: link.promiscuous,
-    driverinfo: driverJson(link.driver),
+    driverinfo: driverJson(link),
     ...(link.labels && { labels: Object.fromEntries(Object.entries(link.labels).sort(byText(([key]) => key))) }),
     addresses: {
       mac: link.mac,
@@ -101,8 +101,24 @@ function peerJson({ netns, link }: Located) {
   return { 'peer-idref': nifId(netns, link.index), 'peer-index': link.index, 'peer-name': link.name }
 }
 
-function driverJson(driver: Driver | undefined) {
-  if (driver === undefined) return { driver: '' }
+/** Drivers of interfaces without a device, as the kernel's modules call themselves to ethtool(8). */
+const virtualDrivers: Readonly<Record<string, string>> = {
+  veth: 'veth',
+  bridge: 'bridge',
+  macvlan: 'macvlan',
+  macvtap: 'macvlan',
+  vxlan: 'vxlan',
+  tuntap: 'tun',
+  dummy: 'dummy',
+}
+
+function driverJson({ driver, kind }: Link): {
+  driver: string
+  version?: string
+  fwversion?: string
+  businfo?: string
+} {
+  if (driver === undefined) return { driver: virtualDrivers[kind] ?? '' }
   const { name, version, firmware, bus } = driver
   return {
     driver: name,

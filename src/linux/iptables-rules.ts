@@ -16,7 +16,9 @@ export function parseIptables(text: string, family: Family): NatRules {
     if (line.startsWith('*')) table = line.slice(1).trim()
     if (table !== 'nat' || !line.startsWith('-A ')) continue
     const [, chain = '', ...args] = wordsOf(line)
-    chains.set(chain, [...(chains.get(chain) ?? []), toRule(args, family)])
+    const rules = chains.get(chain) ?? []
+    rules.push(toRule(args, family))
+    chains.set(chain, rules)
   }
   return { hooks, chains }
 }
