@@ -12,7 +12,20 @@ const veth = (name: string, index: number, lower: Lower) => link(name, index, 'v
 
 function told(namespaces: { netns: number; links: Link[] }[], ids?: Map<number, Map<number, number>>) {
   const { lowers, open } = relate(namespaces, ids)
-  return { lowers: Object.fromEntries([...lowers].map(([{ name }, { netns, link: { name: other } }]) => [name, `${netns} ${other}`])), open }
+  return {
+    lowers: Object.fromEntries(
+      [...lowers].map(
+        ([
+          { name },
+          {
+            netns,
+            link: { name: other },
+          },
+        ]) => [name, `${netns} ${other}`],
+      ),
+    ),
+    open,
+  }
 }
 
 describe('veth', () => {
