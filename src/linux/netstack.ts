@@ -16,10 +16,11 @@ export interface Netstack {
   readonly routes: readonly Route[]
 }
 
-const commands = [
-  'address show',
-  ...['main', 'local'].flatMap(table => ['0.0.0.0/0', '::/0'].map(root => `route show table ${table} root ${root}`)),
-]
+/** Asked for one table, ip(8) does not say which it is; a root of a family asks for that family. */
+const commands = ['address show', 'route show table all root 0.0.0.0/0', 'route show table all root ::/0']
+
+/** Main and local (rtnetlink(7)); the others are those of policies, and of no interest to clients. */
+const tables = [254, 255]
 
 /**
  * Reads the network stack of a namespace. Without IPv6 in the kernel its commands fail, which costs their part.
@@ -39,12 +40,13 @@ export function parseNetstack(output: string): Netstack {
   const entries = output.split('\n').flatMap(line => parseLine(line))
   const links = entries.filter((entry): entry is IpLink => typeof entry.ifindex === 'number')
   const routes = entries.filter((entry): entry is IpRoute => typeof entry.dst === 'string')
-  return { links: toLinks(links), routes: routes.flatMap(toRoutes) }
+  return { links: toLinks(links), routes: routes.flatMap(toRoutes).filter(({ table }) => tables.includes(table)) }
 }
 
 function parseLine(line: string): Partial<IpLink & IpRoute>[] {
   try {
-    return parseIpJson<Partial<IpLink & IpRoute>>(line)
+    const entries: unknown = parseIpJson<Partial<IpLink & IpRoute>>(line)
+    return Array.isArray(entries) ? entries.filter(entry => typeof entry === 'object' && entry !== null) : []
   } catch {
     return []
   }
