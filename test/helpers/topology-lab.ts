@@ -103,6 +103,12 @@ export async function makeTopologyLab(): Promise<TopologyLab> {
     'the TAP interface is there',
     async () => (await run(['ip', '-n', hub, 'link', 'show', 'tap7'])).status === 0,
   )
+  await until('no address is tentative any more', async () => {
+    const lists = await Promise.all(
+      [hub, left, right].map(name => ip(name, '-6', '-o', 'address', 'show', 'tentative')),
+    )
+    return lists.join('').trim() === ''
+  })
   return {
     hub,
     left,

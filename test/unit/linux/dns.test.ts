@@ -1,13 +1,13 @@
 /** Files of a tenant: what they say, and that none leads out of its root. */
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { parseHosts, parseResolver, readDns } from '../../../src/linux/dns.ts'
 import { readInRoot } from '../../../src/linux/file-in-root.ts'
 import { parseRanges, parseRelease } from '../../../src/linux/host-facts.ts'
 import { parseScheduling } from '../../../src/linux/process-facts.ts'
 import { parseServices } from '../../../src/linux/services.ts'
+import { must } from '../../helpers/command.ts'
 import { scratch } from '../../helpers/scratch.ts'
 
 describe('files in a root', () => {
@@ -22,7 +22,7 @@ describe('files in a root', () => {
   symlinkSync(join(outside, 'secret'), join(root, 'etc/outside'))
   symlinkSync('loop', join(root, 'etc/loop'))
   symlinkSync('/dev/zero', join(root, 'etc/device'))
-  execFileSync('mkfifo', [join(root, 'etc/fifo')])
+  beforeAll(() => must('mkfifo', join(root, 'etc/fifo')))
 
   test.each([
     ['a file', '/etc/plain', 'plain'],
