@@ -29,7 +29,7 @@ export async function readStacks(
   const stacks = await eachOf(groups, concurrency, async ([netns, group]): Promise<Stack> => {
     const nothing = { netns, targets: group, links: [], routes: [], sockets: [], forwards: [] }
     try {
-      return { ...nothing, ...(await within(group, namespace => readStack(namespace, signal))) }
+      return { ...nothing, ...(await within(group, namespace => readStack(namespace, signal, warnings))) }
     } catch (error) {
       signal.throwIfAborted()
       if (!isGone(error)) warnings.add(`network stack not read: ${reasonOf(error)}`)
@@ -52,10 +52,16 @@ export async function readIds(stacks: readonly Stack[], signal: AbortSignal): Pr
   return new Map(answers)
 }
 
-async function readStack(namespace: NetworkNamespace, signal: AbortSignal) {
+/** Reads a namespace; sockets and forwarded ports that cannot be read, or not in time, cost nothing else. */
+async function readStack(namespace: NetworkNamespace, signal: AbortSignal, warnings: Set<string>) {
   const { links, routes } = await readNetstack(namespace, signal)
-  const sockets = await readSockets(namespace, signal)
-  const forwards = await readForwards(namespace, signal)
+  const orNothing = (error: unknown) => {
+    signal.throwIfAborted()
+    warnings.add(`part of a network stack not read: ${reasonOf(error)}`)
+    return []
+  }
+  const sockets = await readSockets(namespace, signal).catch(orNothing)
+  const forwards = await readForwards(namespace, signal).catch(orNothing)
   return { links: namespace.own ? links.map(withDriver) : links, routes, sockets, forwards }
 }
 

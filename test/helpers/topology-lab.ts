@@ -40,7 +40,27 @@ dgram.createSocket('udp6').bind(5354, () => console.error('ready'))`
 export async function makeTopologyLab(): Promise<TopologyLab> {
   const id = randomBytes(3).toString('hex')
   const [hub, left, right] = [`rt-${id}-hub`, `rt-${id}-left`, `rt-${id}-right`]
-  for (const name of [hub, left, right]) await must('ip', 'netns', 'add', name)
+  const started: Running[] = []
+  const close = async () => {
+    for (const { child } of started) await end(child)
+    for (const name of [hub, left, right]) await run(['ip', 'netns', 'del', name])
+  }
+  try {
+    for (const name of [hub, left, right]) await must('ip', 'netns', 'add', name)
+    return { hub, left, right, ...(await fill(hub, left, right, started)), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Makes what is in the namespaces; the programs that run in them are noted as they start. */
+async function fill(
+  hub: string,
+  left: string,
+  right: string,
+  started: Running[],
+): Promise<Pick<TopologyLab, 'listener' | 'tap'>> {
   const ip = (name: string, ...args: string[]) => must('ip', '-n', name, ...args)
   // The first interfaces of two new namespaces have the same index.
   await ip(hub, 'link', 'add', 'v0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', left)
@@ -89,6 +109,7 @@ export async function makeTopologyLab(): Promise<TopologyLab> {
   await ip(hub, '-6', 'route', 'add', 'unreachable', 'fd66::/48')
   await forward(hub)
   const listener = start(['nsenter', `--net=/run/netns/${hub}`, '--', process.execPath, '-e', sockets])
+  started.push(listener)
   await until('the sockets are there', () => listener.stderr().includes('ready'))
   const tap = start([
     'nsenter',
@@ -99,6 +120,7 @@ export async function makeTopologyLab(): Promise<TopologyLab> {
     'TUN,tun-name=tap7,tun-type=tap,iff-up',
     'OPEN:/dev/null',
   ])
+  started.push(tap)
   await until(
     'the TAP interface is there',
     async () => (await run(['ip', '-n', hub, 'link', 'show', 'tap7'])).status === 0,
@@ -109,18 +131,7 @@ export async function makeTopologyLab(): Promise<TopologyLab> {
     )
     return lists.join('').trim() === ''
   })
-  return {
-    hub,
-    left,
-    right,
-    listener,
-    tap,
-    async close() {
-      await end(listener.child)
-      await end(tap.child)
-      for (const name of [hub, left, right]) await run(['ip', 'netns', 'del', name])
-    },
-  }
+  return { listener, tap }
 }
 
 /** Port 8000 by nftables, the service 10.96.0.10:443 by chains as kube-proxy makes them, 9000 by a chain of no hook. */
