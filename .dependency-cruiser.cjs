@@ -2,7 +2,7 @@
  * The import table of ARCHITECTURE.md, checked by a machine. Layers from the bottom: base, formats, adapters,
  * use cases, faces, entry. Type-only imports count like any other.
  */
-const formats = '^(src/(packetflix|target|pcapng)/|extcap/sentence\\.ts$)'
+const formats = '^(src/(packetflix|target|pcapng|ghostwire)/|extcap/sentence\\.ts$)'
 const adapters = '^src/(engine|linux)/'
 const useCases = '^src/(capture|discover|diagnose|setup)/'
 const faces = '^(extcap/(?!sentence\\.ts)|src/(cli|serve|hook)/)'
@@ -17,7 +17,7 @@ module.exports = {
     never(
       'formats-are-pure',
       { path: formats },
-      { path: '^(bin|extcap/(?!sentence)|src/(?!base/errors|packetflix/|target/|pcapng/))' },
+      { path: '^(bin|extcap/(?!sentence)|src/(?!base/errors|packetflix/|target/|pcapng/|ghostwire/))' },
       'formats import formats and base/errors',
     ),
     never(

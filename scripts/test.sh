@@ -11,6 +11,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 install_missing tshark=tshark dumpcap=wireshark-common ip=iproute2 nsenter=util-linux ping=iputils-ping sysctl=procps \
+  nft=nftables iptables=iptables ss=iproute2 socat=socat \
   dockerd=docker.io docker=docker.io podman='podman containernetworking-plugins runc' catatonit=catatonit \
   containerd=containerd ctr=containerd busybox=busybox-static tcpdump=tcpdump trafgen=netsniff-ng setcap=libcap2-bin script=bsdutils lxc-start=lxc systemd-nspawn=systemd-container newuidmap='uidmap slirp4netns passwd'
 if [ "${1:-}" = --all ]; then

@@ -11,6 +11,7 @@ interface ListOptions {
   readonly type?: string
   readonly engine?: string
   readonly json?: boolean
+  readonly format?: string
   readonly wide?: boolean
   readonly watch?: boolean
 }
@@ -27,6 +28,7 @@ export async function list(patterns: readonly string[], options: ListOptions): P
     (types.length === 0 || types.includes(target.type)) &&
     (engines.length === 0 || enginesOf(target).some(engine => engines.includes(engine))) &&
     (filters.length === 0 || filters.some(filter => filter.test(qualifiedName(target))))
+  if (options.format !== undefined) return (await import('./list-format.ts')).listFormat(options.format, isWanted)
   if (options.watch) return (await import('./watch.ts')).watch(isWanted, options.json ?? false)
   const { targets, warnings } = await discover({
     signal: new AbortController().signal,

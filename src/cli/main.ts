@@ -39,6 +39,12 @@ function program(): Command {
     .option('--type <TYPE,...>', `only these types: ${[...containerEngines, ...otherTypes].join(', ')}`)
     .option('--engine <ENGINE,...>', `only containers and pods of these engines: ${containerEngines.join(', ')}`)
     .option('--json', 'print an array of objects')
+    .addOption(
+      new Option(
+        '--format <FORMAT>',
+        'print a document as Ghostwire does: mobyshark (capture targets), ghostwire (topology)',
+      ).conflicts(['json', 'wide', 'watch']),
+    )
     .option('--wide', 'show process, network namespace and reference too')
     .option('--watch', 'go on, and print what appears, changes and goes; with --json one object a line')
     .action(async (patterns, options) => (await import('./list.ts')).list(patterns, options))

@@ -48,9 +48,10 @@ export async function discover({ signal, timeout, interfaces, env }: DiscoverOpt
   const targets = await targetsOf(answers, readTable(), mounts, limit)
   const warnings = [...answers.flatMap(({ failure }) => (failure ? [reasonOf(failure)] : [])), ...hiddenFromUser()]
   const answered = answers.flatMap(({ engine, failure }) => (failure ? [] : engine.address))
-  if (!interfaces) return { targets, warnings, answered }
+  const engines = answers.flatMap(({ engine, failure }) => (failure || engine.name === 'traces' ? [] : engine))
+  if (!interfaces) return { targets, warnings, answered, engines }
   const detailed = await addInterfaces(targets, signal)
-  return { targets: detailed.targets, warnings: [...warnings, ...detailed.warnings], answered }
+  return { targets: detailed.targets, warnings: [...warnings, ...detailed.warnings], answered, engines }
 }
 
 async function targetsOf(

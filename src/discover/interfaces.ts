@@ -35,7 +35,7 @@ export async function addInterfaces(
 }
 
 /** What came to its end between being listed and being looked at is no failure. */
-function isGone(error: Error): boolean {
+export function isGone(error: unknown): boolean {
   return error instanceof RemoraError && (error.code === 'TARGET_NOT_FOUND' || error.code === 'TARGET_STALE')
 }
 
@@ -66,7 +66,7 @@ function tryOpen(target: Target): NetworkNamespace | Error {
 }
 
 /** Opens the namespace of a target that was just listed. */
-function openTarget({ pid, startTime, netns, reference }: Target): NetworkNamespace {
+export function openTarget({ pid, startTime, netns, reference }: Target): NetworkNamespace {
   if (pid > 0) return openProcessNamespace(pid, { startTime, inode: netns })
   const mount = parseReference(reference)
   if (mount.scheme === 'named') return openNamespaceFile(namedPath(mount.name), netns)

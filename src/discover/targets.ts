@@ -24,6 +24,8 @@ export interface Discovery {
   readonly warnings: readonly string[]
   /** Sockets of the engines that answered. */
   readonly answered: readonly string[]
+  /** The engines that answered, and have a socket. */
+  readonly engines: readonly Engine[]
 }
 
 const nothing = { prefix: '', netns: 0, pid: 0, startTime: 0, interfaces: [], addresses: [] } as const

@@ -61,7 +61,9 @@ export const taskEvent = { containerId: [1, 'string'] } as const satisfies Messa
 /** `id` is that of the process: the container's for its first one. */
 export const taskExit = { containerId: [1, 'string'], id: [2, 'string'] } as const satisfies Message
 
-export const containerdVersion = method('/containerd.services.version.v1.Version/Version', empty, empty)
+export const containerdVersion = method('/containerd.services.version.v1.Version/Version', empty, {
+  version: [1, 'string'],
+})
 
 // --- CRI ---
 
@@ -75,7 +77,7 @@ export const containerState = { running: 1 } as const
 /** ContainerEventType */
 export const containerEventType = { created: 0, started: 1, stopped: 2, deleted: 3 } as const
 
-export const criVersion = method(`${cri}/Version`, empty, empty)
+export const criVersion = method(`${cri}/Version`, empty, { runtimeVersion: [3, 'string'] })
 
 export const listPodSandbox = method(`${cri}/ListPodSandbox`, empty, {
   items: [

@@ -2,6 +2,7 @@
  * Network interfaces of a namespace, from the JSON output of ip(8): the stable interface of iproute2.
  */
 import { RemoraError } from '../base/errors.ts'
+import { parseIpJson } from './ip-json.ts'
 import type { NetworkNamespace } from './netns.ts'
 import { namespaceEntry, nsenterFailure } from './nsenter.ts'
 import { run } from './run.ts'
@@ -87,9 +88,7 @@ async function runBatch(
 
 /** Reads the output of `ip -json address show`; a namespace without interfaces prints nothing, or `[]`. */
 export function parseInterfaces(json: string): NetworkInterface[] {
-  // iproute2 does not escape control characters, and an interface may be called nearly anything (dev_valid_name).
-  const clean = json.replace(/[^\P{Cc}\s]/gu, byte => `\\u00${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)
-  const links = clean.trim() === '' ? [] : (JSON.parse(clean) as IpLink[])
+  const links = parseIpJson<IpLink>(json)
   return links
     .filter(link => typeof link.ifname === 'string')
     .map(link => ({
@@ -105,7 +104,7 @@ export function parseInterfaces(json: string): NetworkInterface[] {
     .sort((a, b) => a.index - b.index)
 }
 
-/** The part of iproute2's JSON that is used; old versions print empty objects between the links. */
+/** The part of iproute2's JSON that is used. */
 interface IpLink {
   readonly ifindex?: number
   readonly ifname?: string

@@ -1,0 +1,61 @@
+/** The capture targets of this host as the document of Ghostwire's `GET /mobyshark`. */
+import { version } from '../base/version.ts'
+import { askAbout } from '../engine/about.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { EngineFacts, HostFacts } from '../ghostwire/metadata.ts'
+import { mobysharkDocument } from '../ghostwire/mobyshark.ts'
+import { readHostFacts } from '../linux/host-facts.ts'
+import { readHostnames } from '../linux/hostnames.ts'
+import { readCommand } from '../linux/proc.ts'
+import type { Target } from '../target/model.ts'
+import { discover } from './discover.ts'
+import type { Discovery } from './targets.ts'
+
+export interface DocumentOptions {
+  readonly signal: AbortSignal
+  /** Milliseconds each engine has. */
+  readonly timeout: number
+  readonly env?: NodeJS.ProcessEnv
+}
+
+/** A document, and one sentence for each source that failed. */
+export interface Answer<Document> {
+  readonly document: Document
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Makes the document from a fresh look at the host.
+ * @param isWanted which targets belong into it
+ */
+export async function mobyshark(
+  options: DocumentOptions,
+  isWanted: (target: Target) => boolean = () => true,
+): Promise<Answer<ReturnType<typeof mobysharkDocument>>> {
+  const discovery = await discover({ ...options, interfaces: true })
+  const host = await hostFacts(discovery, options)
+  const document = mobysharkDocument(discovery.targets.filter(isWanted), host, pid => readCommand(pid) ?? '')
+  return { document, warnings: discovery.warnings }
+}
+
+/** What is known of the host and of its engines. */
+export async function hostFacts({ engines }: Discovery, { signal, timeout }: DocumentOptions): Promise<HostFacts> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
+  const [hostnames, ...facts] = await Promise.all([
+    readHostnames([init], signal),
+    ...engines.map(engine => engineFacts(engine, limit)),
+  ])
+  const host = readHostFacts()
+  const hostname = hostnames.get(init) ?? host.hostname
+  return { ...host, hostname, version, created: new Date(), engines: facts.flat() }
+}
+
+/** The first process of the host. */
+const init = 1
+
+/** A containerd without its CRI part has a socket for it all the same. */
+async function engineFacts(engine: Engine, signal: AbortSignal): Promise<EngineFacts[]> {
+  const about = await askAbout(engine, signal)
+  if (engine.name === 'cri' && about.version === '') return []
+  return [{ engine: engine.name, pid: engine.daemon ?? 0, ...about }]
+}

@@ -1,0 +1,114 @@
+/**
+ * The `transport-ports` of a namespace. A socket of IPv6 that is bound to all addresses, or to a mapped one (RFC 4291
+ * §2.5.5.2), serves IPv4 too and is listed there as well, unless a socket of IPv4 has that place.
+ */
+import { nifId } from './ids.ts'
+import { ownersJson } from './interfaces.ts'
+import { compareText } from './order.ts'
+import type { OwnerLookup } from './owners.ts'
+import type { Link, NamespaceSnapshot, Snapshot, Socket } from './snapshot.ts'
+
+/** States of net/tcp_states.h, as Ghostwire words them. */
+const states = [
+  '',
+  'connected',
+  'SYN sent',
+  'SYN received',
+  'FIN WAIT1',
+  'FIN WAIT2',
+  'time wait',
+  'closed',
+  'close wait',
+  'last ACK',
+  'listening',
+  'closing',
+  'new SYN received',
+]
+const closed = 7
+const listening = 10
+
+type Facts = Pick<Snapshot, 'processes' | 'services'>
+
+/** Sockets of both families, in the order of their ports. */
+export function transportPortsJson(namespace: NamespaceSnapshot, facts: Facts, idOfProcess: OwnerLookup) {
+  const sockets = [...namespace.sockets, ...servingBoth(namespace.sockets)].sort(compareSockets)
+  const family = (wanted: Socket['family']) =>
+    sockets.filter(socket => socket.family === wanted).map(socket => socketJson(socket, namespace, facts, idOfProcess))
+  return { ipv4: family('ipv4'), ipv6: family('ipv6') }
+}
+
+function socketJson(
+  socket: Socket,
+  { netns, links }: Pick<NamespaceSnapshot, 'netns' | 'links'>,
+  { processes, services }: Facts,
+  idOfProcess: OwnerLookup,
+) {
+  const { protocol, state } = socket
+  const serviceOf = (port: number) => services.get(`${port}/${protocol}`) ?? ''
+  return {
+    family: socket.family === 'ipv4' ? 2 : 10,
+    protocol,
+    'local-address': socket.localAddress,
+    'local-port': socket.localPort,
+    'local-servicename': serviceOf(socket.localPort),
+    'remote-address': socket.remoteAddress,
+    'remote-port': socket.remotePort,
+    'remote-servicename': serviceOf(socket.remotePort),
+    state: states[state] ?? '',
+    macrostate: state === listening ? 'listening' : state === closed ? 'unconnected' : 'connected',
+    owners: ownersJson(
+      socket.owners.flatMap(pid => processes.get(pid) ?? []),
+      idOfProcess,
+    ),
+    'network-interface-idrefs': linksWith(links, socket.localAddress).map(({ index }) => nifId(netns, index)),
+  }
+}
+
+/** Interfaces with an address; all of them for the unspecified one. */
+export function linksWith(links: readonly Link[], address: string): Link[] {
+  const plain = unmapped(address) ?? address
+  const loopback = plain.startsWith('127.')
+  return links
+    .filter(
+      link =>
+        plain === '' ||
+        isAny(plain) ||
+        (loopback && link.loopback) ||
+        link.addresses.some(other => other.address === plain),
+    )
+    .sort((a, b) => a.index - b.index)
+}
+
+function isAny(address: string): boolean {
+  return address === '0.0.0.0' || address === '::'
+}
+
+function unmapped(address: string): string | undefined {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1]
+}
+
+function servingBoth(sockets: readonly Socket[]): Socket[] {
+  const place = (socket: Socket) => `${socket.protocol} ${socket.localAddress} ${socket.localPort}`
+  const taken = new Set(sockets.filter(({ family }) => family === 'ipv4').map(place))
+  return sockets.flatMap((socket): Socket[] => {
+    if (socket.family === 'ipv4') return []
+    const local = unmapped(socket.localAddress)
+    const isWide = socket.localAddress === '::' && socket.remoteAddress === '::'
+    if (local === undefined && !isWide) return []
+    const remoteAddress = unmapped(socket.remoteAddress) ?? '0.0.0.0'
+    const twin: Socket = { ...socket, family: 'ipv4', localAddress: local ?? '0.0.0.0', remoteAddress }
+    return isWide && taken.has(place(twin)) ? [] : [twin]
+  })
+}
+
+function compareSockets(a: Socket, b: Socket): number {
+  return (
+    compareText(a.protocol, b.protocol) ||
+    a.localPort - b.localPort ||
+    compareText(a.localAddress, b.localAddress) ||
+    a.remotePort - b.remotePort ||
+    compareText(a.remoteAddress, b.remoteAddress) ||
+    a.state - b.state ||
+    compareText(a.owners.join(), b.owners.join())
+  )
+}

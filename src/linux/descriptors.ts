@@ -1,0 +1,49 @@
+/**
+ * Who holds which socket, and who serves which TUN or TAP interface: one pass over the descriptors of all processes
+ * (proc_pid_fd(5)). The name of an interface stands in fdinfo, as `iff:` (tun_chr_show_fdinfo in drivers/net/tun.c).
+ */
+import { readdirSync, readlinkSync } from 'node:fs'
+import { listProcesses, readText } from './proc.ts'
+
+export interface Holders {
+  /** Processes by the inode of a socket, ascending. */
+  readonly sockets: ReadonlyMap<number, readonly number[]>
+  /** Names of interfaces by process. */
+  readonly taps: ReadonlyMap<number, readonly string[]>
+}
+
+/** Looks at the descriptors of all processes this user may look into. */
+export function readHolders(proc = '/proc'): Holders {
+  const sockets = new Map<number, number[]>()
+  const taps = new Map<number, string[]>()
+  for (const pid of listProcesses(proc)) {
+    for (const { descriptor, target } of descriptorsOf(`${proc}/${pid}/fd`)) {
+      if (target.startsWith('socket:[')) note(sockets, Number(target.slice(8, -1)), pid)
+      else if (target.endsWith('/net/tun')) {
+        const [, name] = /^iff:\t(.*)$/m.exec(readText(`${proc}/${pid}/fdinfo/${descriptor}`) ?? '') ?? []
+        if (name !== undefined && name !== '') note(taps, pid, name)
+      }
+    }
+  }
+  return { sockets, taps }
+}
+
+function descriptorsOf(folder: string): { descriptor: string; target: string }[] {
+  try {
+    return readdirSync(folder).flatMap(descriptor => {
+      try {
+        return { descriptor, target: readlinkSync(`${folder}/${descriptor}`) }
+      } catch {
+        return []
+      }
+    })
+  } catch {
+    return []
+  }
+}
+
+function note<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const values = map.get(key)
+  if (values === undefined) map.set(key, [value])
+  else if (!values.includes(value)) values.push(value)
+}

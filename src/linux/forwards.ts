@@ -1,0 +1,72 @@
+/**
+ * The ports a namespace forwards, from whatever tools of the packet filter there are; a missing one costs its part. One
+ * run of nft(8) tells whether there is anything that only iptables can explain; for the older tables the kernel tells it
+ * (/proc/PID/net/ip_tables_names).
+ */
+import type { Family, Forward } from '../ghostwire/snapshot.ts'
+import { parseIptables } from './iptables-rules.ts'
+import { forwardsOf } from './nat-rules.ts'
+import type { NetworkNamespace } from './netns.ts'
+import { parseNft } from './nft-rules.ts'
+import { namespaceEntry } from './nsenter.ts'
+import { optionValue, readArguments, readText } from './proc.ts'
+import type { ProcessEntry } from './process-table.ts'
+import { run } from './run.ts'
+import { lookUpTool, type Tool } from './tools.ts'
+
+const savers: Readonly<Record<Family, { readonly present: readonly Tool[]; readonly legacy: readonly Tool[] }>> = {
+  ipv4: { present: ['iptables-nft-save', 'iptables-save'], legacy: ['iptables-legacy-save', 'iptables-save'] },
+  ipv6: { present: ['ip6tables-nft-save', 'ip6tables-save'], legacy: ['ip6tables-legacy-save', 'ip6tables-save'] },
+}
+
+/** Forwards by rules of the kernel. */
+export async function readForwards(namespace: NetworkNamespace, signal?: AbortSignal): Promise<Forward[]> {
+  const ask = async (tools: readonly Tool[], ...args: string[]): Promise<string | undefined> => {
+    const found = tools.map(tool => lookUpTool(tool)).find(path => path !== undefined)
+    if (found === undefined) return undefined
+    const { prefix, descriptors } = namespaceEntry(namespace)
+    return (await run([...prefix, found, ...args], { descriptors, signal })).stdout
+  }
+  const listing = await ask(['nft'], '-j', 'list', 'ruleset')
+  const native = parseNft(listing ?? '')
+  const forwards = forwardsOf(native)
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    const { present, legacy } = savers[family]
+    const wanted = [
+      ...(listing === undefined || native.iptables.includes(family) ? [present] : []),
+      ...(hasLegacyTable(namespace, family) ? [legacy] : []),
+    ]
+    for (const tools of wanted)
+      forwards.push(...forwardsOf(parseIptables((await ask(tools, '-t', 'nat')) ?? '', family)))
+  }
+  return forwards
+}
+
+/** Forwards by docker-proxy, which passes on what the kernel does not, in the namespaces of its processes. */
+export function readProxies(table: readonly ProcessEntry[]): Map<number, Forward[]> {
+  const found = new Map<number, Forward[]>()
+  for (const { pid, command, netns } of table) {
+    const forward = command === 'docker-proxy' ? parseProxy(readArguments(pid)) : undefined
+    if (netns !== undefined && forward !== undefined) found.set(netns, [...(found.get(netns) ?? []), forward])
+  }
+  return found
+}
+
+/** Reads the arguments of a docker-proxy. */
+export function parseProxy(args: readonly string[]): Forward | undefined {
+  const value = (name: string) => optionValue(args, [name]) ?? ''
+  const [address, toAddress, protocol] = [value('-host-ip'), value('-container-ip'), value('-proto')]
+  const [port, toPort] = [Number(value('-host-port')), Number(value('-container-port'))]
+  if (toAddress === '' || protocol === '' || !(port > 0) || !(toPort > 0)) return undefined
+  const family = address.includes(':') ? 'ipv6' : 'ipv4'
+  const isAny = address === '0.0.0.0' || address === '::'
+  return { family, protocol, address: isAny ? '' : address, port, toAddress, toPort }
+}
+
+/** Whether the older tables are in use; without a process in the namespace that is not known. */
+function hasLegacyTable({ process, own }: NetworkNamespace, family: Family): boolean {
+  const pid = own ? 'self' : process?.pid
+  if (pid === undefined) return true
+  const names = readText(`/proc/${pid}/net/${family === 'ipv4' ? 'ip' : 'ip6'}_tables_names`) ?? ''
+  return names.split('\n').includes('nat')
+}

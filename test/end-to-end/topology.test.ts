@@ -1,0 +1,223 @@
+/** The topology document of namespaces that hold everything, compared with what the host's own tools say. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { must } from '../helpers/command.ts'
+import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
+import { document, type Namespace, namespaceIn, nif, type Topology, topology } from '../helpers/topology-document.ts'
+import { inodeOf, inside, makeTopologyLab, type TopologyLab } from '../helpers/topology-lab.ts'
+
+let lab: TopologyLab
+let pairs: NetnsPair[]
+
+beforeAll(async () => {
+  lab = await makeTopologyLab()
+  pairs = [await makeNetnsPair(), await makeNetnsPair()]
+})
+afterAll(async () => {
+  for (const pair of pairs ?? []) await pair.close()
+  await lab?.close()
+})
+
+test('a namespace without processes is a target too', async () => {
+  const all = await document<{ containers: Record<string, unknown>[] }>(['mobyshark'])
+  expect(all.containers.find(({ name }) => name === `/run/netns/${lab.left}`)).toEqual({
+    name: `/run/netns/${lab.left}`,
+    type: 'bindmount',
+    netns: inodeOf(lab.left),
+    'network-interfaces': ['eth0'],
+    pid: 0,
+    starttime: 0,
+    prefix: '',
+  })
+})
+
+test('says the same twice', async () => {
+  // Others come and go on this machine: what is compared is our own.
+  const own = [lab.hub, lab.left, lab.right].map(inodeOf)
+  const text = ({ 'network-namespaces': all }: Topology) =>
+    JSON.stringify(all.filter(({ netnsid }) => own.includes(netnsid)))
+  expect(text(await topology())).toBe(text(await topology()))
+})
+
+test.each(['hub', 'left', 'right'] as const)(
+  'interfaces, addresses and routes of %s are those that ip shows',
+  async place => {
+    const name = lab[place]
+    const namespace = namespaceIn(await topology(), inodeOf(name))
+    const truth = JSON.parse(await must('ip', '-n', name, '-j', 'address')) as Record<string, unknown>[]
+    expect(
+      namespace['network-interfaces'].map(({ index, name, operstate, addresses }) => ({
+        index,
+        name,
+        operstate,
+        mac: addresses.mac,
+        addresses: [...addresses.ipv4, ...addresses.ipv6]
+          .map(({ address, prefixlen }) => `${address}/${prefixlen}`)
+          .sort(),
+      })),
+    ).toEqual(
+      truth.map(({ ifindex, ifname, operstate, address, addr_info }) => ({
+        index: ifindex,
+        name: ifname,
+        operstate,
+        mac: address,
+        addresses: (addr_info as { local: string; prefixlen: number }[])
+          .map(({ local, prefixlen }) => `${local}/${prefixlen}`)
+          .sort(),
+      })),
+    )
+    for (const [family, option] of [
+      ['ipv4', '-4'],
+      ['ipv6', '-6'],
+    ] as const) {
+      const routes: string[] = []
+      for (const table of ['main', 'local']) {
+        const lines = await must('ip', '-n', name, option, '-d', '-o', 'route', 'show', 'table', table).catch(() => '')
+        routes.push(
+          ...lines
+            .split('\n')
+            .filter(line => line.trim() !== '')
+            .map(line => `${table} ${line.split(' ').slice(0, 2).join(' ')} ${/ via (\S+)/.exec(line)?.[1] ?? ''}`),
+        )
+      }
+      expect(
+        namespace.routes[family]
+          .map(route => {
+            const bits = family === 'ipv4' ? 32 : 128
+            const target =
+              route['destination-prefixlen'] === 0
+                ? 'default'
+                : route.destination +
+                  (route['destination-prefixlen'] === bits ? '' : `/${route['destination-prefixlen']}`)
+            return `${route.table === 254 ? 'main' : 'local'} ${route.type} ${target} ${route['next-hop'] ?? ''}`
+          })
+          .sort(),
+      ).toEqual(routes.sort())
+    }
+  },
+)
+
+test('a route that leads nowhere has no interface', async () => {
+  const { routes } = namespaceIn(await topology(), inodeOf(lab.hub))
+  const blackhole = routes.ipv4.find(({ type }) => type === 'blackhole')
+  expect(blackhole).toEqual({
+    type: 'blackhole',
+    family: 2,
+    destination: '10.66.0.0',
+    'destination-prefixlen': 16,
+    preference: '00',
+    priority: 0,
+    table: 254,
+  })
+})
+
+test('interfaces know what they hang together with', async () => {
+  const [hub, left, right] = [
+    namespaceIn(await topology(), inodeOf(lab.hub)),
+    namespaceIn(await topology(), inodeOf(lab.left)),
+    namespaceIn(await topology(), inodeOf(lab.right)),
+  ]
+  const idOf = (namespace: Namespace, name: string) => nif(namespace, name)?.id
+  expect(nif(hub, 'v0')?.index).toBe(nif(left, 'eth0')?.index)
+  expect(nif(hub, 'v0')?.peer?.['peer-idref']).toBe(idOf(left, 'eth0'))
+  expect(nif(left, 'eth0')?.peer?.['peer-idref']).toBe(idOf(hub, 'v0'))
+  expect(nif(hub, 'v1')?.peer?.['peer-idref']).toBe(idOf(right, 'eth0'))
+  expect(nif(hub, 'in0')?.peer).toMatchObject({ 'peer-name': 'in1' })
+  expect(nif(hub, 'in1')).toMatchObject({ alias: 'an "alias"', kind: 'veth', driverinfo: { driver: 'veth' } })
+  expect(nif(hub, 'br0')).toMatchObject({
+    slaves: [{ name: 'v0' }, { name: 'v1' }],
+    macvlans: [{ idref: idOf(right, 'mv0'), name: 'mv0' }],
+  })
+  expect(nif(hub, 'v1')).toMatchObject({ master: { name: 'br0' }, promisc: true })
+  expect(nif(right, 'mv0')).toMatchObject({ kind: 'macvlan', macvlan: { idref: idOf(hub, 'br0'), name: 'br0' } })
+  expect(nif(hub, 'vx0')).toMatchObject({
+    vxlan: {
+      idref: idOf(hub, 'br0'),
+      vid: 42,
+      'remote-port': 4789,
+      source: { source_ipv4: '10.77.0.1' },
+      remote: { remote_ipv4: '10.77.0.9' },
+    },
+  })
+  expect(nif(hub, 'tap7')).toMatchObject({
+    kind: 'tuntap',
+    tuntap: { mode: 'tap', processors: [{ pid: lab.tap.pid, cmdline: expect.stringContaining('socat') }] },
+  })
+})
+
+test('two pairs that look exactly alike are not mixed up', async () => {
+  const all = await topology()
+  for (const { sender, receiver } of pairs) {
+    const [a, b] = [sender, receiver].map(name =>
+      all['network-namespaces'].find(({ netnsid }) => netnsid === inodeOf(name)),
+    )
+    expect(a && nif(a, 'a0')?.peer?.['peer-idref']).toBe(b && nif(b, 'b0')?.id)
+    expect(b && nif(b, 'b0')?.peer?.['peer-idref']).toBe(a && nif(a, 'a0')?.id)
+  }
+})
+
+test('sockets are those that ss shows, with their processes', async () => {
+  const namespace = namespaceIn(await topology(), inodeOf(lab.hub))
+  const ports = Object.values(namespace['transport-ports']).flat()
+  const shown = (await inside(lab.hub, 'ss', '-Htunap'))
+    .trim()
+    .split('\n')
+    .map(line => {
+      const [protocol, , , , local = ''] = line.split(/\s+/)
+      const pid = Number(/pid=(\d+)/.exec(line)?.[1])
+      const at = local.lastIndexOf(':')
+      return {
+        protocol,
+        address: local
+          .slice(0, at)
+          .replace(/^\[|\]$/g, '')
+          .replace(/^\*$/, '::'),
+        port: Number(local.slice(at + 1)),
+        pid,
+      }
+    })
+  for (const { protocol, address, port, pid } of shown) {
+    expect(
+      ports.find(
+        other => other.protocol === protocol && other['local-address'] === address && other['local-port'] === port,
+      )?.owners[0]?.pid,
+    ).toBe(pid)
+  }
+  const v4 = (port: number) => namespace['transport-ports'].ipv4.find(other => other['local-port'] === port)
+  expect(v4(8081), 'a socket of both families').toMatchObject({
+    family: 2,
+    'local-address': '0.0.0.0',
+    macrostate: 'listening',
+    state: 'listening',
+  })
+  expect(v4(5354)).toMatchObject({ protocol: 'udp', macrostate: 'unconnected' })
+  expect(v4(80)).toMatchObject({ 'local-servicename': 'http', owners: [{ pid: lab.listener.pid }] })
+  expect(namespace['transport-ports'].ipv4.filter(({ macrostate }) => macrostate === 'connected')).toHaveLength(2)
+})
+
+test('forwarded ports lead to the namespace and the process they end at', async () => {
+  const {
+    'forwarded-ports': { ipv4 },
+  } = namespaceIn(await topology(), inodeOf(lab.hub))
+  const forward = { family: 2, protocol: 'tcp' }
+  expect(ipv4).toMatchObject([
+    {
+      ...forward,
+      ip: '10.96.0.10',
+      port: 443,
+      servicename: 'https',
+      'forward-ip': '10.77.0.2',
+      'forward-port': 8443,
+      netnsid: inodeOf(lab.left),
+    },
+    { ...forward, ip: '10.96.0.10', port: 443, 'forward-ip': '10.77.0.3', netnsid: inodeOf(lab.right) },
+    {
+      ...forward,
+      ip: '10.77.0.1',
+      port: 8000,
+      'forward-ip': '10.77.0.3',
+      'forward-port': 80,
+      netnsid: inodeOf(lab.right),
+      'network-interface-refs': [expect.stringMatching(/^nif-/)],
+    },
+  ])
+})

@@ -1,0 +1,266 @@
+/** The documents from snapshots that no host here would give: pods, other engines, SR-IOV, whatever is unknown. */
+import { describe, expect, test } from 'vitest'
+import { ghostwireDocument } from '../../../src/ghostwire/document.ts'
+import type { HostFacts } from '../../../src/ghostwire/metadata.ts'
+import { mobysharkDocument } from '../../../src/ghostwire/mobyshark.ts'
+import type { Link, NamespaceSnapshot, ProcessFacts, Snapshot } from '../../../src/ghostwire/snapshot.ts'
+import type { Target } from '../../../src/target/model.ts'
+import { ghostwireSchema, mobysharkSchema } from '../../helpers/ghostwire-schema.ts'
+
+const host: HostFacts = {
+  version: '1',
+  created: new Date(1_500),
+  hostname: 'h',
+  osName: '',
+  osVersion: '',
+  kernel: '',
+  cpus: [],
+  engines: [
+    { engine: 'cri', id: '', version: '1', pid: 9 },
+    { engine: 'docker', id: 'i', version: '2', pid: 4 },
+  ],
+}
+const facts = { engine: 'cri', id: 'c1', image: '', state: 'running', labels: {}, socket: '/s' } as const
+const target = (more: Partial<Target>): Target => ({
+  reference: '',
+  name: 'n',
+  type: 'docker',
+  prefix: '',
+  netns: 10,
+  pid: 5,
+  startTime: 6,
+  interfaces: [],
+  addresses: [],
+  ...more,
+})
+const pod = target({
+  name: 'default/web',
+  type: 'pod',
+  prefix: 'kind',
+  members: [
+    { ...facts, reference: '', name: 'app', pid: 8, sandbox: false },
+    { ...facts, id: 'c2', state: 'paused', reference: '', name: 'c2', pid: 7, sandbox: true },
+    { ...facts, id: 'c3', reference: '', name: 'unknown', pid: 0, sandbox: false },
+  ],
+})
+const targets = [
+  target({ type: 'host', name: 'host', pid: 1 }),
+  pod,
+  target({ type: 'cri', pid: 0, netns: 0, container: facts }),
+  target({ type: 'lxc' }),
+  target({ type: 'bindmount', pid: 0, name: '/run/netns/x', netns: 11 }),
+]
+
+test('mobyshark: types, and the host as a process', () => {
+  const document = mobysharkDocument(targets, host, pid => `c${pid}`)
+  expect(mobysharkSchema(document, 'document')).toEqual([])
+  expect(document.metadata['creation-timestamp']).toBe('1970-01-01T00:00:01Z')
+  expect(document.metadata['container-engines'].map(({ type }) => type)).toEqual(['docker.com', 'k8s.io/cri-api'])
+  expect(document.containers.map(({ name, type, prefix }) => [name, type, prefix])).toEqual([
+    ['c1(1)', 'proc', ''],
+    ['default/web', 'pod', 'kind'],
+    ['n', 'CRI', ''],
+    ['n', 'lxc', ''],
+    ['/run/netns/x', 'bindmount', ''],
+  ])
+})
+
+const link = (index: number, more: Partial<Link> = {}): Link => ({
+  index,
+  name: `e${index}`,
+  kind: '',
+  alias: '',
+  operstate: 'UP',
+  loopback: false,
+  promiscuous: false,
+  mac: '00:00:00:00:00:00',
+  master: '',
+  lower: undefined,
+  details: {},
+  addresses: [],
+  ...more,
+})
+const namespace = (netns: number, more: Partial<NamespaceSnapshot> = {}): NamespaceSnapshot => ({
+  netns,
+  targets: [],
+  links: [],
+  routes: [],
+  sockets: [],
+  forwards: [],
+  ...more,
+})
+const process = (pid: number, more: Partial<ProcessFacts> = {}): ProcessFacts => ({
+  pid,
+  command: 'x',
+  args: [],
+  netns: 0,
+  pidns: 3,
+  container: '',
+  capabilities: '0000000000000000',
+  affinity: [],
+  policy: 1,
+  priority: 2,
+  nice: -3,
+  dns: { utsHostname: '', etcHostname: '', domain: '', nameservers: [], search: [], hosts: [] },
+  taps: [],
+  ...more,
+})
+const snapshot = (namespaces: NamespaceSnapshot[], processes: ProcessFacts[] = []): Snapshot => ({
+  host,
+  ids: new Map(),
+  services: new Map(),
+  pidNamespaces: [
+    { inode: 4, parent: 3 },
+    { inode: 3, parent: undefined },
+    { inode: 9, parent: 77 },
+  ],
+  namespaces,
+  processes: new Map(processes.map(facts => [facts.pid, facts])),
+})
+
+function documentOf(...given: Parameters<typeof snapshot>) {
+  const document = ghostwireDocument(snapshot(...given))
+  expect(ghostwireSchema(document, 'document')).toEqual([])
+  return document['network-namespaces']
+}
+
+describe('ghostwire', () => {
+  test('a pod is a group; the order does not depend on what was given', () => {
+    const namespaces = [
+      namespace(11, { targets: [targets[4] as Target] }),
+      namespace(10, { targets: [pod, targets[0] as Target], links: [link(2), link(1)] }),
+    ]
+    const document = ghostwireDocument(snapshot(namespaces, [process(7), process(8, { pidns: 4 })]))
+    expect(ghostwireSchema(document, 'document')).toEqual([])
+    expect(document['network-namespaces']).toMatchObject([
+      {
+        id: 'netns-10',
+        'container-groups': [
+          { id: 'group-1', name: 'kind/default/web', 'container-idrefs': ['cont-c3', 'cont-7', 'cont-8'] },
+        ],
+        containers: [
+          { pid: 0 },
+          { pid: 1 },
+          {
+            name: 'c2',
+            type: 'CRI',
+            'type-text': 'Cri',
+            status: 'paused',
+            group: 'group-1',
+            capbnd: '0x0',
+            policy: 1,
+            priority: 2,
+            nice: -3,
+          },
+          { name: 'app', pidns: 4 },
+        ],
+        'network-interfaces': [{ id: 'nif-10-1' }, { id: 'nif-10-2' }],
+      },
+      {
+        containers: [
+          {
+            id: 'bmnt-11',
+            type: 'bindmount',
+            'type-text': 'Bind-mounted',
+            pid: 0,
+            status: '',
+            dns: { 'etc-hosts': null },
+          },
+        ],
+      },
+    ])
+    expect(document['pid-namespaces']).toEqual([
+      {
+        id: 'pidns-3',
+        pidnsid: 3,
+        'container-idrefs': ['cont-7'],
+        children: [{ id: 'pidns-4', pidnsid: 4, children: [], 'container-idrefs': ['cont-8'] }],
+      },
+      { id: 'pidns-9', pidnsid: 9, children: [], 'container-idrefs': [] },
+    ])
+    const turned = snapshot(
+      namespaces
+        .toReversed()
+        .map(one => ({ ...one, links: one.links.toReversed(), targets: one.targets.toReversed() })),
+      [process(8, { pidns: 4 }), process(7)],
+    )
+    expect(JSON.stringify(ghostwireDocument(turned))).toBe(JSON.stringify(document))
+  })
+
+  test('virtual functions know their physical one', () => {
+    const driver = { name: 'd', version: '', firmware: '', bus: 'b1', role: 1, parentBus: '' } as const
+    const [one] = documentOf([
+      namespace(10, {
+        links: [
+          link(1, { driver }),
+          link(2, { driver: { ...driver, bus: 'b2', role: 2, parentBus: 'b1' } }),
+          link(3, { driver: { ...driver, role: 0, bus: '' } }),
+        ],
+      }),
+    ])
+    expect(one?.['network-interfaces']).toMatchObject([
+      { physical: true, 'sr-iov-role': 1, driverinfo: { driver: 'd', businfo: 'b1' } },
+      { 'sr-iov-role': 2, pf: { idref: 'nif-10-1', index: 1, name: 'e1' } },
+      {},
+    ])
+    expect(one?.['network-interfaces'][2]).not.toHaveProperty('pf')
+  })
+
+  test('VLANs hang below their parent', () => {
+    const vlan = link(2, { kind: 'vlan', lower: { name: 'e1' }, details: { vlan: { id: 5, protocol: 33_024 } } })
+    const [one] = documentOf([namespace(10, { links: [link(1), vlan] })])
+    expect(one?.['network-interfaces']).toMatchObject([
+      { slaves: [{ name: 'e2' }] },
+      { master: { name: 'e1' }, vlan: { vid: 5 } },
+    ])
+  })
+
+  test('a TAP interface that several namespaces have is served by whoever lives there', () => {
+    const tap = () => [link(1, { name: 'tap0', kind: 'tuntap', details: { mode: 'tap' } })]
+    const serving = [process(5, { netns: 11, taps: ['tap0'] }), process(6, { netns: 99, taps: ['tap0', 'none'] })]
+    const all = documentOf([namespace(10, { links: tap() }), namespace(11, { links: tap() })], serving)
+    expect(all.map(one => one['network-interfaces'][0]?.tuntap?.processors.map(({ pid }) => pid))).toEqual([[], [5]])
+  })
+
+  const socket = {
+    family: 'ipv6',
+    protocol: 'tcp',
+    localAddress: '::',
+    localPort: 80,
+    remoteAddress: '::',
+    remotePort: 0,
+    state: 10,
+    owners: [5, 6],
+  } as const
+  const v4 = { ...socket, family: 'ipv4', localAddress: '0.0.0.0', remoteAddress: '0.0.0.0', owners: [] } as const
+  test.each<[string, NamespaceSnapshot['sockets'], string[]]>([
+    ['one for all addresses serves IPv4 too', [socket], ['0.0.0.0']],
+    ['... unless IPv4 has its own', [socket, v4], ['0.0.0.0']],
+    [
+      'one for a mapped address',
+      [{ ...socket, localAddress: '::ffff:10.0.0.1', remoteAddress: '::ffff:10.0.0.2', remotePort: 5, state: 1 }],
+      ['10.0.0.1'],
+    ],
+    ['one of IPv6 alone', [{ ...socket, localAddress: 'fd00::1' }], []],
+  ])('sockets: %s', (_, sockets, expected) => {
+    const [one] = documentOf([namespace(10, { sockets })], [process(5, { args: ['a', 'b'] })])
+    expect(one?.['transport-ports'].ipv4.map(port => port['local-address'])).toEqual(expected)
+    expect(one?.['transport-ports'].ipv6[0]?.owners).toEqual([{ pid: 5, cmdline: 'a b' }])
+  })
+
+  const forward = { family: 'ipv4', protocol: 'tcp', address: '', port: 80, toAddress: '10.0.0.2', toPort: 81 } as const
+  const having = (address: string): Link =>
+    link(1, { addresses: [{ family: 'ipv4', address, prefix: 8, preferred: 1, valid: 1, scope: 0 }] })
+  test.each<[string, NamespaceSnapshot[], number]>([
+    ['nobody', [], 0],
+    ['the only one that has the address', [namespace(11, { links: [having('10.0.0.2')] })], 11],
+    [
+      'two that have it',
+      [namespace(11, { links: [having('10.0.0.2')] }), namespace(12, { links: [having('10.0.0.2')] })],
+      0,
+    ],
+  ])('forwarded ports: %s', (_, others, netns) => {
+    const [one] = documentOf([namespace(10, { forwards: [forward, forward] }), ...others])
+    expect(one?.['forwarded-ports'].ipv4).toMatchObject([{ ip: null, port: 80, netnsid: netns }])
+  })
+})

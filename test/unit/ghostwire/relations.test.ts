@@ -1,0 +1,101 @@
+/** Which interface belongs to which, from what the kernel says on either side. */
+import { describe, expect, test } from 'vitest'
+import { relate } from '../../../src/ghostwire/relations.ts'
+import type { Link, Lower } from '../../../src/ghostwire/snapshot.ts'
+
+function link(name: string, index: number, kind: string, lower?: Lower): Link {
+  const plain = { alias: '', operstate: 'UP', loopback: false, promiscuous: false, mac: '', master: '', details: {} }
+  return { ...plain, name, index, kind, lower, addresses: [] }
+}
+
+const veth = (name: string, index: number, lower: Lower) => link(name, index, 'veth', lower)
+
+function told(namespaces: { netns: number; links: Link[] }[], ids?: Map<number, Map<number, number>>) {
+  const { lowers, open } = relate(namespaces, ids)
+  return {
+    lowers: Object.fromEntries(
+      [...lowers].map(
+        ([
+          { name },
+          {
+            netns,
+            link: { name: other },
+          },
+        ]) => [name, `${netns} ${other}`],
+      ),
+    ),
+    open,
+  }
+}
+
+describe('veth', () => {
+  test('both ends in one namespace know each other by name', () => {
+    const links = [veth('a', 2, { name: 'b' }), veth('b', 3, { name: 'a' })]
+    expect(told([{ netns: 1, links }])).toEqual({ lowers: { a: '1 b', b: '1 a' }, open: [] })
+  })
+
+  test('a pair across namespaces is found by the indexes alone', () => {
+    expect(
+      told([
+        { netns: 1, links: [veth('v1', 7, { index: 2, nsid: 0 }), veth('v2', 9, { index: 2, nsid: 1 })] },
+        { netns: 2, links: [veth('e1', 2, { index: 7, nsid: 0 })] },
+        { netns: 3, links: [veth('e2', 2, { index: 9, nsid: 0 })] },
+      ]).lowers,
+    ).toEqual({ v1: '2 e1', e1: '1 v1', v2: '3 e2', e2: '1 v2' })
+  })
+
+  const twins = [1, 2, 3, 4].map(netns => ({ netns, links: [veth(`v${netns}`, 2, { index: 2, nsid: 0 })] }))
+
+  test('pairs that look alike stay open, rather than be mixed up', () => {
+    expect(told(twins)).toEqual({ lowers: {}, open: [1, 2, 3, 4] })
+  })
+
+  test('... until it is known what the numbers mean; one end is enough', () => {
+    const ids = new Map([
+      [1, new Map([[0, 3]])],
+      [2, new Map([[0, 4]])],
+    ])
+    expect(told(twins, ids)).toEqual({ lowers: { v1: '3 v3', v3: '1 v1', v2: '4 v4', v4: '2 v2' }, open: [] })
+  })
+
+  test('a pair that is unique tells what the number means for its neighbours', () => {
+    const namespaces = [
+      { netns: 1, links: [veth('v1', 5, { index: 2, nsid: 4 }), veth('w1', 6, { index: 6, nsid: 4 })] },
+      { netns: 2, links: [veth('v2', 2, { index: 5, nsid: 0 }), veth('w2', 6, { index: 6, nsid: 0 })] },
+      { netns: 3, links: [veth('w3', 6, { index: 6, nsid: 0 })] },
+    ]
+    expect(told(namespaces)).toEqual({ lowers: { v1: '2 v2', v2: '1 v1', w1: '2 w2', w2: '1 w1' }, open: [3] })
+  })
+
+  test('a peer in a namespace nobody can see is no peer', () => {
+    expect(told([{ netns: 1, links: [veth('v', 5, { index: 2, nsid: 0 })] }])).toEqual({ lowers: {}, open: [1] })
+  })
+
+  test('ten thousand alike are settled, or left open, in no time', () => {
+    const many = Array.from({ length: 10_000 }, (_, netns) => ({
+      netns,
+      links: [veth(`v${netns}`, 2, { index: 2, nsid: 0 })],
+    }))
+    const begin = performance.now()
+    expect(told(many).open).toHaveLength(10_000)
+    expect(performance.now() - begin).toBeLessThan(2_000)
+  })
+})
+
+describe('stacked interfaces', () => {
+  const parent = { netns: 1, links: [link('eth0', 2, ''), veth('v', 9, { index: 5, nsid: 3 })] }
+
+  test('a macvlan that moved is not guessed at: an index is soon found everywhere', () => {
+    const child = { netns: 2, links: [link('mv', 4, 'macvlan', { index: 2, nsid: 0 })] }
+    expect(told([parent, child])).toEqual({ lowers: {}, open: [1, 2] })
+    expect(told([parent, child], new Map([[2, new Map([[0, 1]])]])).lowers).toEqual({ mv: '1 eth0' })
+  })
+
+  test('what a veth pair tells holds for a macvlan too', () => {
+    const child = {
+      netns: 2,
+      links: [veth('w', 5, { index: 9, nsid: 0 }), link('mv', 4, 'macvlan', { index: 2, nsid: 0 })],
+    }
+    expect(told([parent, child])).toEqual({ lowers: { v: '2 w', w: '1 v', mv: '1 eth0' }, open: [] })
+  })
+})

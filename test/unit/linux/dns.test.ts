@@ -1,0 +1,96 @@
+/** Files of a tenant: what they say, and that none leads out of its root. */
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { parseHosts, parseResolver, readDns } from '../../../src/linux/dns.ts'
+import { readInRoot } from '../../../src/linux/file-in-root.ts'
+import { parseRanges, parseRelease } from '../../../src/linux/host-facts.ts'
+import { parseScheduling } from '../../../src/linux/process-facts.ts'
+import { parseServices } from '../../../src/linux/services.ts'
+import { must } from '../../helpers/command.ts'
+import { scratch } from '../../helpers/scratch.ts'
+
+describe('files in a root', () => {
+  const outside = scratch()
+  const root = join(outside, 'root')
+  mkdirSync(join(root, 'etc/real'), { recursive: true })
+  writeFileSync(join(outside, 'secret'), 'secret of the host')
+  writeFileSync(join(root, 'etc/plain'), 'plain')
+  writeFileSync(join(root, 'etc/large'), 'x'.repeat(200_000))
+  symlinkSync('/etc/plain', join(root, 'etc/absolute'))
+  symlinkSync('../../../../secret', join(root, 'etc/upwards'))
+  symlinkSync(join(outside, 'secret'), join(root, 'etc/outside'))
+  symlinkSync('loop', join(root, 'etc/loop'))
+  symlinkSync('/dev/zero', join(root, 'etc/device'))
+  beforeAll(() => must('mkfifo', join(root, 'etc/fifo')))
+
+  test.each([
+    ['a file', '/etc/plain', 'plain'],
+    ['a link within', '/etc/absolute', 'plain'],
+    ['a link upwards', '/etc/upwards', undefined],
+    ['a link to a file of the host', '/etc/outside', undefined],
+    ['a link to itself', '/etc/loop', undefined],
+    ['a device', '/etc/device', undefined],
+    ['a fifo that nobody writes to', '/etc/fifo', undefined],
+    ['a folder', '/etc/real', undefined],
+    ['the root', '/', undefined],
+    ['nothing', '/etc/nothing', undefined],
+  ])('%s', (_, path, text) => expect(readInRoot(root, path)).toBe(text))
+
+  test('64 KiB are enough', () => expect(readInRoot(root, '/etc/large')).toHaveLength(65_536))
+
+  test('a process that has ended resolves nothing', () => {
+    expect(readDns(1, 'name', scratch())).toEqual({
+      utsHostname: 'name',
+      etcHostname: '',
+      domain: '',
+      search: [],
+      nameservers: [],
+      hosts: [],
+    })
+  })
+})
+
+test('resolv.conf', () => {
+  const text =
+    '# x\nnameserver 10.0.0.1\nnameserver fe80::1%eth0 # y\nsearch a b\nsearch  c\td\ndomain old.test\nnameserver\noptions ndots:5'
+  expect(parseResolver(text)).toEqual({
+    domain: 'old.test',
+    search: ['c', 'd'],
+    nameservers: ['10.0.0.1', 'fe80::1%eth0'],
+  })
+})
+
+test('hosts', () => {
+  expect(parseHosts('127.0.0.1 localhost\tme # and you\n\n::1\n#10.0.0.1 x\n')).toEqual([
+    { name: 'localhost', address: '127.0.0.1' },
+    { name: 'me', address: '127.0.0.1' },
+  ])
+})
+
+test('os-release', () => {
+  expect(Object.fromEntries(parseRelease('NAME="A \\"B\\""\nVERSION=\'1 (x)\'\nVERSION_ID=1\n#c\nnonsense'))).toEqual({
+    NAME: 'A "B"',
+    VERSION: '1 (x)',
+    VERSION_ID: '1',
+  })
+})
+
+test('lists of CPUs', () =>
+  expect(parseRanges('0-3,6\n')).toEqual([
+    [0, 3],
+    [6, 6],
+  ]))
+
+test('services', () => {
+  expect(Object.fromEntries(parseServices('# x\nhttp\t80/tcp www\nother 80/tcp\ndomain 53/udp'))).toEqual({
+    '80/tcp': 'http',
+    '53/udp': 'domain',
+  })
+})
+
+test('nice, priority and policy are not mixed up', () => {
+  const fields = Array.from({ length: 52 }, (_, at) => String(at + 1))
+  fields[1] = '(a ) b)'
+  expect(parseScheduling(fields.join(' '))).toEqual({ nice: 19, priority: 40, policy: 41 })
+})
