@@ -11,7 +11,7 @@ import { openArriving } from '../linux/arrivals.ts'
 import { type DumpcapProcess, startDumpcap } from '../linux/dumpcap.ts'
 import type { NetworkNamespace } from '../linux/netns.ts'
 import { packetData } from '../pcapng/stream.ts'
-import { headBuffer } from './plan.ts'
+import { drainTime, headBuffer } from './plan.ts'
 import type { CaptureRequest } from './request.ts'
 
 /** A capture of what came before the interfaces could be opened. */
@@ -121,7 +121,7 @@ function startHead(namespace: NetworkNamespace, request: CaptureRequest, onTimeo
       clearTimeout(timer)
       timer = setTimeout(onTimeout, milliseconds)
     },
-    finish: () => finish(dumpcap),
+    finish: () => void setTimeout(() => finish(dumpcap), drainTime),
     close() {
       if (closed) return
       closed = true

@@ -11,7 +11,6 @@ import { isStillThere } from '../linux/netns.ts'
 import { openSink } from '../linux/sink.ts'
 import { cookedInterface } from './head.ts'
 import { interestCheck, whileWanted } from './interest.ts'
-import { drainTime } from './plan.ts'
 import type { CaptureContext, PreparedCapture } from './prepare.ts'
 import { type CaptureEnd, type CaptureReport, type RunOptions, runLocal } from './run-local.ts'
 import { type Strand, type Weave, weaveInto } from './weave.ts'
@@ -129,7 +128,7 @@ async function runLife(
       ...options,
       onArmed() {
         cut = BigInt(Date.now() + 1) * 1_000_000n
-        setTimeout(() => head.finish(), drainTime)
+        head.finish()
         options.onArmed?.()
       },
       async through(stream, ready) {
