@@ -179,6 +179,14 @@ describe('every network stack of the host', () => {
     expect(await error(`pid:${alone.pid}@1`)).toMatch(/TARGET_STALE/)
   })
 
+  test('is offered in the dialog of Wireshark: pods, when pods are ticked', async () => {
+    const step = ['--extcap-config', '--extcap-interface', 'remora', '--extcap-reload-option', 'target', '--showpods']
+    const { stdout } = await remora(step, { env })
+    const values = [...stdout.matchAll(/\{value=([^}]*)\}/g)].map(match => match[1])
+    expect(values).toEqual(expect.arrayContaining(['', 'pod:lab/k-pod', 'pod:p-pod']))
+    expect(values.every(value => value === '' || value?.startsWith('pod:'))).toBe(true)
+  })
+
   test('is captured: packets of a pod, by its name', async () => {
     const file = join(scratch(), 'pod.pcapng')
     const capture = startRemora(['capture', 'pod:lab/k-pod', '-i', 'eth0', '-a', 'packets:4', '-w', file], { env })
