@@ -30,6 +30,15 @@ test('a namespace without processes is a target too', async () => {
   })
 })
 
+test('rules of iptables-legacy are found where they are, and looking for them makes none', async () => {
+  const rule = '-t nat -A PREROUTING -p udp -m udp --dport 5300 -j DNAT --to-destination 10.0.0.9:53'
+  await inside(lab.right, 'iptables-legacy', ...rule.split(' '))
+  const ports = namespaceIn(await topology(), inodeOf(lab.right))['forwarded-ports'].ipv4
+  expect(ports).toMatchObject([{ protocol: 'udp', port: 5300, 'forward-ip': '10.0.0.9', 'forward-port': 53 }])
+  for (const file of ['ip_tables_names', 'ip6_tables_names'])
+    expect(await inside(lab.left, 'cat', `/proc/self/net/${file}`)).toBe('')
+})
+
 test('says the same twice', async () => {
   // Others come and go on this machine: what is compared is our own.
   const own = [lab.hub, lab.left, lab.right].map(inodeOf)
