@@ -133,7 +133,7 @@ test('interfaces know what they hang together with', async () => {
   expect(nif(hub, 'in0')?.peer).toMatchObject({ 'peer-name': 'in1' })
   expect(nif(hub, 'in1')).toMatchObject({ alias: 'an "alias"', kind: 'veth', driverinfo: { driver: 'veth' } })
   expect(nif(hub, 'br0')).toMatchObject({
-    slaves: [{ name: 'v0' }, { name: 'v1' }],
+    slaves: expect.arrayContaining(['v0', 'v1', 'vx0'].map(name => expect.objectContaining({ name }))),
     macvlans: [{ idref: idOf(right, 'mv0'), name: 'mv0' }],
   })
   expect(nif(hub, 'v1')).toMatchObject({ master: { name: 'br0' }, promisc: true })
@@ -198,7 +198,7 @@ test('sockets are those that ss shows, with their processes', async () => {
     macrostate: 'listening',
     state: 'listening',
   })
-  expect(v4(5354)).toMatchObject({ protocol: 'udp', macrostate: 'unconnected' })
+  expect(v4(5354)).toMatchObject({ protocol: 'udp', macrostate: 'listening' })
   expect(v4(80)).toMatchObject({ 'local-servicename': 'http', owners: [{ pid: lab.listener.pid }] })
   expect(namespace['transport-ports'].ipv4.filter(({ macrostate }) => macrostate === 'connected')).toHaveLength(2)
 })
