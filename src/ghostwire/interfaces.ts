@@ -48,7 +48,9 @@ function interfaceJson(
   const here = (links: readonly Link[]) => links.map(other => ({ netns, link: other }))
   const master = link.kind === 'vlan' ? all.lowers.get(link) : here(own.filter(({ name }) => name === link.master))[0]
   const uppers = all.uppers.get(link) ?? []
-  const slaves = [...here(own.filter(other => other.master === link.name)), ...ofKind(uppers, ['vlan'])].sort(byPlace)
+  const slaves = [...here(own.filter(other => other.master === link.name)), ...ofKind(uppers, ['vlan', 'vxlan'])].sort(
+    byPlace,
+  )
   const macvlans = ofKind(uppers, macvlanKinds)
   const lower = all.lowers.get(link)
   const parent = own.find(({ driver }) => driver?.role === 1 && driver.bus === link.driver?.parentBus)

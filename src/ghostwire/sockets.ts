@@ -24,7 +24,8 @@ const states = [
   'closing',
   'new SYN received',
 ]
-const closed = 7
+const established = 1
+const finWaits = [4, 5]
 const listening = 10
 
 type Facts = Pick<Snapshot, 'processes' | 'services'>
@@ -55,13 +56,23 @@ function socketJson(
     'remote-port': socket.remotePort,
     'remote-servicename': serviceOf(socket.remotePort),
     state: states[state] ?? '',
-    macrostate: state === listening ? 'listening' : state === closed ? 'unconnected' : 'connected',
+    macrostate: macrostateOf(socket),
     owners: ownersJson(
       socket.owners.flatMap(pid => processes.get(pid) ?? []),
       idOfProcess,
     ),
     'network-interface-idrefs': linksWith(links, socket.localAddress).map(({ index }) => nifId(netns, index)),
   }
+}
+
+/**
+ * As Ghostwire sums up: UDP has no connections, so a socket with a fixed peer is connected and any other listens; a TCP
+ * connection is one from its establishment until it has begun to wait for the end of the other side.
+ */
+function macrostateOf({ protocol, state }: Socket): 'listening' | 'connected' | 'unconnected' {
+  if (state === established) return 'connected'
+  if (protocol === 'udp' || state === listening) return 'listening'
+  return finWaits.includes(state) ? 'connected' : 'unconnected'
 }
 
 /** Interfaces with an address; all of them for the unspecified one. */

@@ -19,6 +19,8 @@ const savers: Readonly<Record<Family, { readonly present: readonly Tool[]; reado
   ipv6: { present: ['ip6tables-nft-save', 'ip6tables-save'], legacy: ['ip6tables-legacy-save', 'ip6tables-save'] },
 }
 
+const families = ['ipv4', 'ipv6'] as const
+
 /** Forwards by rules of the kernel. */
 export async function readForwards(namespace: NetworkNamespace, signal?: AbortSignal): Promise<Forward[]> {
   const ask = async (tools: readonly Tool[], ...args: string[]): Promise<string | undefined> => {
@@ -30,11 +32,12 @@ export async function readForwards(namespace: NetworkNamespace, signal?: AbortSi
   const listing = await ask(['nft'], '-j', 'list', 'ruleset')
   const native = parseNft(listing ?? '')
   const forwards = forwardsOf(native)
-  for (const family of ['ipv4', 'ipv6'] as const) {
+  const older = await legacyFamilies(namespace, signal)
+  for (const family of families) {
     const { present, legacy } = savers[family]
     const wanted = [
       ...(listing === undefined || native.iptables.includes(family) ? [present] : []),
-      ...(hasLegacyTable(namespace, family) ? [legacy] : []),
+      ...(older.includes(family) ? [legacy] : []),
     ]
     for (const tools of wanted)
       forwards.push(...forwardsOf(parseIptables((await ask(tools, '-t', 'nat')) ?? '', family)))
@@ -63,10 +66,24 @@ export function parseProxy(args: readonly string[]): Forward | undefined {
   return { family, protocol, address: isAny ? '' : address, port, toAddress, toPort }
 }
 
-/** Whether the older tables are in use; without a process in the namespace that is not known. */
-function hasLegacyTable({ process, own }: NetworkNamespace, family: Family): boolean {
+/**
+ * Families with rules in the older tables. Those come into being when they are first looked at, so iptables-legacy-save
+ * is asked only where the kernel has them already; without a process in the namespace it is asked from within.
+ */
+async function legacyFamilies(namespace: NetworkNamespace, signal?: AbortSignal): Promise<Family[]> {
+  const { process, own } = namespace
   const pid = own ? 'self' : process?.pid
-  if (pid === undefined) return true
-  const names = readText(`/proc/${pid}/net/${family === 'ipv4' ? 'ip' : 'ip6'}_tables_names`) ?? ''
-  return names.split('\n').includes('nat')
+  const names = async (file: string): Promise<string> => {
+    if (pid !== undefined) return readText(`/proc/${pid}/net/${file}`) ?? ''
+    const cat = lookUpTool('cat')
+    if (cat === undefined) return ''
+    const { prefix, descriptors } = namespaceEntry(namespace)
+    return (await run([...prefix, cat, `/proc/self/net/${file}`], { descriptors, signal })).stdout
+  }
+  const present = await Promise.all(
+    families.map(async family =>
+      /^nat$/m.test(await names(family === 'ipv4' ? 'ip_tables_names' : 'ip6_tables_names')),
+    ),
+  )
+  return families.filter((_, index) => present[index])
 }

@@ -51,6 +51,6 @@ export function parseNamespaceMounts(mountinfo: string): NamespaceMount[] {
 }
 
 /** The kernel writes blank, tab, newline and backslash as three octal digits. */
-function unescapeOctal(path: string): string {
+export function unescapeOctal(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

@@ -248,6 +248,19 @@ describe('ghostwire', () => {
     expect(one?.['transport-ports'].ipv6[0]?.owners).toEqual([{ pid: 5, cmdline: 'a b' }])
   })
 
+  test.each([
+    ['tcp', 10, 'listening', 'listening'],
+    ['tcp', 1, 'connected', 'connected'],
+    ['tcp', 5, 'FIN WAIT2', 'connected'],
+    ['tcp', 2, 'SYN sent', 'unconnected'],
+    ['tcp', 6, 'time wait', 'unconnected'],
+    ['udp', 7, 'closed', 'listening'],
+    ['udp', 1, 'connected', 'connected'],
+  ] as const)('%s in state %i is %s, in short %s', (protocol, number, state, macrostate) => {
+    const [one] = documentOf([namespace(10, { sockets: [{ ...v4, protocol, state: number }] })])
+    expect(one?.['transport-ports'].ipv4).toMatchObject([{ state, macrostate }])
+  })
+
   const forward = { family: 'ipv4', protocol: 'tcp', address: '', port: 80, toAddress: '10.0.0.2', toPort: 81 } as const
   const having = (address: string): Link =>
     link(1, { addresses: [{ family: 'ipv4', address, prefix: 8, preferred: 1, valid: 1, scope: 0 }] })

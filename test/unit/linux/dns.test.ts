@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { parseHosts, parseResolver, readDns } from '../../../src/linux/dns.ts'
-import { readInRoot } from '../../../src/linux/file-in-root.ts'
+import { readInRoot, remoteMounts } from '../../../src/linux/file-in-root.ts'
 import { parseRanges, parseRelease } from '../../../src/linux/host-facts.ts'
 import { parseScheduling } from '../../../src/linux/process-facts.ts'
 import { parseServices } from '../../../src/linux/services.ts'
@@ -36,6 +36,27 @@ describe('files in a root', () => {
     ['the root', '/', undefined],
     ['nothing', '/etc/nothing', undefined],
   ])('%s', (_, path, text) => expect(readInRoot(root, path)).toBe(text))
+
+  test('a file of /proc is not opened: reading /proc/kmsg takes the messages of the kernel away', () => {
+    symlinkSync('/', join(outside, 'whole'))
+    expect(readInRoot(join(outside, 'whole'), '/proc/version')).toBe('')
+    expect(readInRoot(join(outside, 'whole'), '/dev/null')).toBeUndefined()
+  })
+
+  test('nothing below a file system that a process serves, since that may never answer', () => {
+    const line = (place: string, type: string) => `36 35 98:0 / ${place} rw,noatime shared:1 - ${type} /dev/x rw\n`
+    expect(remoteMounts(`${line('/a\\040b', 'fuse.x')}garbage\n\n${line('/', 'ext4')}`)).toEqual(new Set(['/a b']))
+    for (const [mount, text] of [
+      ['/etc', undefined],
+      ['/', undefined],
+      ['/other', 'plain'],
+    ] as const) {
+      const proc = scratch()
+      symlinkSync(root, join(proc, 'root'))
+      writeFileSync(join(proc, 'mountinfo'), line('/', 'overlay') + line(mount, 'fuse'))
+      expect(readInRoot(join(proc, 'root'), '/etc/absolute')).toBe(text)
+    }
+  })
 
   test('64 KiB are enough', () => expect(readInRoot(root, '/etc/large')).toHaveLength(65_536))
 
