@@ -7,9 +7,10 @@ import { mobysharkDocument } from '../ghostwire/mobyshark.ts'
 import { readHostFacts } from '../linux/host-facts.ts'
 import { readHostnames } from '../linux/hostnames.ts'
 import { readCommand } from '../linux/proc.ts'
+import { readProcessTable } from '../linux/process-table.ts'
 import type { Target } from '../target/model.ts'
 import { discover } from './discover.ts'
-import type { Discovery } from './targets.ts'
+import { type Discovery, withResidents } from './targets.ts'
 
 export interface DocumentOptions {
   readonly signal: AbortSignal
@@ -34,7 +35,8 @@ export async function mobyshark(
 ): Promise<Answer<ReturnType<typeof mobysharkDocument>>> {
   const discovery = await discover({ ...options, interfaces: true })
   const host = await hostFacts(discovery, options)
-  const document = mobysharkDocument(discovery.targets.filter(isWanted), host, pid => readCommand(pid) ?? '')
+  const targets = withResidents(discovery.targets, readProcessTable()).filter(isWanted)
+  const document = mobysharkDocument(targets, host, pid => readCommand(pid) ?? '')
   return { document, warnings: discovery.warnings }
 }
 

@@ -78,6 +78,22 @@ export function processTarget({ netns, pid, startTime, command }: Tenant): Targe
   return { ...nothing, reference, name: `${command}(${pid})`, type: 'proc', netns, pid, startTime }
 }
 
+/**
+ * Puts the processes that live in a mounted namespace in its place, as Ghostwire has them: those whose parent lives
+ * elsewhere. remora's own list prefers the name that somebody gave.
+ */
+export function withResidents(targets: readonly Target[], table: readonly ProcessEntry[]): Target[] {
+  const namespaces = new Map(table.map(({ pid, netns }) => [pid, netns]))
+  const leaders = table.filter(({ parent, netns }) => netns !== undefined && namespaces.get(parent) !== netns)
+  return targets.flatMap(target => {
+    if (target.type !== 'bindmount') return [target]
+    const { netns, interfaces, addresses } = target
+    const residents = leaders.filter(leader => leader.netns === netns)
+    if (residents.length === 0) return [target]
+    return residents.map(leader => ({ ...processTarget({ ...leader, netns }), interfaces, addresses }))
+  })
+}
+
 /** A namespace that a mount keeps alive. */
 export function mountTarget(mount: NamespaceMount | ForeignMount): Target {
   const { path, inode } = mount

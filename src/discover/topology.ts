@@ -9,23 +9,26 @@ import { readProxies } from '../linux/forwards.ts'
 import { readHostnames } from '../linux/hostnames.ts'
 import { readPidNamespaces } from '../linux/pid-tree.ts'
 import { readProcessFacts } from '../linux/process-facts.ts'
-import { readProcessTable } from '../linux/process-table.ts'
+import { type ProcessEntry, readProcessTable } from '../linux/process-table.ts'
 import { readServices } from '../linux/services.ts'
 import type { Target } from '../target/model.ts'
 import { discover } from './discover.ts'
 import { type Answer, type DocumentOptions, hostFacts } from './mobyshark.ts'
 import { networksByNamespace } from './networks.ts'
 import { readIds, readStacks, type Stack } from './stacks.ts'
+import { withResidents } from './targets.ts'
 
 /** Makes the document from a fresh look at the host. */
 export async function ghostwire(options: DocumentOptions): Promise<Answer<ReturnType<typeof ghostwireDocument>>> {
   const { signal } = options
   const discovery = await discover({ ...options, interfaces: false })
+  const table = readProcessTable()
+  const targets = withResidents(discovery.targets, table)
   const limit = AbortSignal.any([signal, AbortSignal.timeout(options.timeout)])
   const [host, networks, { stacks, warnings }] = await Promise.all([
     hostFacts(discovery, options),
     networksByNamespace(discovery.engines, limit),
-    readStacks(discovery.targets, signal),
+    readStacks(targets, signal),
   ])
   const { open } = relate(stacks)
   const ids = await readIds(
@@ -36,7 +39,7 @@ export async function ghostwire(options: DocumentOptions): Promise<Answer<Return
     ...stack,
     links: labelBridges(stack.links, networks.get(stack.netns) ?? []),
   }))
-  const snapshot = { host, ids, services: readServices(), ...(await readTenants(discovery.targets, labelled, signal)) }
+  const snapshot = { host, ids, services: readServices(), ...(await readTenants(targets, labelled, table, signal)) }
   return { document: ghostwireDocument(snapshot), warnings: [...discovery.warnings, ...warnings] }
 }
 
@@ -44,10 +47,10 @@ export async function ghostwire(options: DocumentOptions): Promise<Answer<Return
 async function readTenants(
   targets: readonly Target[],
   stacks: readonly Stack[],
+  table: readonly ProcessEntry[],
   signal: AbortSignal,
 ): Promise<Pick<Snapshot, 'namespaces' | 'processes' | 'pidNamespaces'>> {
   const holders = readHolders()
-  const table = readProcessTable()
   const proxies = readProxies(table)
   const namespaces = stacks.map(({ sockets, forwards, ...stack }) => ({
     ...stack,

@@ -6,7 +6,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { unescapeOctal } from './mountinfo.ts'
+import { remoteMounts } from './mountinfo.ts'
 import { readText } from './proc.ts'
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = constants
@@ -19,9 +19,6 @@ const maximumSize = 64 * 1024
 /** As many links as the kernel follows (MAXSYMLINKS), and steps as a path could have. */
 const maximumLinks = 40
 const maximumSteps = 256
-
-/** Types of file systems that may not answer (fuse(4), autofs(5), nfs(5)). */
-const remote = /^(?:fuse|autofs|nfs|cifs|smb|ceph|afs|9p)/
 
 /**
  * The text of a file under another root, cut off after 64 KiB.
@@ -49,17 +46,6 @@ export function readInRoot(root: string, path: string): string | undefined {
   } finally {
     for (const descriptor of descriptors) closeSync(descriptor)
   }
-}
-
-/** Mount points of file systems that may not answer, as the process sees them (proc_pid_mountinfo(5)). */
-export function remoteMounts(mountinfo: string): Set<string> {
-  return new Set(
-    mountinfo.split('\n').flatMap(line => {
-      const fields = line.split(' ')
-      const [place, type] = [fields[4], fields[fields.indexOf('-') + 1]]
-      return place !== undefined && type !== undefined && remote.test(type) ? [unescapeOctal(place)] : []
-    }),
-  )
 }
 
 /** Descriptor of the place that a path means. */

@@ -4,6 +4,7 @@
  * another root is given through /proc/PID/root.
  */
 import { readdirSync, readlinkSync, statSync } from 'node:fs'
+import { remoteMounts } from './mountinfo.ts'
 import { readNamespaceInode, readText } from './proc.ts'
 import { resolveInRoot } from './root.ts'
 
@@ -14,7 +15,8 @@ export function listeningSockets(pid: number, proc = '/proc'): string[] {
   const paths = ownInodes(pid, listening, proc).flatMap(inode => listening.get(inode) ?? [])
   // Where both see the same files, the plain path is one that outlives the process.
   if (sharesRoot(pid, proc)) return paths
-  return paths.flatMap(path => resolveInRoot(`${proc}/${pid}/root`, path) ?? [])
+  const blocked = remoteMounts(readText(`${proc}/${pid}/mountinfo`) ?? '')
+  return paths.flatMap(path => resolveInRoot(`${proc}/${pid}/root`, path, blocked) ?? [])
 }
 
 /**

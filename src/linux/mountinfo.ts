@@ -27,13 +27,27 @@ export function listForeignMounts(processes: readonly ProcessEntry[], proc = '/p
   const own = readNamespaceInode('self', 'mnt', proc)
   const viewers = eldestBy(processes, ({ mountns }) => (mountns === own ? undefined : mountns))
   return [...viewers.values()].flatMap(({ pid }) =>
-    parseNamespaceMounts(readText(`${proc}/${pid}/mountinfo`) ?? '').map(({ path, inode }) => ({
+    foreignMounts(readText(`${proc}/${pid}/mountinfo`) ?? '').map(({ path, inode }) => ({
       path: `${proc}/${pid}/root${path}`,
       inode,
       pid,
       inside: path,
     })),
   )
+}
+
+/** Mounts that can be reached without asking a file system that may not answer. */
+function foreignMounts(mountinfo: string): NamespaceMount[] {
+  const mounts = parseNamespaceMounts(mountinfo)
+  const blocked = mounts.length === 0 ? new Set<string>() : remoteMounts(mountinfo)
+  return mounts.filter(({ path }) => !isBelow(path, blocked))
+}
+
+/** Whether a path, or a folder on the way to it, is one of the places. */
+export function isBelow(path: string, places: ReadonlySet<string>): boolean {
+  if (places.has('/')) return true
+  const folders = path.split('/')
+  return folders.some((_, index) => places.has(folders.slice(0, index + 1).join('/')))
 }
 
 /** Picks the nsfs mounts of network namespaces out of mountinfo; later mounts hide earlier ones at the same path. */
@@ -50,7 +64,21 @@ export function parseNamespaceMounts(mountinfo: string): NamespaceMount[] {
   return [...found].map(([path, inode]) => ({ path, inode })).sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
+/** Types of file systems that may not answer (fuse(4), autofs(5), nfs(5)). */
+const remote = /^(?:fuse|autofs|nfs|cifs|smb|ceph|afs|9p)/
+
+/** Mount points of file systems that may not answer, served by a process or by another machine. */
+export function remoteMounts(mountinfo: string): Set<string> {
+  return new Set(
+    mountinfo.split('\n').flatMap(line => {
+      const fields = line.split(' ')
+      const [place, type] = [fields[4], fields[fields.indexOf('-') + 1]]
+      return place !== undefined && type !== undefined && remote.test(type) ? [unescapeOctal(place)] : []
+    }),
+  )
+}
+
 /** The kernel writes blank, tab, newline and backslash as three octal digits. */
-export function unescapeOctal(path: string): string {
+function unescapeOctal(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

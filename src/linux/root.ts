@@ -11,9 +11,14 @@ const maximumLinks = 40
 /**
  * The path under another root that a path means there, without links in it.
  * @param root folder that stands for `/`, as `/proc/1234/root`
- * @returns undefined when it leads nowhere
+ * @param blocked places in it at which nobody may be there to answer
+ * @returns undefined when it leads nowhere, or to such a place
  */
-export function resolveInRoot(root: string, path: string): string | undefined {
+export function resolveInRoot(
+  root: string,
+  path: string,
+  blocked: ReadonlySet<string> = new Set(),
+): string | undefined {
   const pending = path.split('/').reverse()
   let resolved: string[] = []
   for (let links = 0; pending.length > 0; ) {
@@ -23,6 +28,7 @@ export function resolveInRoot(root: string, path: string): string | undefined {
       resolved.pop()
       continue
     }
+    if (blocked.has('/') || blocked.has(`/${[...resolved, name].join('/')}`)) return undefined
     const target = linkTarget([root, ...resolved, name].join('/'))
     if (target === undefined) return undefined
     if (target === '') resolved.push(name)
