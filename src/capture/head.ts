@@ -61,19 +61,18 @@ export function makeHeads(request: CaptureRequest, log: Log = silentLog): Heads 
       const known = heads.get(path)
       if (known !== undefined && !existsSync(path)) return known.expire(lastCall)
       if (heads.size >= most || known !== undefined) return
-      openArriving(path, ended.signal).then(
-        namespace => {
+      openArriving(path, ended.signal)
+        .then(namespace => {
           if (namespace === undefined) return
           const doubled = [...heads.values()].some(({ netns }) => netns === namespace.inode)
           if (ended.signal.aborted || namespace.own || doubled || heads.size >= most) return namespace.close()
           log.debug(`a namespace arrives: ${path}, netns ${namespace.inode}`)
           heads.set(
             path,
-            startHead(namespace, request, () => drop(path)),
+            beginHead(namespace, request, () => drop(path)),
           )
-        },
-        error => log.warning(`${path}: ${error}`),
-      )
+        })
+        .catch(error => log.warning(`${path}: ${error}`))
     },
     claim(netns) {
       const path = pathOf(netns)
@@ -87,6 +86,16 @@ export function makeHeads(request: CaptureRequest, log: Log = silentLog): Heads 
       ended.abort()
       for (const path of [...heads.keys()]) drop(path)
     },
+  }
+}
+
+/** Starts a head that owns the namespace from now on. */
+function beginHead(namespace: NetworkNamespace, request: CaptureRequest, onTimeout: () => void): Head {
+  try {
+    return startHead(namespace, request, onTimeout)
+  } catch (error) {
+    namespace.close()
+    throw error
   }
 }
 

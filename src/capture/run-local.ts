@@ -13,7 +13,7 @@
  */
 import { fstatSync, statfsSync, writeSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { RemoraError, systemCode } from '../base/errors.ts'
+import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { type DumpcapEnd, type DumpcapProcess, diskFull, dumpcapFailure, startDumpcap } from '../linux/dumpcap.ts'
 import { isStillThere, type NetworkNamespace } from '../linux/netns.ts'
 import { readBytesWritten } from '../linux/proc.ts'
@@ -114,8 +114,15 @@ async function passOn(dumpcap: DumpcapProcess, ending: Ending, through: RunOptio
     if ((await through(dumpcap.stdout, dumpcap.ready)) === 'reader-gone') ending.interrupt('reader-gone')
   } catch (error) {
     ending.kill()
-    throw error
+    throw streamFailure(error)
   }
+}
+
+/** The failure of a stream that could not be handed on. */
+function streamFailure(error: unknown): unknown {
+  if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(error) ?? '')) return diskFull()
+  if (error instanceof RemoraError) return error
+  return new RemoraError('CAPTURE_FAILED', `cannot write the capture: ${reasonOf(error)}`, { cause: error })
 }
 
 /** @returns false when nobody reads any more */
