@@ -34,7 +34,7 @@ export interface FollowOptions {
 /** Milliseconds between looks at the numbers of processes. */
 const processInterval = 1_000
 /** Milliseconds between looks for engines that have come. */
-const engineInterval = 5_000
+const engineInterval = 10_000
 /** Milliseconds until an engine that went is asked again, at first and at most. */
 const retry = { first: 100, most: 3_000 } as const
 

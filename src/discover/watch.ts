@@ -25,7 +25,7 @@ export interface WatchOptions {
  * Milliseconds between looks into every namespace while nothing tells of a change: one takes about 1.5 ms of a core for
  * each, so this is 0.3 % of one however many there are.
  */
-const reconciliation = { least: 30_000, eachTarget: 500 } as const
+const reconciliation = { least: 60_000, eachTarget: 500 } as const
 
 /** Tells of targets until the signal aborts. */
 export async function watchTargets({ signal, env, timeout, onEvent, onWarning }: WatchOptions): Promise<void> {

@@ -108,6 +108,9 @@ describe.runIf(process.env.REMORA_TEST_ALL)("in Wireshark's window", () => {
       await pointer('mousemove', dialog.x + 483, dialog.y + 124, 'click', 1)
       await until('the interfaces of web are reloaded', () => /"interface","--target","docker:web"/.test(log()))
       await sleep(500)
+      await pointer('mousemove', dialog.x + 170, dialog.y + 26, 'click', 1)
+      await sleep(500)
+      await screenshot('options')
       await pointer('mousemove', dialog.x + 376, dialog.y + 263, 'click', 1)
       await sleep(500)
 
