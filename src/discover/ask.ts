@@ -42,8 +42,13 @@ function withoutDoubles(answers: readonly EngineAnswer[]): EngineAnswer[] {
   const runtimes = new Set(
     answers.flatMap(({ engine, failure }) => (engine.name === 'cri' && !failure ? [engine.address] : [])),
   )
+  const inPods = new Set(
+    answers.flatMap(({ engine, containers }) => (engine.name === 'cri' ? containers : [])).map(({ id }) => id),
+  )
   const seen = new Set<string>()
   const isDouble = ({ engine, id, name, socket }: Container): boolean => {
+    // What Docker runs for the CRI has its names there.
+    if (engine === 'docker' && inPods.has(id)) return true
     // What containerd runs for the CRI has its names there.
     if (engine === 'containerd' && name.startsWith('k8s.io/') && runtimes.has(socket)) return true
     // A trace has no socket: it counts only where no engine told of that id.

@@ -96,14 +96,28 @@ interface ContainerState {
   readonly StartedAt?: string
 }
 
+const label = '[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?'
+const podName = new RegExp(`^k8s_(POD|${label})_(${label})_(${label})_([-0-9a-f]+)_\\d+$`)
+
+/**
+ * The pod a container belongs to by its name: what Kubernetes runs through Docker (dockershim, cri-dockerd) is called
+ * `k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT`, and its sandbox's CONTAINER is POD.
+ */
+function podByName(name: string): Container['pod'] {
+  const [, container, pod, namespace, id] = podName.exec(name) ?? []
+  return id === undefined ? undefined : { id, name: `${namespace}/${pod}`, sandbox: container === 'POD' }
+}
+
 function toContainer(engine: ContainerEngine, socket: string, listed: ListedContainer): Container {
   const networks = Object.values(listed.NetworkSettings?.Networks ?? {})
+  // A linked container is listed under its links too, as /other/alias; its own name has one slash.
+  const name = (listed.Names?.find(known => known.lastIndexOf('/') === 0) ?? listed.Id.slice(0, 12)).replace(/^\//, '')
+  const pod = podByName(name)
   return {
     engine,
     socket,
     id: listed.Id,
-    // A linked container is listed under its links too, as /other/alias; its own name has one slash.
-    name: (listed.Names?.find(name => name.lastIndexOf('/') === 0) ?? listed.Id.slice(0, 12)).replace(/^\//, ''),
+    name,
     prefix: '',
     image: listed.Image ?? '',
     state: listed.State === 'paused' ? 'paused' : 'running',
@@ -112,5 +126,6 @@ function toContainer(engine: ContainerEngine, socket: string, listed: ListedCont
     addresses: networks
       .flatMap(network => [network?.IPAddress ?? '', network?.GlobalIPv6Address ?? ''])
       .filter(address => address !== ''),
+    ...(pod && { pod }),
   }
 }

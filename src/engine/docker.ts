@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { optionValue } from '../linux/proc.ts'
 import { dockerApiEngine } from './docker-api.ts'
-import { type EngineKind, localSocket } from './kind.ts'
+import { type EngineKind, localSocket, userFolders } from './kind.ts'
 
 /** A Podman that answers in Docker's place is found as what it is; the other sockets of dockerd are not for us. */
 const foreign = /\/podman\.sock$|\/metrics\.sock$|\/(?:libnetwork|containerd|plugins)\/[^/]+$/
@@ -15,7 +15,7 @@ export const docker: EngineKind = {
     return [
       ...localSocket(env.DOCKER_HOST),
       '/var/run/docker.sock',
-      ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, 'docker.sock')] : []),
+      ...userFolders(env).map(folder => join(folder, 'docker.sock')),
       join(home, '.docker/run/docker.sock'),
       join(home, '.docker/desktop/docker.sock'),
     ]

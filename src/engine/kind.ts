@@ -1,4 +1,6 @@
 /** What is known of a kind of engine before one of it is asked: where its sockets are, and how its processes are called. */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Engine } from './engine.ts'
 
 export interface EngineKind {
@@ -18,4 +20,14 @@ export interface EngineKind {
 export function localSocket(address: string | undefined): string[] {
   const [, path] = /^unix:\/\/(\/.*)$/.exec(address ?? '') ?? []
   return path === undefined ? [] : [path]
+}
+
+/** Folders in which the engines of plain users keep their sockets; this user's own first. */
+export function userFolders({ XDG_RUNTIME_DIR }: NodeJS.ProcessEnv): string[] {
+  const own = XDG_RUNTIME_DIR ? [XDG_RUNTIME_DIR] : []
+  try {
+    return [...new Set([...own, ...readdirSync('/run/user').map(user => join('/run/user', user))])]
+  } catch {
+    return own
+  }
 }

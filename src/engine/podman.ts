@@ -3,11 +3,10 @@
  * rootful socket, the caller's own rootless one, and for root those of all users; a socket is there only where
  * `podman system service` or its systemd unit is.
  */
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { dockerApiEngine, incarnation } from './docker-api.ts'
 import { type Container, type Engine, newestFirst } from './engine.ts'
-import { type EngineKind, localSocket } from './kind.ts'
+import { type EngineKind, localSocket, userFolders } from './kind.ts'
 import { getJson } from './socket-json.ts'
 
 const api = '/v4.0.0/libpod'
@@ -82,24 +81,14 @@ function toContainer(
   }
 }
 
-function userFolders(): string[] {
-  try {
-    return readdirSync('/run/user').map(user => join('/run/user', user))
-  } catch {
-    return []
-  }
-}
-
 export const podman: EngineKind = {
   name: 'podman',
   places: env => [
     ...localSocket(env.CONTAINER_HOST),
-    ...['/run', ...(env.XDG_RUNTIME_DIR ? [env.XDG_RUNTIME_DIR] : []), ...userFolders()].map(folder =>
-      join(folder, 'podman/podman.sock'),
-    ),
+    ...['/run', ...userFolders(env)].map(folder => join(folder, 'podman/podman.sock')),
   ],
   daemons: ['podman'],
-  namespaceFolders: () => ['/run/netns', ...userFolders().map(folder => join(folder, 'netns'))],
+  namespaceFolders: () => ['/run/netns', ...userFolders(process.env).map(folder => join(folder, 'netns'))],
   accepts: () => true,
   open: podmanEngine,
 }

@@ -73,6 +73,14 @@ describe('whatever a list holds, it is read', () => {
       [{ addresses: [] }],
     ],
     ['[{"Id":"aa","Names":["/web"],"State":"created"}]', []],
+    [
+      '[{"Id":"aa","Names":["/k8s_web_shop-1_default_6b2f3c9e-00_0"],"State":"running"}]',
+      [{ name: 'k8s_web_shop-1_default_6b2f3c9e-00_0', pod: { name: 'default/shop-1', sandbox: false } }],
+    ],
+    [
+      '[{"Id":"aa","Names":["/k8s_POD_shop-1_default_6b2f3c9e-00_1"],"State":"running"}]',
+      [{ pod: { id: '6b2f3c9e-00', name: 'default/shop-1', sandbox: true } }],
+    ],
   ])('%s', async (json, expected) => {
     const engine = dockerApiEngine('docker', await peer(socket => socket.end(http(json))))
     expect(await engine.containers(AbortSignal.timeout(2_000))).toMatchObject(expected)
@@ -118,4 +126,19 @@ describe('sockets are found', () => {
     expect(found(same, 'cri').filter(address => address === containerd)).toHaveLength(1)
     expect(found({ CONTAINER_RUNTIME_ENDPOINT: 'tcp://1.2.3.4:5' }, 'cri')).not.toContain('tcp://1.2.3.4:5')
   })
+})
+
+test('a name that only looks like one of Kubernetes is a name', async () => {
+  const names = [
+    'k8s_web',
+    'k8s_Web_a_b_00_0',
+    'k8s_a_b_c_zz_0',
+    'x_k8s_a_b_c_00_0',
+    'k8s_-a_b_c_00_0',
+    'k8s_a_b_c_00_',
+  ]
+  const json = JSON.stringify(names.map((name, id) => ({ Id: `${id}`, Names: [`/${name}`], State: 'running' })))
+  const engine = dockerApiEngine('docker', await peer(socket => socket.end(http(json))))
+  const containers = await engine.containers(AbortSignal.timeout(2_000))
+  expect(containers.map(({ pod }) => pod)).toEqual(names.map(() => undefined))
 })
