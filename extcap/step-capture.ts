@@ -17,7 +17,7 @@ import { requireInterface } from './step-dlts.ts'
 import { uniqueInterfaces } from './step-interfaces.ts'
 
 /** Milliseconds an engine has when the capture depends on it. */
-const engineTimeout = 5_000
+const engineTimeout = 2_000
 
 export async function capture(step: CaptureStep, { log }: StepContext): Promise<void> {
   const parent = process.ppid

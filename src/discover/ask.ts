@@ -3,7 +3,7 @@
  * in a container under the name of that one.
  */
 import { type Container, type Engine, type EngineAnswer, newestFirst } from '../engine/engine.ts'
-import { askEngines, findEngines } from '../engine/engines.ts'
+import { askEngines, type EngineTimeout, findEngines } from '../engine/engines.ts'
 import { readCgroupContainer } from '../linux/cgroup.ts'
 import { readStat } from '../linux/proc.ts'
 import { qualifiedName } from '../target/match.ts'
@@ -14,7 +14,7 @@ import { qualifiedName } from '../target/match.ts'
  * @param options `more`: engines beyond those that have a socket; `addresses`: those that the engines know of
  */
 export async function askHost(
-  timeout: number,
+  timeout: EngineTimeout,
   signal: AbortSignal,
   env?: NodeJS.ProcessEnv,
   { more = [], addresses = false }: { readonly more?: readonly Engine[]; readonly addresses?: boolean } = {},

@@ -44,7 +44,7 @@ export interface ResolveOptions {
 }
 
 /** Milliseconds an engine has when the target depends on it, and when only names do. */
-const engineTimeout = { target: 5_000, names: 300 } as const
+const engineTimeout = { target: 2_000, names: 300 } as const
 
 /**
  * Finds the one target a reference means and opens its network namespace.
@@ -155,7 +155,11 @@ async function resolveContainer(
   signal: AbortSignal,
   env?: NodeJS.ProcessEnv,
 ): Promise<ResolvedTarget> {
-  const answers = await askHost(engineTimeout.target, signal, env, { addresses: true })
+  const { scheme } = reference
+  // An engine that was not named tells names of addresses only.
+  const isOther = (engine: Engine) => engineSchemes.some(named => named === scheme) && engine.name !== scheme
+  const timeout = (engine: Engine) => (isOther(engine) ? engineTimeout.names : engineTimeout.target)
+  const answers = await askHost(timeout, signal, env, { addresses: true })
   let units = matchUnits(reference, answers)
   // What no engine knows may still run.
   if (units.length === 0)

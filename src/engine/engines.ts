@@ -45,26 +45,27 @@ function seenFrom(pid: number, folder: string): string {
   return readNamespaceInode(pid, 'mnt') === readNamespaceInode('self', 'mnt') ? folder : `/proc/${pid}/root${folder}`
 }
 
-/**
- * Asks every engine for its containers.
- * @param timeout milliseconds each engine has
- */
+/** Milliseconds an engine has: the same for all, or for each its own. */
+export type EngineTimeout = number | ((engine: Engine) => number)
+
+/** Asks every engine for its containers. */
 export function askEngines(
   engines: readonly Engine[],
-  timeout: number,
+  timeout: EngineTimeout,
   signal?: AbortSignal,
   wanted?: Wanted,
 ): Promise<EngineAnswer[]> {
-  const deadline = AbortSignal.timeout(timeout)
-  const limit = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
   return Promise.all(
     engines.map(async engine => {
+      const time = typeof timeout === 'number' ? timeout : timeout(engine)
+      const deadline = AbortSignal.timeout(time)
+      const limit = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
       try {
         return { engine, containers: await engine.containers(limit, wanted) }
       } catch (error) {
         signal?.throwIfAborted()
         const failure = deadline.aborted
-          ? new RemoraError('PEER_FAILED', `${engine.name} at ${engine.address} did not answer within ${timeout} ms`)
+          ? new RemoraError('PEER_FAILED', `${engine.name} at ${engine.address} did not answer within ${time} ms`)
           : (error as Error)
         return { engine, containers: [], failure }
       }
