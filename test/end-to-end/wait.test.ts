@@ -230,17 +230,20 @@ describe('a reader that does not read', () => {
   test('does not keep a capture that follows from ending', async () => {
     const reader = start(['sleep', '1000'], { stdio: ['pipe', 'ignore', 'ignore'] })
     const pair = await makeNetnsPair()
-    const args = ['capture', '--follow', `named:${pair.receiver}`, '-w', '-', '-i', 'b0']
-    const output = reader.child.stdin ?? 'ignore'
-    const capture = start([executable, ...args], { stdio: ['ignore', output, 'pipe'], env: environment() })
-    await until('it captures', () => processesWith('dumpcap').length > 0)
-    await pair.ping(3_000, 0.002)
-    capture.child.kill('SIGINT')
-    const began = performance.now()
-    await capture.result
-    expect(performance.now() - began).toBeLessThan(12_000)
-    expect(processesWith('dumpcap')).toEqual([])
-    reader.child.kill('SIGKILL')
-    await pair.close()
+    try {
+      const args = ['capture', '--follow', `named:${pair.receiver}`, '-w', '-', '-i', 'b0']
+      const output = reader.child.stdin ?? 'ignore'
+      const capture = start([executable, ...args], { stdio: ['ignore', output, 'pipe'], env: environment() })
+      await until('it captures', () => processesWith('dumpcap').length > 0)
+      await pair.ping(3_000, 0.002)
+      capture.child.kill('SIGINT')
+      const began = performance.now()
+      await capture.result
+      expect(performance.now() - began).toBeLessThan(12_000)
+      expect(processesWith('dumpcap')).toEqual([])
+    } finally {
+      reader.child.kill('SIGKILL')
+      await pair.close()
+    }
   })
 })
