@@ -2,8 +2,8 @@
  * A capture that outlives its target, or began before it: every life of the target is one more source of the same stream.
  *
  * A life that was waited for has two: the head, captured on `any` before the interfaces could be opened, and then the
- * interfaces themselves. Both run side by side for a moment and the clock divides them: packets from before the instant
- * at which the interfaces were armed come from the head, all others from the interfaces. The kernel stamps a packet once
+ * interfaces themselves. Both run side by side for a moment and the clock divides them: packets from before an instant
+ * soon after the interfaces were armed come from the head, all others from the interfaces. The kernel stamps a packet once
  * for all who see it (net/core/dev.c), so none is lost there and none comes twice.
  */
 import { silentLog } from '../base/log.ts'
@@ -90,6 +90,12 @@ export async function runWoven(
 /** Milliseconds a reader that does not read has, when the capture was asked to end. */
 const longestEnd = 5_000
 
+/**
+ * Milliseconds for which the head goes on once the interfaces are armed: dumpcap loses the last 250 ms of an interface that
+ * goes, `any` loses none, so a container that ends so soon is captured whole.
+ */
+const seam = 300
+
 /** What lies between two lives. */
 interface Gap {
   /** Number of the life that follows. */
@@ -127,8 +133,8 @@ async function runLife(
     return await runLocal(plan, namespace, output, {
       ...options,
       onArmed() {
-        cut = BigInt(Date.now() + 1) * 1_000_000n
-        head.finish()
+        cut = BigInt(Date.now() + seam) * 1_000_000n
+        setTimeout(() => head.finish(), seam)
         options.onArmed?.()
       },
       async through(stream, ready) {
