@@ -50,13 +50,16 @@ export function openProcessNamespace(
 
 /**
  * Opens a network namespace by a path: a bind mount, or a link in /proc.
- * @throws RemoraError TARGET_NOT_FOUND, TARGET_STALE, FORBIDDEN, or USAGE when the file is no network namespace
+ * @throws RemoraError TARGET_NOT_FOUND, TARGET_STALE, FORBIDDEN, or USAGE when the file is something else
  */
 export function openNamespaceFile(path: string, expectedInode?: number, process?: ProcessIdentity): NetworkNamespace {
   const fd = openChecked(path)
   try {
     if (!isNetworkNamespace(fd)) {
-      throw new RemoraError('USAGE', `${path} is not a network namespace`, {
+      // An empty file is where a namespace will be mounted in a moment, or is mounted for others (ip-netns(8)).
+      if (fstatSync(fd).size > 0 || isNamespace(fd))
+        throw new RemoraError('USAGE', `${path} is not a network namespace`)
+      throw new RemoraError('TARGET_NOT_FOUND', `no network namespace is mounted at ${path}`, {
         hint: 'A namespace that was mounted in another mount namespace looks like an empty file; use pid:NUMBER instead.',
       })
     }
@@ -99,10 +102,13 @@ const nsfsMagic = 0x6e736673
 
 /** A link of /proc tells the kind of a namespace; a bind mount shows its path instead, and nsenter refuses a wrong kind. */
 function isNetworkNamespace(fd: number): boolean {
-  const self = `/proc/self/fd/${fd}`
-  if (statfsSync(self).type !== nsfsMagic) return false
-  const link = readlinkSync(self)
+  if (!isNamespace(fd)) return false
+  const link = readlinkSync(`/proc/self/fd/${fd}`)
   return !/^\w+:\[\d+\]$/.test(link) || namespaceInode(link, 'net') !== undefined
+}
+
+function isNamespace(fd: number): boolean {
+  return statfsSync(`/proc/self/fd/${fd}`).type === nsfsMagic
 }
 
 function openChecked(path: string): number {

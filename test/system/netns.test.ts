@@ -74,6 +74,14 @@ describe('a namespace', () => {
 })
 
 describe('what is not the one meant is refused', () => {
+  test('a place where nothing is mounted yet is none, any other file never will be', () => {
+    const path = join(scratch(), 'place')
+    writeFileSync(path, '')
+    expect(() => openNamespaceFile(path)).toThrow(expect.objectContaining({ code: 'TARGET_NOT_FOUND' }))
+    writeFileSync(path, 'text')
+    expect(() => openNamespaceFile(path)).toThrow(expect.objectContaining({ code: 'USAGE' }))
+  })
+
   test('a process number that was reused', async () => {
     const child = await sleeper(pair.receiver)
     const startTime = readStartTime(child.pid ?? 0) ?? 0
@@ -98,7 +106,7 @@ describe('what is not the one meant is refused', () => {
   test('files that are no network namespace', async () => {
     const folder = scratch()
     const file = join(folder, 'file')
-    writeFileSync(file, '')
+    writeFileSync(file, 'text')
     await must('mkfifo', join(folder, 'fifo'))
     for (const path of [file, join(folder, 'fifo'), folder, '/dev/null', '/proc/self/ns/mnt']) {
       expect(() => openNamespaceFile(path), path).toThrow(expect.objectContaining({ code: 'USAGE' }))
