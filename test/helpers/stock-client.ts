@@ -10,26 +10,14 @@ import { request as requestSecure } from 'node:https'
 import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { until } from './command.ts'
+import { type CaptureParameters, encodeParameters } from './stock-parameters.ts'
 import { acceptFor, closePayload, type Frame, frame, frameReader, opcodes, readClose } from './websocket.ts'
 
 /** Where the service is: a URL with or without a path, or a unix socket. */
 export type Base = string | { readonly socketPath: string }
 
-export interface CaptureOptions {
+export interface CaptureOptions extends CaptureParameters {
   readonly base: Base
-  /** The `container` parameter: text goes as it is, anything else as JSON. */
-  readonly target?: unknown
-  readonly netns?: number | string
-  /** An empty list sends an empty parameter, which is not the same as none. */
-  readonly nifs?: readonly string[]
-  readonly filter?: string
-  readonly chaste?: boolean
-  /** csharg sends both; the proxy of a Kubernetes API server drops the query, and `netns` with it. */
-  readonly via?: 'both' | 'query' | 'headers'
-  /** Sent besides, and instead of those of the same name. */
-  readonly headers?: Readonly<Record<string, string>>
-  /** Sent besides, whatever `via` says. */
-  readonly query?: Readonly<Record<string, string>>
   readonly answerPings?: boolean
   /** False for a client that never reads, until `stop()`; it notices no end either, save its own `destroy()`. */
   readonly read?: boolean
@@ -87,7 +75,7 @@ export function stockCapture(options: CaptureOptions): Capture {
   let isOver = false
   let outcome: Closed = { code: undefined, reason: '', clean: false, protocolError: undefined }
 
-  const { query, headers } = captureParameters(options)
+  const { query, headers } = encodeParameters(options)
   const upgrade = {
     Upgrade: 'websocket',
     Connection: 'Upgrade',
@@ -211,32 +199,6 @@ export async function stockGet(base: Base, path: string, headers: Record<string,
   const response = Promise.withResolvers<IncomingMessage>()
   startRequest(base, path, headers, true).once('error', response.reject).once('response', response.resolve).end()
   return readAnswer(await response.promise)
-}
-
-function captureParameters(options: CaptureOptions): { query: string; headers: Record<string, string> } {
-  const { target, netns, nifs, filter, chaste, via = 'both' } = options
-  const twins = {
-    container: target === undefined || typeof target === 'string' ? target : JSON.stringify(target),
-    nif: nifs?.join('/'),
-    filter,
-    chaste: chaste ? '' : undefined,
-  }
-  const query = new URLSearchParams()
-  const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(twins)) {
-    if (value === undefined) continue
-    if (via !== 'headers') query.set(name, value)
-    if (via !== 'query') headers[`Clustershark-${name.charAt(0).toUpperCase()}${name.slice(1)}`] = headerValue(value)
-  }
-  if (netns !== undefined && via !== 'headers') query.set('netns', String(netns))
-  for (const [name, value] of Object.entries(options.query ?? {})) query.set(name, value)
-  query.sort()
-  return { query: query.size > 0 ? `?${query}` : '', headers: { ...headers, ...options.headers } }
-}
-
-/** Go writes the UTF-8 of a text as it is, and blanks for the ends of lines; node takes bytes as Latin-1. */
-function headerValue(value: string): string {
-  return Buffer.from(value.replaceAll(/[\r\n]/g, ' ')).toString('latin1')
 }
 
 function startRequest(base: Base, path: string, headers: Record<string, string>, insecure = false) {

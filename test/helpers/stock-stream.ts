@@ -91,12 +91,12 @@ export function serveStream(
       await stream(opcodes.binary, piece)
       if (options.textFrames) await stream(opcodes.text, Buffer.from('ignore me'))
     }
-    // Whatever comes next must not overtake what the kernel has not taken yet.
+    // A reset throws away what is still on its way, so it comes later than what the kernel has taken.
     await new Promise(resolve => socket.write('', resolve))
     if (hasSentClose || end === 'quiet') return
     if (end === 'hang') isHanging = true
     else if (end === 'fin') socket.end()
-    else if (end === 'drop') reset()
+    else if (end === 'drop') setTimeout(reset, 100)
     else if (Buffer.byteLength(end.reason ?? '') <= 123) sendClose(end.close, end.reason)
     // A longer reason does not fit a control frame: stock does not shorten it, but drops the connection.
     else socket.destroySoon()
