@@ -10,8 +10,9 @@ import { makeFifo } from '../linux/fifo.ts'
 import { spawnCommand, startFailure } from '../linux/run.ts'
 import { findTool } from '../linux/tools.ts'
 import { runPrepared } from './capture.ts'
-import { openOutput } from './output.ts'
+import { type Output, openOutput } from './output.ts'
 import { type CaptureContext, prepareCapture } from './prepare.ts'
+import type { RemoteRequest } from './remote.ts'
 import type { CaptureRequest } from './request.ts'
 import type { CaptureReport } from './run-local.ts'
 
@@ -21,7 +22,7 @@ import type { CaptureReport } from './run-local.ts'
  * @throws RemoraError as a capture does, TOOL_MISSING without Wireshark
  */
 export async function openInWireshark(
-  request: CaptureRequest,
+  request: CaptureRequest | RemoteRequest,
   context: CaptureContext,
 ): Promise<CaptureReport | undefined> {
   const { lifetime, env = process.env } = context
@@ -32,16 +33,16 @@ export async function openInWireshark(
     })
   }
   // Refused before a window opens that would stay empty.
-  const prepared = await prepareCapture(request, context)
+  const prepared = 'service' in request ? await remotely(request, context) : await locally(request, context)
   const folder = mkdtempSync(join(tmpdir(), 'remora-'))
   try {
     // Wireshark shows the name in its title.
-    const fifo = join(folder, prepared.plan.name.replace(/[^\w.-]+/g, '_'))
+    const fifo = join(folder, prepared.name.replace(/[^\w.-]+/g, '_'))
     await makeFifo(fifo, env)
-    const started = startWireshark(wireshark, fifo, prepared.plan.name, env)
+    const started = startWireshark(wireshark, fifo, prepared.name, env)
     const output = await Promise.race([openOutput({ kind: 'fifo', path: fifo }, lifetime.stop), started])
     rmSync(folder, { recursive: true, force: true })
-    return await runPrepared(prepared, output, context)
+    return await prepared.run(output)
   } catch (error) {
     if (lifetime.stop.aborted && !(error instanceof RemoraError)) return undefined
     throw error
@@ -49,6 +50,28 @@ export async function openInWireshark(
     prepared.close()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** A capture that may begin, from here or from elsewhere. */
+interface Ready {
+  readonly name: string
+  run(output: Output): Promise<CaptureReport>
+  close(): void
+}
+
+async function locally(request: CaptureRequest, context: CaptureContext): Promise<Ready> {
+  const prepared = await prepareCapture(request, context)
+  return {
+    name: prepared.plan.name,
+    run: output => runPrepared(prepared, output, context),
+    close: () => prepared.close(),
+  }
+}
+
+async function remotely(request: RemoteRequest, context: CaptureContext): Promise<Ready> {
+  const { prepareRemote, runRemote } = await import('./remote.ts')
+  const prepared = await prepareRemote(request, context.lifetime.stop)
+  return { name: prepared.name, run: output => runRemote(prepared, output, context), close: () => {} }
 }
 
 /** @returns a promise that only ever fails: when Wireshark cannot start, or ends before it reads */

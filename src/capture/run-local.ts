@@ -32,14 +32,14 @@ export interface CaptureReport {
   /** Whether dumpcap ended by itself, with its statistics written. */
   readonly complete: boolean
   /** Interface whose removal ended the capture. */
-  readonly goneInterface?: string
+  readonly goneInterface?: string | undefined
   readonly interfaces: readonly { readonly name: string; readonly received: number; readonly dropped: number }[]
   readonly packets: number
   readonly dropped: number
   /** Seconds from armed to the end. */
   readonly seconds: number
   /** Lives of the target, where more than one was asked for. */
-  readonly lives?: number
+  readonly lives?: number | undefined
 }
 
 export interface Progress {

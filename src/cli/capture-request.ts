@@ -1,5 +1,6 @@
 /** From what was typed for a capture to what is meant. */
 import { RemoraError } from '../base/errors.ts'
+import type { RemoteRequest } from '../capture/remote.ts'
 import {
   type CaptureRequest,
   parseInterfaceNames,
@@ -7,9 +8,11 @@ import {
   parseStopConditions,
   parseWait,
 } from '../capture/request.ts'
+import { findService, type ServiceOptions } from '../capture/service.ts'
 
 /** The options of capture-like commands, as commander names them. */
-export interface TypedOptions {
+export interface TypedOptions extends ServiceOptions {
+  readonly includeSelf?: boolean
   readonly interface?: readonly string[]
   readonly filter?: string
   readonly autostop?: readonly string[]
@@ -45,4 +48,13 @@ export function captureRequest(targets: readonly string[], options: TypedOptions
     wait: parseWait(options.wait),
     follow: options.follow ?? false,
   }
+}
+
+/**
+ * The same for a capture service, where one was named, or is the only way for this user.
+ * @throws RemoraError USAGE
+ */
+export function remoteRequest(request: CaptureRequest, options: TypedOptions): RemoteRequest | undefined {
+  const service = findService(options)
+  return service && { kind: 'request', service, request, includeSelf: options.includeSelf ?? false }
 }

@@ -6,8 +6,8 @@ import { signalLifetime } from '../capture/lifetime.ts'
 import type { OutputRequest } from '../capture/output.ts'
 import type { CapturePlan } from '../capture/plan.ts'
 import { prepareCapture } from '../capture/prepare.ts'
-import type { CaptureReport } from '../capture/run-local.ts'
-import { captureRequest, type TypedOptions } from './capture-request.ts'
+import type { CaptureReport, Progress } from '../capture/run-local.ts'
+import { captureRequest, remoteRequest, type TypedOptions } from './capture-request.ts'
 import { progressLine, summary } from './render/progress.ts'
 import { hasTerminal, print, warn } from './render/terminal.ts'
 
@@ -20,7 +20,13 @@ interface CaptureOptions extends TypedOptions {
 /** Captures until a stop condition, a signal, or the end of the target. */
 export async function capture(targets: readonly string[], options: CaptureOptions): Promise<void> {
   const request = captureRequest(targets, options)
+  const remote = remoteRequest(request, options)
   const lifetime = signalLifetime()
+  if (options.dryRun && remote !== undefined) {
+    const { plan } = await (await import('../capture/remote.ts')).prepareRemote(remote, lifetime.stop)
+    print(`${JSON.stringify(plan, null, 2)}\n`)
+    return
+  }
   if (options.dryRun) {
     const prepared = await prepareCapture(request, { lifetime })
     prepared.close()
@@ -29,16 +35,20 @@ export async function capture(targets: readonly string[], options: CaptureOption
   }
   const destination = outputRequest(options.write)
   const line = hasTerminal() ? progressLine() : undefined
-  const capturing = runCapture(request, destination, {
+  const context = {
     lifetime,
     log: openLog(),
     counting: line !== undefined,
     ...(line && {
       onPending: () => line.pending(request.target),
       onArmed: () => line.armed(request.target),
-      onProgress: progress => line.update(progress),
+      onProgress: (progress: Progress) => line.update(progress),
     }),
-  })
+  }
+  const capturing =
+    remote === undefined
+      ? runCapture(request, destination, context)
+      : (await import('../capture/remote.ts')).runRemoteCapture(Promise.resolve(remote), destination, context)
   const report = await capturing.finally(() => line?.clear())
   if (report === undefined) return
   if (options.json) (destination.kind === 'file' ? print : warn)(`${JSON.stringify(reportJson(report, destination))}\n`)

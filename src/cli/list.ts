@@ -1,13 +1,14 @@
 /** `remora list`: what can be captured, as a table for people or as JSON with the fields of a Packetflix target. */
 import { RemoraError } from '../base/errors.ts'
 import { printable } from '../base/write.ts'
+import { findService, type ServiceOptions } from '../capture/service.ts'
 import { discover } from '../discover/discover.ts'
 import { qualifiedName } from '../target/match.ts'
 import { type Target, targetJson } from '../target/model.ts'
 import { targetTable } from './render/targets.ts'
 import { print, warn } from './render/terminal.ts'
 
-interface ListOptions {
+interface ListOptions extends ServiceOptions {
   readonly type?: string
   readonly engine?: string
   readonly json?: boolean
@@ -28,13 +29,19 @@ export async function list(patterns: readonly string[], options: ListOptions): P
     (types.length === 0 || types.includes(target.type)) &&
     (engines.length === 0 || enginesOf(target).some(engine => engines.includes(engine))) &&
     (filters.length === 0 || filters.some(filter => filter.test(qualifiedName(target))))
+  const service = findService(options)
+  if (options.host !== undefined && (options.format !== undefined || options.watch)) {
+    throw new RemoraError('USAGE', '--format and --watch tell of this host only', {
+      hint: 'GET /mobyshark, /json and /v1/targets/watch of the service tell the same.',
+    })
+  }
   if (options.format !== undefined) return (await import('./list-format.ts')).listFormat(options.format, isWanted)
   if (options.watch) return (await import('./watch.ts')).watch(isWanted, options.json ?? false)
-  const { targets, warnings } = await discover({
-    signal: new AbortController().signal,
-    timeout: engineTimeout,
-    interfaces: true,
-  })
+  const { signal } = new AbortController()
+  const { targets, warnings } =
+    service === undefined
+      ? await discover({ signal, timeout: engineTimeout, interfaces: true })
+      : await (await import('../capture/remote-list.ts')).listRemoteTargets(service, signal)
   const chosen = targets.filter(isWanted)
   if (options.json) print(`${JSON.stringify(chosen.map(targetJson), null, 2)}\n`)
   else print(targetTable(chosen, options.wide ?? false))

@@ -33,7 +33,7 @@ function program(): Command {
     .addHelpText('after', examples)
     .helpCommand(false)
 
-  remora
+  const list = remora
     .command('list')
     .description('list everything on this host that can be captured')
     .argument('[PATTERN...]', 'parts of names, or patterns with * and ?')
@@ -49,6 +49,7 @@ function program(): Command {
     .option('--wide', 'show process, network namespace and reference too')
     .option('--watch', 'go on, and print what appears, changes and goes; with --json one object a line')
     .action(async (patterns, options) => (await import('./list.ts')).list(patterns, options))
+  withServiceOptions(list)
 
   withCaptureOptions(remora.command('capture'))
     .description('capture a target to a file or to standard output')
@@ -98,7 +99,18 @@ function withCaptureOptions(command: Command): Command {
     if (shown !== undefined) option.flags = shown
     command.addOption(option)
   }
+  return withServiceOptions(command).option(
+    '--include-self',
+    'with --host: capture the connection that carries the capture, too',
+  )
+}
+
+function withServiceOptions(command: Command): Command {
   return command
+    .option('--host <URL>', 'a capture service in place of this host: HOST[:PORT], a URL, or unix:PATH')
+    .option('--token-file <FILE>', 'file with the token of the service; else REMORA_TOKEN or REMORA_TOKEN_FILE')
+    .option('--ca <FILE>', 'authorities whose certificates count, besides those of the system (PEM)')
+    .option('--insecure', 'take any certificate')
 }
 
 const examples = `
@@ -118,6 +130,7 @@ Examples:
   remora capture web -f 'tcp port 80' -w - | tshark -r -
   remora open web
   remora capture --wait --follow web -w web.pcapng
+  remora capture web --host server:5001 -w - | wireshark -k -i -
 
 REMORA_LOG_FILE=FILE in the environment writes down what happens, REMORA_LOG_LEVEL=debug more of it.`
 

@@ -2,12 +2,14 @@
 import { openLog } from '../base/log.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
 import { openInWireshark } from '../capture/open.ts'
-import { captureRequest, type TypedOptions } from './capture-request.ts'
+import { captureRequest, remoteRequest, type TypedOptions } from './capture-request.ts'
 import { summary } from './render/progress.ts'
 import { warn } from './render/terminal.ts'
 
 /** Captures until Wireshark is closed or stops reading. */
 export async function open(targets: readonly string[], options: TypedOptions): Promise<void> {
-  const report = await openInWireshark(captureRequest(targets, options), { lifetime: signalLifetime(), log: openLog() })
+  const request = captureRequest(targets, options)
+  const remote = remoteRequest(request, options)
+  const report = await openInWireshark(remote ?? request, { lifetime: signalLifetime(), log: openLog() })
   if (report !== undefined) warn(summary(report, { kind: 'stdout' }))
 }

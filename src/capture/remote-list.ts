@@ -1,0 +1,107 @@
+/** What a service elsewhere can capture: as a remora tells it, or as the original does. */
+import * as v from 'valibot'
+import { RemoraError } from '../base/errors.ts'
+import { type StockTarget, stockTarget } from '../packetflix/target.ts'
+import { statusFailure, toldFailure } from '../remote/failure.ts'
+import { ask } from '../remote/http.ts'
+import { describeService, type RemoteService } from '../remote/service.ts'
+import { qualifiedName } from '../target/match.ts'
+import { containerEngines, otherTypes, type Target, type TargetType } from '../target/model.ts'
+import { listStockTargets } from './remote-stock.ts'
+
+const text = v.string()
+const names = v.array(text)
+const facts = {
+  engine: v.optional(v.picklist(containerEngines)),
+  id: v.optional(text, ''),
+  image: v.optional(text, ''),
+  state: v.optional(v.picklist(['running', 'paused']), 'running'),
+  labels: v.optional(v.record(text, text), {}),
+  socket: v.optional(text, ''),
+}
+
+const listedTarget = v.object({
+  ...stockTarget.entries,
+  reference: text,
+  addresses: v.optional(names, []),
+  ...facts,
+  containers: v.optional(
+    v.array(
+      v.object({
+        ...facts,
+        engine: v.picklist(containerEngines),
+        reference: text,
+        name: text,
+        pid: v.number(),
+        sandbox: v.boolean(),
+      }),
+    ),
+  ),
+  'shared-with': v.optional(names),
+})
+
+const list = v.object({ targets: v.array(listedTarget), warnings: names })
+
+export interface RemoteTargets {
+  readonly targets: readonly Target[]
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Lists the targets of a service.
+ * @throws RemoraError PEER_FAILED, UNAUTHORIZED or FORBIDDEN
+ */
+export async function listRemoteTargets(service: RemoteService, signal: AbortSignal): Promise<RemoteTargets> {
+  const { status, body } = await ask(service, 'GET', '/v1/targets', { signal })
+  if (status === 200 && body.startsWith('{')) {
+    try {
+      const { targets, warnings } = v.parse(list, JSON.parse(body))
+      return { targets: targets.map(fromListed), warnings }
+    } catch (error) {
+      throw new RemoraError('PEER_FAILED', `${describeService(service)} lists something else`, { cause: error })
+    }
+  }
+  if (toldFailure(body)?.code === 'UNAUTHORIZED' || status === 401 || status === 403)
+    throw statusFailure(service, status, body)
+  return {
+    targets: (await listStockTargets(service, signal)).map(target => fromStock(target, stockReference(target))),
+    warnings: [],
+  }
+}
+
+function fromListed(listed: v.InferOutput<typeof listedTarget>): Target {
+  const { engine, id, image, state, labels, socket, containers, 'shared-with': shares } = listed
+  return {
+    ...fromStock(listed, listed.reference),
+    addresses: listed.addresses,
+    ...(engine && { container: { engine, id, image, state, labels, socket } }),
+    ...(containers && { members: containers }),
+    ...(shares && { shares }),
+  }
+}
+
+function fromStock(target: StockTarget, reference: string): Target {
+  return {
+    reference,
+    name: target.name,
+    type: typeOf(target.type),
+    prefix: target.prefix,
+    netns: target.netns,
+    pid: target.pid,
+    startTime: target.starttime,
+    interfaces: target['network-interfaces'],
+    addresses: [],
+  }
+}
+
+/** Types that this version does not know are shown as what they most probably are. */
+function typeOf(type: string): TargetType {
+  return [...containerEngines, ...otherTypes].find(known => known === type.toLowerCase()) ?? 'docker'
+}
+
+/** What finds a target again that has no reference of its own. */
+function stockReference({ name, prefix, type, pid, starttime }: StockTarget): string {
+  if (type === 'proc') return pid > 0 ? `pid:${pid}@${starttime}` : 'host'
+  if (type === 'bindmount') return `file:${name}`
+  return `${type === 'pod' ? 'pod' : 'container'}:${qualifiedName({ prefix, name })}`
+}

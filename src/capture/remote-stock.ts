@@ -1,0 +1,103 @@
+/** A target reference against what a stock service lists: it only takes targets as it describes them. */
+import * as v from 'valibot'
+import { RemoraError } from '../base/errors.ts'
+import type { StockParameters } from '../packetflix/parameters.ts'
+import { type StockTarget, stockTargets } from '../packetflix/target.ts'
+import { statusFailure } from '../remote/failure.ts'
+import { ask } from '../remote/http.ts'
+import { describeService, type RemoteService } from '../remote/service.ts'
+import { nearestNames } from '../target/match.ts'
+import { formatReference, parseReference, type Reference } from '../target/reference.ts'
+
+/** Where the list is, beside the capture service or in a Ghostwire of its own. */
+const places = ['/discover/mobyshark', '/mobyshark']
+
+/**
+ * Everything a service lists.
+ * @throws RemoraError PEER_FAILED when it lists nothing
+ */
+export async function listStockTargets(service: RemoteService, signal: AbortSignal): Promise<readonly StockTarget[]> {
+  let refusal: RemoraError | undefined
+  for (const place of places) {
+    const { status, body } = await ask(service, 'GET', place, { signal })
+    if (status === 200) {
+      const result = parseList(body)
+      if (result !== undefined) return result
+    } else refusal ??= statusFailure(service, status, body)
+  }
+  throw (
+    refusal ??
+    new RemoraError('PEER_FAILED', `${describeService(service)} lists no targets`, {
+      hint: 'A Packetflix service does so when it runs with --proxy-discovery.',
+    })
+  )
+}
+
+function parseList(body: string): readonly StockTarget[] | undefined {
+  try {
+    const result = v.safeParse(stockTargets, JSON.parse(body))
+    return result.success ? result.output.containers : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * What to ask a stock service for.
+ * @throws RemoraError USAGE, TARGET_NOT_FOUND, TARGET_AMBIGUOUS or PEER_FAILED
+ */
+export async function findStockSubject(
+  service: RemoteService,
+  text: string,
+  signal: AbortSignal,
+): Promise<StockParameters['subject']> {
+  const reference = parseReference(text)
+  if (reference.scheme === 'netns') return { kind: 'netns', netns: reference.inode }
+  const targets = await listStockTargets(service, signal)
+  const found = targets.filter(target => isMeant(reference, target))
+  const [target, ...others] = found
+  if (target === undefined) {
+    const names = nearestNames(
+      formatReference(reference).replace(/^\w+:/, ''),
+      targets.map(({ name }) => name),
+    )
+    throw new RemoraError('TARGET_NOT_FOUND', `${describeService(service)} lists nothing that matches ${text}`, {
+      hint: names.length > 0 ? `Did you mean ${names.join(', ')}?` : 'remora list --host HOST shows what there is.',
+    })
+  }
+  if (others.some(({ netns }) => netns !== target.netns)) {
+    const names = found.map(({ prefix, name, type }) => `${[prefix, name].filter(Boolean).join('/')} (${type})`)
+    throw new RemoraError('TARGET_AMBIGUOUS', `${text} matches ${names.join(', ')}`)
+  }
+  return { kind: 'container', target }
+}
+
+function isMeant(reference: Reference, { name, prefix, type, pid, starttime, netns }: StockTarget): boolean {
+  const qualified = [prefix, name].filter(part => part !== '').join('/')
+  const isContainer = !['proc', 'bindmount', 'pod'].includes(type)
+  switch (reference.scheme) {
+    case 'host':
+      return type === 'proc' && prefix === '' && /\(1\)$/.test(name)
+    case 'pid':
+      return pid === reference.pid && (reference.startTime === undefined || starttime === reference.startTime)
+    case 'named':
+      return type === 'bindmount' && name.endsWith(`/run/netns/${reference.name}`)
+    case 'file':
+      return type === 'bindmount' && name === reference.path
+    case 'netns':
+      return netns === reference.inode
+    case 'process':
+      return type === 'proc' && name.replace(/\(\d+\)$/, '') === reference.command
+    case 'pod':
+      return type === 'pod' && (qualified === reference.name || name === reference.name)
+    case 'label':
+    case 'compose':
+      throw new RemoraError('USAGE', 'this service lists no labels', { hint: 'Use the name of the container.' })
+    default:
+      return (
+        isContainer &&
+        (reference.scheme === 'container' || type.toLowerCase() === reference.scheme) &&
+        qualified === reference.name
+      )
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Which capture service is meant, if any: one that was named; or, for a user who may not capture himself, the one that runs
+ * on this host for such users.
+ */
+import { accessSync, constants } from 'node:fs'
+import { findToken, parseServiceAddress, type RemoteService } from '../remote/service.ts'
+
+export interface ServiceOptions {
+  readonly host?: string
+  readonly tokenFile?: string
+  readonly ca?: string
+  readonly insecure?: boolean
+}
+
+/** Where `remora install --service` lets the service of this host listen. */
+const localSocket = '/run/remora/remora.sock'
+
+/**
+ * The service to ask; undefined: this program does it itself.
+ * @throws RemoraError USAGE
+ */
+export function findService(options: ServiceOptions, env: NodeJS.ProcessEnv = process.env): RemoteService | undefined {
+  const { host, tokenFile, ca, insecure } = options
+  if (host === undefined || host === '') return localService(env)
+  const address = parseServiceAddress(host)
+  return { ...address, token: findToken(tokenFile, env) ?? address.token, ca, insecure }
+}
+
+/** The service of this host that a user without rights may use; REMORA_SOCKET names another place for it. */
+export function localService(env: NodeJS.ProcessEnv = process.env): RemoteService | undefined {
+  const path = env.REMORA_SOCKET || localSocket
+  if (process.geteuid?.() === 0 && !env.REMORA_SOCKET) return undefined
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK)
+    return { base: `unix:${path}` }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,69 @@
+/** What goes wrong on the way to a service, in words that say what to do. */
+import { type ErrorCode, errorKinds, RemoraError, reasonOf, systemCode } from '../base/errors.ts'
+import { describeService, type RemoteService } from './service.ts'
+
+const certificateHints = 'Name the authority (--ca FILE), or take any certificate (--insecure).'
+
+const hints: Record<string, string> = {
+  ECONNREFUSED: 'Is the service running, and is the port right? remora serve listens on port 5001.',
+  ENOTFOUND: 'Is the name of the host right?',
+  EAI_AGAIN: 'The name of the host cannot be looked up at the moment.',
+  ENOENT: 'There is no such socket: is the service running?',
+  EACCES: 'This user may not use the socket: join its group.',
+  ECONNRESET: 'Does the service speak TLS, or the other way round? Compare http: and https:.',
+  EPROTO: 'The service seems to speak no TLS: use http: or ws:.',
+}
+
+/** The failure of a connection that could not be made, or broke. */
+export function connectionFailure(service: RemoteService, thrown: unknown): RemoraError {
+  if (thrown instanceof RemoraError) return thrown
+  const causes = thrown instanceof AggregateError ? thrown.errors : [thrown]
+  const code = systemCode(causes[0]) ?? ''
+  const reasons = [...new Set(causes.map(cause => reasonOf(cause) || systemCode(cause) || 'no reason'))].join('; ')
+  const isCertificate = /CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)
+  return new RemoraError(
+    code === 'EACCES' ? 'FORBIDDEN' : 'PEER_FAILED',
+    `cannot reach ${describeService(service)}: ${reasons}`,
+    {
+      cause: thrown,
+      hint: isCertificate ? certificateHints : (hints[code] ?? 'remora list --host HOST shows whether it answers.'),
+    },
+  )
+}
+
+/** The failure an answer tells of; undefined where its body is none of remora's. */
+export function toldFailure(body: string): RemoraError | undefined {
+  try {
+    const { error } = JSON.parse(body) as { error?: { code?: unknown; message?: unknown; hint?: unknown } }
+    if (typeof error?.code !== 'string' || !isErrorCode(error.code)) return undefined
+    const hint = typeof error.hint === 'string' ? error.hint.slice(0, 1_000) : undefined
+    return new RemoraError(error.code, String(error.message).slice(0, 1_000), { hint })
+  } catch {
+    return undefined
+  }
+}
+
+/** The failure a close frame of remora's tells of. */
+export function closedFailure(service: RemoteService, code: number, reason: string): RemoraError {
+  const [, told = '', message = ''] = /^([A-Z_]+): ([\s\S]*)$/.exec(reason) ?? []
+  if (isErrorCode(told)) return new RemoraError(told, message)
+  return new RemoraError('CAPTURE_FAILED', `${describeService(service)} ended the capture: ${reason || `code ${code}`}`)
+}
+
+/** The failure of an answer with a status that was not hoped for. */
+export function statusFailure(service: RemoteService, status: number, body: string): RemoraError {
+  const told = toldFailure(body)
+  if (told !== undefined) return told
+  const tokenHint = 'Give the token of the service: --token-file FILE, or REMORA_TOKEN in the environment.'
+  if (status === 401) {
+    return new RemoraError('UNAUTHORIZED', `${describeService(service)} asks for a token`, { hint: tokenHint })
+  }
+  if (status === 403) return new RemoraError('FORBIDDEN', `${describeService(service)} refuses`, { hint: tokenHint })
+  return new RemoraError('PEER_FAILED', `${describeService(service)} answered with status ${status}`, {
+    hint: 'Is it a capture service (remora serve, Packetflix), and is the path right?',
+  })
+}
+
+function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorKinds, text)
+}

@@ -1,0 +1,99 @@
+/** One question to a service, one answer: bounded in time and size. */
+import { type IncomingMessage, request as plainRequest } from 'node:http'
+import { request as tlsRequest } from 'node:https'
+import { RemoraError } from '../base/errors.ts'
+import { connectionOptions } from './connection.ts'
+import { connectionFailure } from './failure.ts'
+import { describeService, type RemoteService } from './service.ts'
+
+export interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+const maximumBody = 64 * 1024 * 1024
+/** Milliseconds for the whole answer: the service may look at every namespace of its host for it. */
+const timeout = 20_000
+
+/**
+ * Asks a service.
+ * @param path below the base, with the query
+ * @param body is sent as JSON
+ * @throws RemoraError PEER_FAILED or FORBIDDEN when there is no answer; the reason of the signal when that aborts
+ */
+export async function ask(
+  service: RemoteService,
+  method: 'GET' | 'POST',
+  path: string,
+  { body, signal }: { readonly body?: unknown; readonly signal: AbortSignal },
+): Promise<Answer> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
+  try {
+    const response = await send(service, method, path, body, limit)
+    return { status: response.statusCode ?? 0, body: await readBody(response) }
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!limit.aborted) throw connectionFailure(service, error)
+    throw new RemoraError('PEER_FAILED', `${describeService(service)} did not answer within ${timeout / 1000} s`)
+  }
+}
+
+/**
+ * Reads an answer that goes on, piece by piece, until the signal aborts or the service ends it.
+ * @returns the status when it is not 200
+ * @throws RemoraError as {@link ask} does
+ */
+export async function follow(
+  service: RemoteService,
+  path: string,
+  onText: (text: string) => void,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  try {
+    const response = await send(service, 'GET', path, undefined, signal)
+    if (response.statusCode !== 200) {
+      response.destroy()
+      return response.statusCode ?? 0
+    }
+    response.setEncoding('utf8')
+    for await (const text of response) onText(String(text))
+    return undefined
+  } catch (error) {
+    if (signal.aborted) return undefined
+    throw connectionFailure(service, error)
+  }
+}
+
+async function send(
+  service: RemoteService,
+  method: string,
+  path: string,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const options = await connectionOptions(service)
+  const url = new URL(`${options.socketPath === undefined ? service.base : 'http://localhost'}${path}`)
+  const content = body === undefined ? undefined : JSON.stringify(body)
+  const headers = {
+    accept: 'application/json',
+    ...(service.token && { authorization: `Bearer ${service.token}` }),
+    ...(content !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
+  }
+  const request = url.protocol === 'https:' ? tlsRequest : plainRequest
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, { agent: false, ...options, method, headers, signal }, resolve)
+    outgoing.once('error', reject)
+    outgoing.end(content)
+  })
+}
+
+async function readBody(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > maximumBody) throw new Error('the answer is too large')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}

@@ -1,0 +1,60 @@
+/**
+ * A capture service elsewhere, and the way to it: an address with an optional path before everything, or a unix socket of
+ * this host; a token, the certificates that count, and the proxy between.
+ */
+import { readFileSync } from 'node:fs'
+import { RemoraError, reasonOf } from '../base/errors.ts'
+
+export interface RemoteService {
+  /** `http://host:port/prefix` or `https://…`, without a slash at the end; or `unix:/path`. */
+  readonly base: string
+  readonly token?: string | undefined
+  /** Take any certificate. */
+  readonly insecure?: boolean | undefined
+  /** File with the authorities to trust beside those of the system (PEM). */
+  readonly ca?: string | undefined
+  /** Use no proxy, whatever the environment says. */
+  readonly direct?: boolean | undefined
+}
+
+const standardPort = 5001
+
+/**
+ * Reads the address of a service: `HOST[:PORT]` (port 5001), a URL of http, https, ws or wss, or `unix:/path`.
+ * @throws RemoraError USAGE
+ */
+export function parseServiceAddress(text: string): Pick<RemoteService, 'base' | 'token'> {
+  if (/^unix:\/./.test(text)) return { base: text }
+  const hasScheme = /^[a-z]+:\/\//i.test(text)
+  const url = URL.parse(hasScheme ? text.replace(/^ws/i, 'http') : `http://${text}`)
+  if (url === null || url.hostname === '' || !/^https?:$/.test(url.protocol)) {
+    throw new RemoraError('USAGE', `"${text.slice(0, 100)}" is no address of a capture service`, {
+      hint: 'Use HOST:PORT, http://HOST:PORT, https://HOST/PATH, or unix:/run/remora/remora.sock.',
+    })
+  }
+  if (!hasScheme && url.port === '') url.port = String(standardPort)
+  const token = decodeURIComponent(url.password) || undefined
+  return { base: `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, '')}`, token }
+}
+
+/** Names of the environment a token is taken from, where none was given otherwise. */
+const tokenVariables = { token: 'REMORA_TOKEN', file: 'REMORA_TOKEN_FILE' } as const
+
+/**
+ * The token to send: of a file, else of the environment.
+ * @throws RemoraError USAGE when a file cannot be read
+ */
+export function findToken(file: string | undefined, env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const path = file || (env[tokenVariables.token] ? undefined : env[tokenVariables.file])
+  if (!path) return env[tokenVariables.token] || undefined
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    throw new RemoraError('USAGE', `cannot read the token file: ${reasonOf(error)}`, { cause: error })
+  }
+}
+
+/** The service in words. */
+export function describeService({ base }: RemoteService): string {
+  return base.replace(/^https?:\/\//, '')
+}

@@ -1,0 +1,173 @@
+/**
+ * The client's end of a capture over a WebSocket. It takes what stock services really send: empty frames, any borders, text
+ * where none should be, a close code that must not be, or no close at all; and asks now and then whether they still live.
+ */
+import { type ClientOptions, type RawData, WebSocket } from 'ws'
+import { RemoraError } from '../base/errors.ts'
+import { closeFrameLimit, faultyClose } from '../packetflix/close.ts'
+import { connectionOptions } from './connection.ts'
+import { connectionFailure, statusFailure } from './failure.ts'
+import { describeService, type RemoteService } from './service.ts'
+
+export interface RemoteStream {
+  /** Settles when the connection is over; what was received has been taken by then. */
+  readonly ended: Promise<StreamEnd>
+  /** Asks the service to end; what it still has to say comes before `ended`. */
+  close(): void
+  /** Ends at once. */
+  destroy(): void
+}
+
+export interface StreamEnd {
+  /** Undefined when the connection broke. */
+  readonly code: number | undefined
+  readonly reason: string
+  /** Why it broke. */
+  readonly failure?: RemoraError
+}
+
+export interface StreamTaker {
+  /** Takes a piece of the capture; nothing more is read while much waits for it. */
+  take(chunk: Buffer): Promise<void>
+  /** Takes a text frame. */
+  note(text: string): void
+}
+
+/** Milliseconds for the handshake, between pings, without any sign of life, and for the answer to our close frame. */
+const handshakeTimeout = 15_000
+const pingInterval = 20_000
+const longestSilence = 44_000
+const closeTimeout = 5_000
+
+/** Bytes of one message; the original sends 32 KiB at most. */
+const longestMessage = 16 * 1024 * 1024
+/** Bytes that may wait for the taker. */
+const mostWaiting = 1024 * 1024
+
+/**
+ * Dials a service.
+ * @param path below the base, with the query
+ * @throws RemoraError when the handshake fails
+ */
+export async function dial(
+  service: RemoteService,
+  path: string,
+  { headers, taker, signal }: { headers?: Record<string, string>; taker: StreamTaker; signal: AbortSignal },
+): Promise<RemoteStream> {
+  const { socketPath, ...options } = await connectionOptions(service)
+  signal.throwIfAborted()
+  const address =
+    socketPath === undefined ? service.base.replace(/^http/, 'ws') + path : `ws+unix:${socketPath}:${path}`
+  const clientOptions: ClientOptions & { closeTimeout: number } = {
+    ...options,
+    headers: { ...headers, ...(service.token && { authorization: `Bearer ${service.token}` }) },
+    handshakeTimeout,
+    closeTimeout,
+    perMessageDeflate: false,
+    maxPayload: longestMessage,
+  }
+  const socket = new WebSocket(address, clientOptions)
+  const stream = follow(service, socket, taker)
+  const abort = () => socket.terminate()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    await opened(service, socket)
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+  return stream
+}
+
+async function opened(service: RemoteService, socket: WebSocket): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  socket.once('open', resolve)
+  socket.once('error', error => reject(connectionFailure(service, error)))
+  socket.once('unexpected-response', (request, response) => {
+    const chunks: Buffer[] = []
+    response.on('data', (chunk: Buffer) => {
+      if (chunks.length < 16) chunks.push(chunk)
+    })
+    const refuse = () => {
+      reject(statusFailure(service, response.statusCode ?? 0, Buffer.concat(chunks).toString()))
+      request.destroy()
+    }
+    response.once('end', refuse)
+    response.once('close', refuse)
+    response.setTimeout(closeTimeout, refuse)
+  })
+  await promise
+}
+
+function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker): RemoteStream {
+  const ended = Promise.withResolvers<StreamEnd>()
+  const tail = keepTail(socket)
+  let taking = Promise.resolve()
+  let waiting = 0
+  let failure: RemoraError | undefined
+  let lastSign = performance.now()
+  const sign = () => {
+    lastSign = performance.now()
+  }
+  socket.on('message', (data: RawData, isBinary) => {
+    sign()
+    const chunk = data as Buffer
+    if (!isBinary) return taker.note(chunk.toString())
+    if (chunk.length === 0 || failure !== undefined) return
+    waiting += chunk.length
+    if (waiting > mostWaiting) socket.pause()
+    taking = taking
+      .then(() => taker.take(chunk))
+      .then(
+        () => {
+          waiting -= chunk.length
+          if (waiting <= mostWaiting / 2 && socket.isPaused) {
+            sign()
+            socket.resume()
+          }
+        },
+        () => socket.terminate(),
+      )
+  })
+  for (const event of ['pong', 'ping'] as const) socket.on(event, sign)
+  const timer = setInterval(() => {
+    if (socket.readyState !== WebSocket.OPEN) return
+    socket.ping()
+    if (socket.isPaused || performance.now() - lastSign < longestSilence - pingInterval / 2) return
+    failure = new RemoraError('PEER_FAILED', `${describeService(service)} has given no sign of life for 40 s`, {
+      hint: 'The network between may be broken, or the service stopped.',
+    })
+    socket.terminate()
+  }, pingInterval)
+  socket.on('error', error => {
+    failure ??= connectionFailure(service, error)
+  })
+  socket.once('close', (code, reason) => {
+    clearInterval(timer)
+    const faulty = faultyClose(tail())
+    const lost = code === 1006
+    taking.then(() =>
+      ended.resolve(
+        faulty ?? { code: lost ? undefined : code, reason: reason.toString(), ...(failure && { failure }) },
+      ),
+    )
+  })
+  return {
+    ended: ended.promise,
+    close: () => socket.close(1000, 'ciao'),
+    destroy: () => socket.terminate(),
+  }
+}
+
+/** The last bytes of the connection, as they came. */
+function keepTail(socket: WebSocket): () => Buffer {
+  let tail: Buffer = Buffer.alloc(0)
+  socket.once('upgrade', response => {
+    response.socket.on('data', (chunk: Buffer) => {
+      tail = (chunk.length >= closeFrameLimit ? chunk : Buffer.concat([tail, chunk])).subarray(-closeFrameLimit)
+    })
+  })
+  return () => tail
+}
