@@ -1,0 +1,86 @@
+/** The captures that run at the moment, asked for every two seconds while somebody looks at the page. */
+import { call } from './api.js'
+import { arrange, byId, fill, keepingFocus, say } from './dom.js'
+
+/** Milliseconds between two questions. */
+const pause = 2000
+
+/**
+ * @typedef {{
+ *   id: string, reference: string, name: string, interfaces: readonly string[], filter?: string, peer: string,
+ *   since: string, bytes: number, packets: number,
+ * }} Capture
+ */
+
+/** @type {Map<string, HTMLElement>} */
+const rows = new Map()
+const number = new Intl.NumberFormat('en')
+
+/** Shows them from now on. */
+export function followCaptures() {
+  const section = byId('captures')
+  const update = async () => {
+    if (document.hidden) return
+    const captures = await list()
+    keepingFocus(
+      () => show(section, captures),
+      () => byId(captures.length > 0 ? 'captures-heading' : 'search'),
+    )
+  }
+  setInterval(update, pause)
+  document.addEventListener('visibilitychange', update)
+  section.addEventListener('click', async ({ target }) => {
+    if (!(target instanceof HTMLButtonElement)) return
+    target.disabled = true
+    await call('DELETE', `v1/captures/${encodeURIComponent(target.value)}`).catch(error => say(error.message))
+    target.disabled = false
+    await update()
+  })
+  update()
+}
+
+/** @returns {Promise<readonly Capture[]>} none when the service does not answer: the connection's state is told elsewhere */
+async function list() {
+  try {
+    return (await (await call('GET', 'v1/captures')).json()).captures
+  } catch {
+    return []
+  }
+}
+
+/** @param {HTMLElement} section @param {readonly Capture[]} captures */
+function show(section, captures) {
+  const ids = new Set(captures.map(({ id }) => id))
+  for (const [id, row] of rows) {
+    if (ids.has(id)) continue
+    row.remove()
+    rows.delete(id)
+  }
+  const template = /** @type {HTMLTemplateElement} */ (byId('capture')).content.firstElementChild
+  for (const { id, name, reference, interfaces, filter, peer, since, packets, bytes } of captures) {
+    const row = rows.get(id) ?? /** @type {HTMLElement} */ (template?.cloneNode(true))
+    rows.set(id, row)
+    const seconds = Math.max(0, Math.round((Date.now() - Date.parse(since)) / 1000))
+    const cells = [
+      interfaces.join(' '),
+      filter ?? '',
+      peer,
+      `${seconds} s`,
+      number.format(packets),
+      number.format(bytes),
+    ]
+    fill(row.querySelector('bdi'), name || reference)
+    for (const [index, text] of cells.entries()) fill(row.children[index + 1], text)
+    const button = /** @type {HTMLButtonElement} */ (row.querySelector('button'))
+    button.value = id
+    button.ariaLabel = `Stop: ${name || reference}`
+  }
+  const body = section.querySelector('tbody')
+  if (body)
+    arrange(
+      body,
+      null,
+      captures.flatMap(({ id }) => rows.get(id) ?? []),
+    )
+  section.hidden = captures.length === 0
+}
