@@ -1,6 +1,6 @@
 /** The captures that run at the moment, asked for every two seconds while somebody looks at the page. */
 import { call } from './api.js'
-import { arrange, byId, fill, keepingFocus, say } from './dom.js'
+import { arrange, byId, fill, fromTemplate, keepingFocus } from './dom.js'
 
 /** Milliseconds between two questions. */
 const pause = 2000
@@ -20,7 +20,7 @@ const number = new Intl.NumberFormat('en')
 export function followCaptures() {
   const section = byId('captures')
   const update = async () => {
-    if (document.hidden) return
+    if (document.hidden || !byId('token').hidden) return
     const captures = await list()
     keepingFocus(
       () => show(section, captures),
@@ -31,9 +31,9 @@ export function followCaptures() {
   document.addEventListener('visibilitychange', update)
   section.addEventListener('click', async ({ target }) => {
     if (!(target instanceof HTMLButtonElement)) return
-    target.disabled = true
-    await call('DELETE', `v1/captures/${encodeURIComponent(target.value)}`).catch(error => say(error.message))
-    target.disabled = false
+    await call('DELETE', `v1/captures/${encodeURIComponent(target.value)}`).catch(error =>
+      fill(byId('spoken'), error.message),
+    )
     await update()
   })
   update()
@@ -56,31 +56,19 @@ function show(section, captures) {
     row.remove()
     rows.delete(id)
   }
-  const template = /** @type {HTMLTemplateElement} */ (byId('capture')).content.firstElementChild
   for (const { id, name, reference, interfaces, filter, peer, since, packets, bytes } of captures) {
-    const row = rows.get(id) ?? /** @type {HTMLElement} */ (template?.cloneNode(true))
+    const row = rows.get(id) ?? fromTemplate('capture')
     rows.set(id, row)
     const seconds = Math.max(0, Math.round((Date.now() - Date.parse(since)) / 1000))
-    const cells = [
-      interfaces.join(' '),
-      filter ?? '',
-      peer,
-      `${seconds} s`,
-      number.format(packets),
-      number.format(bytes),
-    ]
+    const counts = [number.format(packets), number.format(bytes)]
+    const cells = [interfaces.join(' '), filter ?? '', peer, `${seconds} s`, ...counts]
     fill(row.querySelector('bdi'), name || reference)
     for (const [index, text] of cells.entries()) fill(row.children[index + 1], text)
     const button = /** @type {HTMLButtonElement} */ (row.querySelector('button'))
     button.value = id
     button.ariaLabel = `Stop: ${name || reference}`
   }
-  const body = section.querySelector('tbody')
-  if (body)
-    arrange(
-      body,
-      null,
-      captures.flatMap(({ id }) => rows.get(id) ?? []),
-    )
+  const elements = captures.flatMap(({ id }) => rows.get(id) ?? [])
+  arrange(byId('capture-rows'), elements)
   section.hidden = captures.length === 0
 }

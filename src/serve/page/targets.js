@@ -2,7 +2,7 @@
  * The list of targets, kept true by the service's events. Events are gathered until the browser draws: a thousand targets at
  * once cost one pass, and a page that nobody looks at does nothing.
  */
-import { arrange, byId, fill, keepingFocus } from './dom.js'
+import { arrange, byId, fill, fromTemplate, input, keepingFocus } from './dom.js'
 import { makeRow } from './target.js'
 
 /** @typedef {import('./target.js').Target} Target @typedef {import('./target.js').Row} Row */
@@ -43,7 +43,7 @@ export function takeTarget(event, target) {
 
 /** Shows what the search field asks for. */
 export function search() {
-  const words = /** @type {HTMLInputElement} */ (byId('search')).value.toLowerCase().split(/\s+/)
+  const words = input('search').value.toLowerCase().split(/\s+/)
   for (const row of rows.values()) row.search(words)
   const shown = [...rows.values()].filter(({ element }) => !element.hidden).length
   fill(byId('count'), shown === rows.size ? `${shown} targets` : `${shown} of ${rows.size} targets`)
@@ -58,11 +58,8 @@ export function updateLinks() {
 /** A container that starts again is another target, whatever its name: the service tells them apart in the same way. */
 function identity(/** @type {Target} */ { engine, id, containers = [], reference, netns, pid, starttime }) {
   const holder = containers.find(({ sandbox }) => sandbox) ?? containers[0] ?? { engine, id }
-  return JSON.stringify([
-    ...(holder.id === undefined ? [reference, netns] : [holder.engine, holder.id]),
-    pid,
-    starttime,
-  ])
+  const life = holder.id === undefined ? [reference, netns] : [holder.engine, holder.id]
+  return [...life, pid, starttime].join(' ')
 }
 
 function schedule() {
@@ -70,22 +67,21 @@ function schedule() {
   scheduled = true
 }
 
-/** @type {Element | null} The row after one with the focus that is gone. */
-let follower = null
+/** @type {Element | null | undefined} The row after one that had the focus and is gone. */
+let follower
 
-function nextTo() {
-  return follower?.querySelector('a') ?? byId('search')
-}
+const nextTo = () => follower?.querySelector('a') ?? input('search')
 
 function draw() {
   scheduled = false
   for (const [key, target] of pending) {
     const row = rows.get(key)
     if (target === undefined) {
-      if (row?.element.contains(document.activeElement)) {
-        follower = row.element.nextElementSibling ?? row.element.parentElement?.nextElementSibling ?? null
+      const { element } = row ?? {}
+      if (element?.contains(document.activeElement)) {
+        follower = element.nextElementSibling ?? element.parentElement?.nextElementSibling
       }
-      row?.element.remove()
+      element?.remove()
       rows.delete(key)
     } else if (row === undefined) rows.set(key, makeRow(target))
     else row.update(target)
@@ -104,25 +100,19 @@ function order() {
   const sorted = [...rows]
     .map(([key, row]) => ({ row, stack: row.target.netns === 0 ? key : String(row.target.netns) }))
     .sort((a, b) => rank(a.row) - rank(b.row) || collator.compare(a.row.target.name, b.row.target.name))
-  // The order of the groups is that of their first members.
   const groups = Map.groupBy(sorted, ({ stack }) => stack)
-  for (const [stack, element] of stacks) {
+  for (const [stack, body] of stacks) {
     if (groups.has(stack)) continue
-    element.remove()
+    body.remove()
     stacks.delete(stack)
   }
-  const bodies = [...groups].map(([stack, members]) => {
-    const body = stacks.get(stack) ?? document.createElement('tbody')
+  for (const [stack, members] of groups) {
+    const body = stacks.get(stack) ?? fromTemplate('stack')
     stacks.set(stack, body)
-    body.setAttribute('role', 'rowgroup')
     body.classList.toggle('shared', members.length > 1)
-    arrange(
-      body,
-      null,
-      members.map(({ row }) => row.element),
-    )
-    return body
-  })
-  const table = byId('targets')
-  arrange(table, table.querySelector('thead'), bodies)
+    const elements = members.map(({ row }) => row.element)
+    arrange(body, elements)
+  }
+  const bodies = [...groups.keys()].flatMap(stack => stacks.get(stack) ?? [])
+  arrange(byId('targets'), bodies)
 }
