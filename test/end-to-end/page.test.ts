@@ -134,7 +134,7 @@ describe('the list', () => {
     expect(await page.title()).toMatch(/^remora /)
     await row(`/run/netns/${hostile}`).getByRole('button', { name: 'Command' }).click()
     expect(await row(`/run/netns/${hostile}`).locator('code').textContent()).toBe(
-      `remora capture 'named:${hostile.replaceAll("'", "'\\''")}' --host ${service.url.slice(0, -1)} -w - | wireshark -k -i -`,
+      `remora capture 'named:${hostile.replaceAll(' ', '%20').replaceAll("'", "'\\''")}' --host ${service.url.slice(0, -1)} -w - | wireshark -k -i -`,
     )
   })
 
@@ -151,7 +151,8 @@ describe('the list', () => {
 
   test.each([
     ['tier=front', ['shop-web']],
-    ['SHOP 172.31.79.2', []],
+    ['SHOP 172.31.79.99', []],
+    ['SHOP 172.31.79.2', ['shop-web']],
     ['172.31.79.2 docker', ['shop-web']],
     ['docker:shop-db', ['shop-db', 'shop-log']],
   ])('is searched: %s', async (words, names) => {
@@ -186,6 +187,7 @@ describe('a capture', () => {
     await page.getByLabel('Capture filter').fill("icmp and not host 'x'")
     await row('shop-web').getByLabel('lo', { exact: true }).uncheck()
     await command.click()
+    await row('shop-web').locator('code', { hasText: 'icmp' }).waitFor()
     expect(await row('shop-web').locator('code').textContent()).toBe(
       `remora capture docker:shop-web --host ${host} -i eth0 -f 'icmp and not host '\\''x'\\''' -w - | wireshark -k -i -`,
     )
@@ -234,7 +236,7 @@ test('an interrupted connection is told, and taken up again', async () => {
   await page.getByText('Disconnected').waitFor()
   expect(await row('shop-web').isVisible()).toBe(true)
   await engine.container('meanwhile', ['--network', 'shop'])
-  await engine.docker('rm', '-f', 'log')
+  await engine.docker('rm', '-f', 'shop-log')
   service = await serve([], Number(new URL(service.url).port))
   await row('meanwhile').waitFor()
   await row('shop-log').waitFor({ state: 'detached' })

@@ -5,7 +5,8 @@
 
 /** The folder the page lies in. */
 export const base = new URL('.', location.href)
-base.search = ''
+// What a page may have in its address, and fetch refuses.
+base.username = base.password = ''
 
 /** For as long as this tab is open, and for no other. */
 const tokenKey = `remora-token ${base.pathname}`

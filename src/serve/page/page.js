@@ -4,7 +4,7 @@
  */
 import { base, call, eventsOf, ServiceError, token } from './api.js'
 import { followCaptures } from './captures.js'
-import { byId, fill } from './dom.js'
+import { byId, fill, input } from './dom.js'
 import { beginTargets, search, takeTarget, targetsReady, updateLinks } from './targets.js'
 
 /** Seconds before the second try; each further one waits twice as long. */
@@ -61,7 +61,7 @@ function showWarning(warning) {
 /** Waits until somebody has entered a token. */
 async function askForToken() {
   const form = byId('token')
-  const field = /** @type {HTMLInputElement} */ (byId('token-text'))
+  const field = input('token-text')
   fill(byId('token-refused'), token.get() === '' ? '' : 'The service did not accept that token.')
   showState('Waiting for a token', true)
   form.hidden = false
