@@ -2,8 +2,10 @@
  * The service's page in a real browser, over real containers: what it lists, how it changes, and that its links, commands
  * and downloads capture what they say. With REMORA_SCREENSHOTS=FOLDER a picture is kept: docs/screenshots was made that way.
  */
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, request, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -35,7 +37,6 @@ beforeAll(async () => {
   await engine.container('shop-web', ['--network', 'shop', '--label', 'tier=front'])
   await engine.container('shop-db', ['--network', 'shop'], ['ping', '-q', '-i', '0.2', 'shop-web'])
   await engine.container('shop-log', ['--network', 'container:shop-db'])
-  await must('ip', 'netns', 'add', hostile)
   service = await serve()
   browser = await chromium.launch({ executablePath: '/usr/bin/chromium' })
   page = await openPage(service.url)
@@ -66,13 +67,17 @@ async function serve(args: readonly string[] = [], wanted?: number): Promise<Ser
   return { url, running }
 }
 
-function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
+async function freePort(): Promise<number> {
+  const server = createServer()
+  const port = await listen(server)
+  server.close()
+  return port
+}
+
+async function listen(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
 }
 
 async function openPage(url: string): Promise<Page> {
@@ -101,9 +106,9 @@ async function netnsOf(name: string): Promise<number> {
 }
 
 /** Presses the download button of a target; path of the file the browser saved. */
-async function download(name: string, file: string): Promise<string> {
-  const saved = page.waitForEvent('download')
-  await row(name).getByRole('button', { name: 'Download' }).click()
+async function download(name: string, file: string, on = page): Promise<string> {
+  const saved = on.waitForEvent('download')
+  await row(name, on).getByRole('button', { name: 'Download' }).click()
   const path = join(folder, file)
   await (await saved).saveAs(path)
   return path
@@ -129,13 +134,15 @@ describe('the list', () => {
   })
 
   test('takes names for text, whatever they look like', async () => {
-    expect(await row(`/run/netns/${hostile}`).count()).toBe(1)
+    await must('ip', 'netns', 'add', hostile)
+    await row(`/run/netns/${hostile}`).waitFor()
     expect(await page.locator('img').count()).toBe(0)
     expect(await page.title()).toMatch(/^remora /)
     await row(`/run/netns/${hostile}`).getByRole('button', { name: 'Command' }).click()
     expect(await row(`/run/netns/${hostile}`).locator('code').textContent()).toBe(
       `remora capture 'named:${hostile.replaceAll(' ', '%20').replaceAll("'", "'\\''")}' --host ${service.url.slice(0, -1)} -w - | wireshark -k -i -`,
     )
+    await must('ip', 'netns', 'del', hostile)
   })
 
   test('follows what comes and goes, and leaves the focus where it is', async () => {
@@ -200,7 +207,7 @@ describe('a capture', () => {
     const file = await download('shop-db', 'db.pcapng')
     expect((await pingsIn(file)).length).toBeGreaterThan(5)
     expect(await interfacesOf(file)).toMatchObject([{ name: 'eth0' }])
-    await row('shop-db').getByText('Capturing for 2 s').waitFor({ state: 'hidden' })
+    await row('shop-db').getByText('Started, for 2 s').waitFor({ state: 'hidden' })
     await expectNoDumpcap(await netnsOf('shop-db'))
   })
 
@@ -214,6 +221,7 @@ describe('a capture', () => {
   })
 
   test('is listed while it runs, and can be stopped', async () => {
+    await page.reload()
     await page.getByLabel('Download seconds').fill('60')
     await page.getByLabel('Capture filter').fill('icmp')
     const saved = download('shop-db', 'stopped.pcapng')
@@ -229,6 +237,30 @@ describe('a capture', () => {
     await running.waitFor({ state: 'hidden' })
     await expectNoDumpcap(await netnsOf('shop-db'))
   })
+})
+
+test('everything works behind a proxy, under a path of its own', async () => {
+  const proxy = createServer((asked, answer) => {
+    const { url = '', method, headers } = asked
+    const handed = request(new URL(url.replace('/some/path/', ''), service.url), { method, headers }, inner => {
+      answer.writeHead(inner.statusCode ?? 502, inner.headers)
+      inner.pipe(answer)
+    })
+    asked.pipe(handed)
+    answer.once('close', () => handed.destroy())
+  })
+  const port = await listen(proxy)
+  const other = await openPage(`http://127.0.0.1:${port}/some/path/`)
+  try {
+    const link = row('shop-web', other).getByRole('link')
+    expect(await link.getAttribute('href')).toContain(`packetflix:ws://127.0.0.1:${port}/some/path/capture?container=`)
+    await other.getByLabel('Download seconds').fill('1')
+    expect((await pingsIn(await download('shop-db', 'proxied.pcapng', other))).length).toBeGreaterThan(1)
+  } finally {
+    await other.close()
+    proxy.closeAllConnections()
+    proxy.close()
+  }
 })
 
 test('an interrupted connection is told, and taken up again', async () => {

@@ -100,7 +100,7 @@ export function makeRow(first) {
     const seconds = Number(input('seconds').value)
     try {
       await startDownload(target, options(), seconds)
-      const words = `Capturing for ${seconds} s; the file is among your browser's downloads.`
+      const words = `Started, for ${seconds} s; the file is among your browser's downloads.`
       tell(words)
       setTimeout(() => message.textContent === words && tell(''), seconds * 1000 + 2000)
     } catch (error) {
