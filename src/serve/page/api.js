@@ -49,14 +49,23 @@ export async function call(method, path, body) {
   )
 }
 
+/** Milliseconds without a byte after which a connection is given up: the service gives a sign of life every 15 s. */
+const silence = 40_000
+
 /**
  * The events of a stream (HTML standard, "server-sent events"), until it ends.
  * @param {Response} response
  */
 export async function* eventsOf(response) {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  const read = async () => {
+    const timer = setTimeout(() => reader?.cancel(), silence)
+    const part = await reader?.read()
+    clearTimeout(timer)
+    return part
+  }
   let text = ''
-  for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
+  for (let part = await read(); part?.value !== undefined; part = await read()) {
     const blocks = (text + part.value).split(/\r?\n\r?\n/)
     text = blocks.pop() ?? ''
     for (const block of blocks) {

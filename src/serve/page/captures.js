@@ -7,8 +7,8 @@ const pause = 2000
 
 /**
  * @typedef {{
- *   id: string, reference: string, name: string, interfaces: readonly string[], filter?: string, peer: string,
- *   since: string, bytes: number, packets: number,
+ *   id: string, reference: string, interfaces: readonly string[], filter: string, peer: string, since: string,
+ *   bytes: number, packets: number,
  * }} Capture
  */
 
@@ -31,9 +31,11 @@ export function followCaptures() {
   document.addEventListener('visibilitychange', update)
   section.addEventListener('click', async ({ target }) => {
     if (!(target instanceof HTMLButtonElement)) return
-    await call('DELETE', `v1/captures/${encodeURIComponent(target.value)}`).catch(error =>
-      fill(byId('spoken'), error.message),
+    const failure = await call('DELETE', `v1/captures/${encodeURIComponent(target.value)}`).then(
+      () => '',
+      error => error.message,
     )
+    fill(byId('stop-failed'), failure)
     await update()
   })
   update()
@@ -56,17 +58,17 @@ function show(section, captures) {
     row.remove()
     rows.delete(id)
   }
-  for (const { id, name, reference, interfaces, filter, peer, since, packets, bytes } of captures) {
+  for (const { id, reference, interfaces, filter, peer, since, packets, bytes } of captures) {
     const row = rows.get(id) ?? fromTemplate('capture')
     rows.set(id, row)
     const seconds = Math.max(0, Math.round((Date.now() - Date.parse(since)) / 1000))
     const counts = [number.format(packets), number.format(bytes)]
-    const cells = [interfaces.join(' '), filter ?? '', peer, `${seconds} s`, ...counts]
-    fill(row.querySelector('bdi'), name || reference)
+    const cells = [interfaces.join(' '), filter, peer, `${seconds} s`, ...counts]
+    fill(row.querySelector('bdi'), reference)
     for (const [index, text] of cells.entries()) fill(row.children[index + 1], text)
     const button = /** @type {HTMLButtonElement} */ (row.querySelector('button'))
     button.value = id
-    button.ariaLabel = `Stop: ${name || reference}`
+    button.ariaLabel = `Stop: ${reference}`
   }
   const elements = captures.flatMap(({ id }) => rows.get(id) ?? [])
   arrange(byId('capture-rows'), elements)
