@@ -3,7 +3,8 @@
  * single-file executable starts from, and what V8 can keep compiled.
  */
 import { chmodSync } from 'node:fs'
-import { build } from 'esbuild'
+import { pathToFileURL } from 'node:url'
+import { build, type Plugin } from 'esbuild'
 
 export async function buildBundle(outfile = 'dist/remora.cjs'): Promise<void> {
   await build({
@@ -20,8 +21,20 @@ export async function buildBundle(outfile = 'dist/remora.cjs'): Promise<void> {
     external: ['@grpc/proto-loader'],
     legalComments: 'eof',
     logLevel: 'warning',
+    plugins: [embedPage],
   })
   chmodSync(outfile, 0o755)
+}
+
+/** The page of the service: its files are not beside the bundle, so what the module read from them goes in instead of it. */
+const embedPage: Plugin = {
+  name: 'embed-page',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]src[\\/]serve[\\/]page[\\/]assets\.ts$/ }, async ({ path }) => {
+      const { pageAssets } = await import(pathToFileURL(path).href)
+      return { contents: `export const pageAssets = ${JSON.stringify(pageAssets)}`, loader: 'js' }
+    })
+  },
 }
 
 if (import.meta.main) await buildBundle()

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 const checks: Record<string, string[]> = {
   'format and lint': ['biome', 'ci', '--colors=off', '--error-on-warnings'],
   types: ['tsc', '--noEmit'],
+  "types of the service's page": ['tsc', '--noEmit', '--project', 'src/serve/page'],
   'import table': ['depcruise', '--config', '.dependency-cruiser.cjs', 'bin', 'extcap', 'src'],
   'dead code': ['knip', '--no-progress'],
   'generated documents': ['node', 'scripts/docs.ts', '--check'],

@@ -39,7 +39,6 @@ export function makeApp(): Hono<Environment> {
     await next()
     for (const [name, value] of Object.entries(securityHeaders)) c.header(name, value)
   })
-  app.use(bodyLimit({ maxSize: longestBody, onError: () => refuseBody() }))
 
   for (const [path, { type, body }] of Object.entries(pageAssets)) {
     app.get(path, c => c.body(body, 200, { 'content-type': type, 'cache-control': 'no-cache' }))
@@ -55,7 +54,8 @@ export function makeApp(): Hono<Environment> {
 
   app.get('/v1/targets', listTargets)
   app.get('/v1/targets/watch', watchTargets)
-  app.post('/v1/captures', askForCapture)
+  // Only where there is a body: for a request without a length the limit makes another Request, which fails here.
+  app.post('/v1/captures', bodyLimit({ maxSize: longestBody, onError: () => refuseBody() }), askForCapture)
   app.get('/v1/captures', listCaptures)
   app.delete('/v1/captures/:id', stopCapture)
   app.get('/v1/capture/:file{[\\w-]{1,64}\\.pcapng}', download)

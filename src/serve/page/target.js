@@ -1,0 +1,160 @@
+/**
+ * One row of the list: a target as the service describes it, and the three ways to capture it. A row is filled again when
+ * its target changes, never built anew, so that focus, choices and messages stay. Names come from anywhere, and are text.
+ */
+import { base, call, token } from './api.js'
+import { byId, fill, fromTemplate, input } from './dom.js'
+import { captureCommand, packetflixLink } from './links.js'
+
+/**
+ * @typedef {{ engine: string, id: string, name: string, image: string, sandbox: boolean }} Member
+ * @typedef {{
+ *   reference: string, name: string, type: string, prefix: string, netns: number, pid: number, starttime: number,
+ *   'network-interfaces': readonly string[], addresses: readonly string[], engine?: string, id?: string, image?: string,
+ *   state?: string, labels?: Record<string, string>, containers?: readonly Member[], 'shared-with'?: readonly string[],
+ * }} Target the JSON form of a target
+ * @typedef {ReturnType<typeof makeRow>} Row
+ */
+
+/** @param {Target} first */
+export function makeRow(first) {
+  const element = fromTemplate('target')
+  const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (element.querySelector(`.${name}`))
+  const link = /** @type {HTMLAnchorElement} */ (part('wireshark'))
+  const [command, download, interfaces, message] = [
+    part('command'),
+    part('download'),
+    part('interfaces'),
+    part('message'),
+  ]
+  let target = first
+  let text = ''
+  let asking = false
+
+  const boxes = () => [...interfaces.querySelectorAll('input')]
+  const options = () => {
+    const nifs = boxes().flatMap(box => (box.checked ? [box.value] : []))
+    const every = nifs.length === target['network-interfaces'].length
+    return { base, nifs, every, filter: input('filter').value.trim(), token: token.get() }
+  }
+
+  const row = {
+    element,
+    get target() {
+      return target
+    },
+    /** The link follows what is chosen; everything else asks when it is pressed. */
+    updateLink() {
+      link.href = packetflixLink(target, options())
+    },
+    /** @param {Target} newer */
+    update(newer) {
+      target = newer
+      fill(part('name'), target.prefix === '' ? target.name : `${target.prefix}/${target.name}`)
+      fill(part('more'), companions(target))
+      fill(part('type'), target.state === 'paused' ? `${target.type}\npaused` : target.type)
+      fill(part('image'), target.image ?? '')
+      fill(part('addresses'), target.addresses.join('\n'))
+      element.title = target.reference
+      for (const action of [link, command, download]) action.ariaLabel = `${action.textContent}: ${target.name}`
+      interfaces.ariaLabel = `Interfaces of ${target.name}`
+      showInterfaces(interfaces, boxes(), target['network-interfaces'])
+      row.updateLink()
+      text = searchable(target)
+    },
+    /** @param {readonly string[]} words in lower case */
+    search(words) {
+      element.hidden = !words.every(word => text.includes(word))
+    },
+  }
+
+  /** @param {string} words @param {{ wrong?: boolean, code?: string }} [more] */
+  const tell = (words, { wrong = false, code = '' } = {}) => {
+    message.textContent = words
+    if (code !== '') message.appendChild(document.createElement('code')).textContent = code
+    message.classList.toggle('wrong', wrong)
+    message.hidden = words === ''
+    // One place that is read out, instead of one in each of a thousand rows.
+    fill(byId('spoken'), words && `${target.name}: ${words}`)
+  }
+
+  interfaces.addEventListener('change', ({ target: box }) => {
+    // A capture of no interface at all is none: the last one stays.
+    if (box instanceof HTMLInputElement && !boxes().some(({ checked }) => checked)) box.checked = true
+    row.updateLink()
+  })
+  command.addEventListener('click', async () => {
+    const line = captureCommand(target, options())
+    try {
+      await navigator.clipboard.writeText(line)
+      tell('Copied; for a terminal on your computer:', { code: line })
+    } catch {
+      // Browsers have no clipboard for a page that came by plain http from another machine.
+      tell('Copy this, for a terminal on your computer:', { code: line })
+      getSelection()?.selectAllChildren(message.lastElementChild ?? message)
+    }
+  })
+  download.addEventListener('click', async () => {
+    if (asking || !input('seconds').reportValidity()) return
+    asking = true
+    const seconds = Number(input('seconds').value)
+    try {
+      await startDownload(target, options(), seconds)
+      const words = `Started, for ${seconds} s; the file is among your browser's downloads.`
+      tell(words)
+      setTimeout(() => message.textContent === words && tell(''), seconds * 1000 + 2000)
+    } catch (error) {
+      const { message: what, hint = '' } = /** @type {import('./api.js').ServiceError} */ (error)
+      tell([what, hint].join('\n').trim(), { wrong: true })
+    }
+    asking = false
+  })
+  row.update(first)
+  return row
+}
+
+/**
+ * @param {Target} target
+ * @param {import('./links.js').CaptureOptions} options
+ * @param {number} duration seconds
+ */
+async function startDownload({ reference }, { nifs, every, filter }, duration) {
+  const chosen = { ...(!every && { interfaces: nifs }), ...(filter !== '' && { filter }) }
+  const answer = await call('POST', 'v1/captures', { target: reference, ...chosen, stop: { duration } })
+  const file = new URL((await answer.json()).download).pathname.split('/').pop()
+  // A link to be saved, not a new page: a failure must not take this one away.
+  Object.assign(document.createElement('a'), { href: new URL(`v1/capture/${file}`, base), download: '' }).click()
+}
+
+/**
+ * @param {Element} place
+ * @param {readonly HTMLInputElement[]} known the boxes that are there: they stay as they are
+ * @param {readonly string[]} names
+ */
+function showInterfaces(place, known, names) {
+  if (known.map(box => box.value).join('/') === names.join('/')) return
+  const labels = names.map(name => {
+    const label = known.find(({ value }) => value === name)?.parentElement ?? document.createElement('label')
+    if (label.firstChild) return label
+    label.append(Object.assign(document.createElement('input'), { type: 'checkbox', value: name, checked: true }), name)
+    return label
+  })
+  place.replaceChildren(...labels)
+}
+
+/**
+ * Who else there is in the network stack: the containers of a pod, and other targets.
+ * @param {Target} target
+ */
+function companions({ containers = [], 'shared-with': shares = [] }) {
+  const members = containers.flatMap(({ name, image, sandbox }) => (sandbox ? [] : [`${name} (${image})`]))
+  const others = shares.length > 4 ? [...shares.slice(0, 3), `${shares.length - 3} more`] : shares
+  return [members.join(', '), others.length > 0 ? `same network: ${others.join(', ')}` : ''].filter(Boolean).join(' · ')
+}
+
+/** @param {Target} target */
+function searchable({ labels = {}, containers = [], ...target }) {
+  const pairs = Object.entries(labels).map(pair => pair.join('='))
+  const members = containers.flatMap(({ name, image, id }) => [name, image, id])
+  return [...Object.values(target), ...pairs, ...members].flat().join(' ').toLowerCase()
+}
