@@ -1,6 +1,5 @@
 /** The HTTP side of the service: one route a line, each in the file of its matter. */
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { errorKinds, RemoraError, toRemoraError } from '../base/errors.ts'
 import { checkPlace, checkToken } from './access.ts'
@@ -13,9 +12,6 @@ import { download } from './route-download.ts'
 import { printHealth, printMetrics } from './route-status.ts'
 import { printGhostwire, printMobyshark, printVersion } from './route-stock.ts'
 import { listTargets, watchTargets } from './route-targets.ts'
-
-/** Bytes of the body of a request. */
-const longestBody = 64 * 1024
 
 /** What is told to everybody who may come by the address at all: the page asks for the token itself. */
 const open = new Set(['/healthz', '/version', '/openapi.json', ...Object.keys(pageAssets)])
@@ -54,8 +50,7 @@ export function makeApp(): Hono<Environment> {
 
   app.get('/v1/targets', listTargets)
   app.get('/v1/targets/watch', watchTargets)
-  // Only where there is a body: for a request without a length the limit makes another Request, which fails here.
-  app.post('/v1/captures', bodyLimit({ maxSize: longestBody, onError: () => refuseBody() }), askForCapture)
+  app.post('/v1/captures', askForCapture)
   app.get('/v1/captures', listCaptures)
   app.delete('/v1/captures/:id', stopCapture)
   app.get('/v1/capture/:file{[\\w-]{1,64}\\.pcapng}', download)
@@ -70,10 +65,6 @@ export function makeApp(): Hono<Environment> {
   )
   app.onError((error, c) => failed(c, toRemoraError(error)))
   return app
-}
-
-function refuseBody(): never {
-  throw new RemoraError('USAGE', `the body is longer than ${longestBody} bytes`)
 }
 
 function failed(c: RouteContext, error: RemoraError): Response {

@@ -9,6 +9,8 @@ import { type CaptureBody, captureBody, requestOf } from './schemas.ts'
 import type { Session } from './sessions.ts'
 import { ticketLife } from './tickets.ts'
 
+/** Bytes of the body of a request. */
+const longestBody = 64 * 1024
 /** Milliseconds everything that can be refused may take to be found out. */
 const checkTime = 8_000
 
@@ -40,10 +42,16 @@ async function readBody(c: RouteContext): Promise<CaptureBody> {
   if (!/^application\/json\b/i.test(c.req.header('content-type') ?? '')) {
     throw new RemoraError('USAGE', 'the body must be application/json')
   }
-  const text = await c.req.text()
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of c.env.incoming as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > longestBody) throw new RemoraError('USAGE', `the body is longer than ${longestBody} bytes`)
+    chunks.push(chunk)
+  }
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = JSON.parse(Buffer.concat(chunks).toString())
   } catch (error) {
     throw new RemoraError('USAGE', `the body is no JSON: ${(error as Error).message.slice(0, 100)}`)
   }
