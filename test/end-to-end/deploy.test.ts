@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { serviceCapabilities, serviceUnit } from '../../src/setup/service-unit.ts'
+import { boot } from '../helpers/booted.ts'
 import { pingsIn } from '../helpers/capture-file.ts'
 import { end, type Running, run, start, until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
@@ -176,6 +177,41 @@ describe('the systemd unit', () => {
     // Tenths of what systemd-analyze calls exposure; 30 and more would be "medium" before long.
     const { status, stdout } = await run(['systemd-analyze', 'security', '--offline=yes', '--threshold=30', unit])
     expect(status, stdout).toBe(0)
+  })
+
+  test('lets remora capture, as systemd itself confines it', async () => {
+    const unit = serviceUnit({ program: '/opt/remora', group: 'wireshark' })
+    const results = await boot({
+      programs: [executable],
+      units: {
+        'remora.service': unit,
+        'pinger.service': '[Service]\nPrivateNetwork=yes\nExecStart=/usr/bin/ping -i 0.2 127.0.0.1\n',
+        'last.service': '[Unit]\nWants=remora.service\nAfter=remora.service\n[Service]\nExecStart=/bin/true\n',
+        // The same confinement, for captures that end by themselves; a line that fails ends those after it.
+        'remora.service.d/once.conf': `[Unit]
+Wants=pinger.service
+After=pinger.service
+[Service]
+Type=oneshot
+Restart=no
+ExecStart=
+ExecStart=/usr/bin/cat /proc/self/status
+ExecStart=/opt/remora capture process:ping -f icmp -a packets:4 --json -w /tmp/a.pcapng
+ExecStart=/opt/remora capture process:ping -a duration:1 --json -w /run/remora/b.pcapng
+ExecStart=/opt/remora list --format ghostwire
+ExecStart=/usr/bin/stat -c folder:%%a:%%G /run/remora
+StandardOutput=append:/results/out
+StandardError=append:/results/err
+`,
+      },
+    })
+    const out = results('out')
+    expect(out, results('journal')).toMatch(/^Uid:\s+6\d{4}\s/m)
+    expect(out).toMatch(/^Seccomp:\s+2$/m)
+    expect(capabilitiesIn(out, 'CapBnd')).toEqual([...serviceCapabilities])
+    expect(results('err')).toBe('')
+    expect(out.match(/"packets": ?\d+/g)?.length, out).toBeGreaterThan(1)
+    expect(out).toMatch(/^folder:750:wireshark$/m)
   })
 
   test.each(serviceCapabilities)('needs %s', async capability => {
