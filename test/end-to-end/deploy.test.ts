@@ -12,6 +12,7 @@ import { end, type Running, run, start, until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
 import { expectNoDumpcap } from '../helpers/leaks.ts'
 import { composeService, type Manifest, manifests, runArguments } from '../helpers/manifests.ts'
+import { startPodman } from '../helpers/podman.ts'
 import { executable, remora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { buildServiceImage, serviceImage } from '../helpers/service-image.ts'
@@ -141,6 +142,31 @@ describe('the manifest for Kubernetes', () => {
     })
     expect(container?.args).toEqual(composeService().command)
     expect([pod?.hostPID, pod?.hostNetwork]).toEqual([true, undefined])
+  })
+
+  test('is a pod that Podman plays, with the rights it states', async () => {
+    const podman = await startPodman()
+    try {
+      const podmanBuild = ['build', '--isolation', 'chroot', '--network', 'host']
+      await buildServiceImage((verb = '', ...args) =>
+        podman.podman(...(verb === 'build' ? podmanBuild : [verb]), ...args),
+      )
+      const [container] = pod?.containers ?? []
+      // Podman knows no DaemonSet, and looks for an image of no registry under this name only.
+      const local = { ...container, image: `localhost/${serviceImage}`, args: ['list', '--watch'] }
+      const file = join(scratch(), 'pod.json')
+      const spec = { ...pod, containers: [local] }
+      writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'remora' }, spec }))
+      await podman.podman('kube', 'play', file)
+      await until('remora lists', async () => /appear/.test(await podman.podman('logs', 'remora-remora')))
+      const pid = await podman.podman('inspect', '-f', '{{.State.Pid}}', 'remora-remora')
+      const status = (await run(['cat', `/proc/${pid}/status`])).stdout
+      expect(status).toMatch(/^Uid:\s+65532\s+65532\s+65532\s+65532$/m)
+      expect(status).toMatch(/^NoNewPrivs:\s+1$/m)
+      expect(capabilitiesIn(status, 'CapBnd')).toEqual([...serviceCapabilities])
+    } finally {
+      await podman.close()
+    }
   })
 
   test('runs: in a network of its own, where only its own loopback answers', async () => {
