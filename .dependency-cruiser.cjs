@@ -3,7 +3,7 @@
  * use cases, faces, entry. Type-only imports count like any other.
  */
 const formats = '^(src/(packetflix|target|pcapng|ghostwire)/|extcap/sentence\\.ts$)'
-const adapters = '^src/(engine|linux)/'
+const adapters = '^src/(engine|linux|remote)/'
 const useCases = '^src/(capture|discover|diagnose|setup)/'
 const faces = '^(extcap/(?!sentence\\.ts)|src/(cli|serve|hook)/)'
 
@@ -57,6 +57,12 @@ module.exports = {
       'faces do not know each other',
     ),
     never('cli-knows-no-extcap', { path: '^src/cli/' }, { path: '^extcap/' }, 'faces do not know each other'),
+    never(
+      'serve-knows-no-face',
+      { path: '^src/serve/' },
+      { path: '^(extcap/|src/cli/)' },
+      'faces do not know each other',
+    ),
     never('extcap-knows-no-cli', { path: '^extcap/' }, { path: '^src/cli/' }, 'faces do not know each other'),
     never('faces-use-use-cases', { path: faces }, { path: adapters }, 'a face reaches the machine through a use case'),
     never(

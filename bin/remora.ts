@@ -11,6 +11,8 @@ async function run(argv: readonly string[]): Promise<void> {
     await (await import('../extcap/main.ts')).main(argv)
   } else if (first === '__guard') {
     await (await import('../src/linux/guard.ts')).runGuard(Number(rest[0]), Number(rest[1]))
+  } else if (first === 'serve') {
+    await (await import('../src/serve/main.ts')).main(rest)
   } else if (first === '--version' || first === '-V') {
     process.stdout.write(`remora ${version}\n`)
   } else {

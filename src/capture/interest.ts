@@ -1,5 +1,6 @@
 /** Whether anybody still wants what is captured: the reader of the output, and the process that asked for it. */
 import { readerCheck } from '../linux/fifo.ts'
+import { doesAcknowledge } from '../linux/tcp.ts'
 
 export type LostInterest = 'reader-gone' | 'parent-gone'
 
@@ -43,4 +44,10 @@ export async function whileWanted<T>(
   } finally {
     clearInterval(timer)
   }
+}
+
+/** Whether the machine at the other end of a TCP connection is still there; without a connection it is. */
+export async function isPeerThere(localPort: number | undefined, remotePort: number | undefined): Promise<boolean> {
+  if (localPort === undefined || remotePort === undefined) return true
+  return (await doesAcknowledge(localPort, remotePort).catch(() => undefined)) ?? false
 }

@@ -6,7 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RemoraError } from '../base/errors.ts'
-import { run, spawnCommand, startFailure } from '../linux/run.ts'
+import { makeFifo } from '../linux/fifo.ts'
+import { spawnCommand, startFailure } from '../linux/run.ts'
 import { findTool } from '../linux/tools.ts'
 import { runPrepared } from './capture.ts'
 import { openOutput } from './output.ts'
@@ -36,8 +37,7 @@ export async function openInWireshark(
   try {
     // Wireshark shows the name in its title.
     const fifo = join(folder, prepared.plan.name.replace(/[^\w.-]+/g, '_'))
-    const made = await run([findTool('mkfifo', env), '-m', '600', fifo])
-    if (made.status !== 0) throw new RemoraError('CAPTURE_FAILED', `cannot make a fifo: ${made.stderr.trim()}`)
+    await makeFifo(fifo, env)
     const started = startWireshark(wireshark, fifo, prepared.plan.name, env)
     const output = await Promise.race([openOutput({ kind: 'fifo', path: fifo }, lifetime.stop), started])
     rmSync(folder, { recursive: true, force: true })

@@ -9,6 +9,7 @@ import { type DumpcapOptions, isCapturableName } from '../linux/dumpcap.ts'
 import type { NetworkInterface } from '../linux/iproute.ts'
 import { targetComment } from '../packetflix/comment.ts'
 import { nearestNames } from '../target/match.ts'
+import { both, carried, exclusion } from './own-stream.ts'
 import type { CaptureRequest, StopConditions } from './request.ts'
 
 export interface CapturePlan {
@@ -27,7 +28,7 @@ export interface CapturePlan {
 }
 
 /** Kernel buffer of one capture, MiB, shared by its interfaces. Above it arming gets slow, below it packets get lost. */
-const totalBuffer = 32
+export const standardBuffer = 32
 const leastBuffer = 2
 /** Kernel buffer of a capture that waits to be claimed, MiB; there may be several. */
 export const headBuffer = 4
@@ -41,20 +42,32 @@ const queueSize = 64 * 1024 * 1024
  */
 export const drainTime = 300
 
+interface PlanOptions {
+  /** Have dumpcap count packets for a progress line. */
+  readonly counting?: boolean
+  /** Several captures will become one stream, which meets the stop conditions as a whole. */
+  readonly woven?: boolean
+  /** MiB of kernel buffer, for all interfaces together. */
+  readonly buffer?: number | undefined
+}
+
 /**
  * Plans a capture.
- * @param options `counting`: have dumpcap count packets for a progress line; `woven`: several captures will become one
- *   stream, which meets the stop conditions as a whole
- * @throws RemoraError INTERFACE_NOT_FOUND when an interface is unknown, down, or none is left
+ * @throws RemoraError INTERFACE_NOT_FOUND when an interface is unknown, down, or none is left, FILTER_INVALID when its
+ *   parentheses do not match
  */
 export function planCapture(
   request: CaptureRequest,
-  target: Omit<ResolvedTarget, 'namespace'> & { readonly namespace: { readonly inode: number } },
+  target: Omit<ResolvedTarget, 'namespace'> & {
+    readonly namespace: { readonly inode: number; readonly own?: boolean }
+  },
   interfaces: readonly NetworkInterface[],
-  { counting = false, woven = request.follow }: { readonly counting?: boolean; readonly woven?: boolean } = {},
+  { counting = false, woven = request.follow, buffer = standardBuffer }: PlanOptions = {},
 ): CapturePlan {
   const chosen = chooseInterfaces(request.interfaces, interfaces, target.name)
   const netns = target.namespace.inode
+  const central = target.type === 'host' || target.namespace.own === true
+  const excluding = exclusion(carried(request.ownStream ?? [], { central, interfaces }))
   const description = [target.container?.engine, target.container?.image, `netns ${netns}`].filter(Boolean).join(' ')
   return {
     reference: target.reference,
@@ -68,12 +81,12 @@ export function planCapture(
     route: woven ? 'woven' : 'direct',
     dumpcap: {
       interfaces: chosen.map(name => ({ name, description })),
-      filter: request.filter,
+      filter: both(excluding, request.filter),
       snaplen: request.snaplen,
       promiscuous: request.promiscuous,
-      bufferSize: Math.max(leastBuffer, Math.floor(totalBuffer / chosen.length)),
+      bufferSize: Math.max(leastBuffer, Math.floor(buffer / chosen.length)),
       queueSize,
-      comment: targetComment({ ...target, ...request, node: hostname() }),
+      comment: targetComment({ ...target, ...request, node: hostname(), excluding }),
       stopConditions: woven ? [] : stopConditions(request.stop),
       counting,
     },

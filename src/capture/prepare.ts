@@ -34,6 +34,8 @@ export interface CaptureContext {
   readonly env?: NodeJS.ProcessEnv
   /** Have packets counted while the capture runs. */
   readonly counting?: boolean
+  /** MiB of kernel buffer, for all interfaces together. */
+  readonly buffer?: number
   /** Called once, when the target is not there and is waited for. */
   readonly onPending?: () => void
 }
@@ -75,7 +77,7 @@ async function prepareLife(
   context: CaptureContext,
   signal: AbortSignal,
 ): Promise<PreparedCapture> {
-  const { log = silentLog, env = process.env, counting = false, onPending } = context
+  const { log = silentLog, env = process.env, counting = false, buffer, onPending } = context
   const { wait } = request
   const { target, head }: AwaitedTarget =
     watch === undefined || wait === undefined
@@ -92,7 +94,7 @@ async function prepareLife(
     )
     const woven = request.follow || head !== undefined
     const planFor = (interfaces: readonly NetworkInterface[], gone = false) =>
-      planCapture(gone ? { ...request, interfaces: ['any'] } : request, target, interfaces, { counting, woven })
+      planCapture(gone ? { ...request, interfaces: ['any'] } : request, target, interfaces, { counting, woven, buffer })
     const plan = await planWhenUp(planFor, target, wait !== undefined, signal)
     const { interfaces, filter } = plan.dumpcap
     // Without the right in our own hands only dumpcap itself can tell whether it may capture.

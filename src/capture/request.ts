@@ -3,6 +3,7 @@
  * command line, the extcap dialog and the help are made. Nothing below a face sees a flag.
  */
 import { RemoraError } from '../base/errors.ts'
+import type { StreamConnection } from './own-stream.ts'
 
 export interface CaptureRequest {
   /** Target reference as typed. */
@@ -21,6 +22,8 @@ export interface CaptureRequest {
   readonly follow: boolean
   /** Put the names of this host's containers into the stream. */
   readonly names: boolean
+  /** Connections that carry the capture away, and are left out of it. */
+  readonly ownStream?: readonly StreamConnection[]
 }
 
 export interface StopConditions {

@@ -3,11 +3,12 @@
  * write to standard output and standard error.
  */
 import { Command, CommanderError, Option } from 'commander'
+import { complain } from '../base/complain.ts'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { version } from '../base/version.ts'
 import { type CaptureOption, captureOptions } from '../capture/request.ts'
 import { containerEngines, otherTypes } from '../target/model.ts'
-import { complain, print, warn } from './render/terminal.ts'
+import { print, warn } from './render/terminal.ts'
 
 /** Runs a command line to its exit status. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -59,6 +60,9 @@ function program(): Command {
   withCaptureOptions(remora.command('open'))
     .description('start Wireshark on a live capture of a target')
     .action(async (targets, options) => (await import('./open.ts')).open(targets, options))
+
+  // Its own face answers (bin/remora.ts); here it is only named.
+  remora.command('serve').description('offer captures of this host to others: remora serve --help')
 
   remora
     .command('install')

@@ -6,12 +6,26 @@
  * open returns at once. Whether the reader is still there is found out by opening once more: ENXIO means it is gone
  * (fifo(7)).
  */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { listProcesses, readText } from './proc.ts'
 import { run } from './run.ts'
-import { lookUpTool } from './tools.ts'
+import { findTool, lookUpTool } from './tools.ts'
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
 
@@ -37,6 +51,40 @@ export async function openFifo(path: string, timeout: number, signal?: AbortSign
     }
     await sleep(5, undefined, signal && { signal })
   }
+}
+
+/** A pipe between a child, which writes blocking, and this process, which reads as it can. */
+export interface LocalPipe {
+  readonly reader: Readable
+  /** Descriptor for the child; whoever made the pipe closes it. */
+  readonly writer: number
+}
+
+/**
+ * Makes a pipe. What node makes for a child is a pair of sockets, which holds only a few hundred small packets and costs
+ * more for each; a fifo is a pipe of 64 KiB, and has a name only until both ends are open.
+ * @throws RemoraError CAPTURE_FAILED or TOOL_MISSING
+ */
+export async function makePipe(): Promise<LocalPipe> {
+  const folder = mkdtempSync(join(tmpdir(), 'remora-'))
+  try {
+    const path = join(folder, 'pipe')
+    await makeFifo(path)
+    const reader = openSync(path, O_RDONLY | O_NONBLOCK)
+    const writer = openSync(path, O_WRONLY)
+    return { reader: new Socket({ fd: reader, readable: true, writable: false }), writer }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Makes a fifo that only this user may open.
+ * @throws RemoraError CAPTURE_FAILED or TOOL_MISSING
+ */
+export async function makeFifo(path: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  const { status, stderr } = await run([findTool('mkfifo', env), '-m', '600', path])
+  if (status !== 0) throw new RemoraError('CAPTURE_FAILED', `cannot make a fifo: ${stderr.trim()}`)
 }
 
 /**

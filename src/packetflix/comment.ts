@@ -13,10 +13,12 @@ export interface CommentFields {
   /** Capture filter; empty for none. */
   readonly filter: string
   readonly promiscuous: boolean
+  /** What is left out beyond the filter: the connection that carries the capture away. */
+  readonly excluding?: string
 }
 
 /** Section comment that describes a capture target. */
-export function targetComment({ name, type, node, filter, promiscuous }: CommentFields): string {
+export function targetComment({ name, type, node, filter, promiscuous, excluding = '' }: CommentFields): string {
   const lines = [
     '---',
     '# capture target information',
@@ -25,6 +27,7 @@ export function targetComment({ name, type, node, filter, promiscuous }: Comment
     `node-name: ${scalar(node)}`,
   ]
   if (filter !== '') lines.push(`capture-filter: ${scalar(filter)}`)
+  if (excluding !== '') lines.push(`own-stream-filter: ${scalar(excluding)}`)
   if (!promiscuous) lines.push('no-promiscuous-mode: true')
   return `${lines.join('\n')}\n`
 }

@@ -1,0 +1,73 @@
+/**
+ * From the JSON a client of Packetflix sends to a target of this host. Clients keep such descriptions for days, and some
+ * make them up, so only the name decides; process and namespace merely tell targets of one name apart.
+ */
+import { RemoraError } from '../base/errors.ts'
+import { ghostwireType } from '../ghostwire/engine-types.ts'
+import { tenantName } from '../ghostwire/mobyshark.ts'
+import { readCommand } from '../linux/proc.ts'
+import { readProcessTable } from '../linux/process-table.ts'
+import type { StockTarget } from '../packetflix/target.ts'
+import { nearestNames } from '../target/match.ts'
+import type { Target } from '../target/model.ts'
+import { formatReference } from '../target/reference.ts'
+import { withResidents } from './targets.ts'
+
+/**
+ * The reference of the target that is meant.
+ * @param targets everything on the host, as it is now
+ * @throws RemoraError USAGE, TARGET_NOT_FOUND or TARGET_AMBIGUOUS
+ */
+export function referenceOfStock(wanted: StockTarget, targets: readonly Target[]): string {
+  const { name, netns } = wanted
+  if (name === '') {
+    if (netns > 0) return formatReference({ scheme: 'netns', inode: netns })
+    throw new RemoraError('USAGE', 'the container/target description has neither a name nor a network namespace')
+  }
+  const named = candidates(wanted, targets)
+  const [first, ...others] = nearest(wanted, named)
+  if (first === undefined) {
+    const names = nearestNames(
+      name,
+      targets.map(target => target.name),
+    )
+    throw new RemoraError('TARGET_NOT_FOUND', `there is no ${wanted.type || 'target'} ${name}`, {
+      hint: names.length > 0 ? `Did you mean ${names.join(', ')}?` : 'List the targets again.',
+    })
+  }
+  if (others.some(other => other.netns !== first.netns)) {
+    const references = [first, ...others].map(({ reference }) => reference)
+    throw new RemoraError('TARGET_AMBIGUOUS', `${name} matches ${references.join(', ')}`, {
+      hint: 'Choose one of them.',
+    })
+  }
+  return first.reference
+}
+
+/** Targets of the name. The first process of a host speaks for the host, whatever it is called there. */
+function candidates({ name, prefix }: StockTarget, targets: readonly Target[]): Target[] {
+  const isInit = prefix === '' && /^[^()]+\(1\)$/.test(name)
+  return withResidents(targets, readProcessTable()).filter(
+    target =>
+      target.prefix === prefix &&
+      (target.name === name || (target.type === 'host' && (isInit || tenantName(target, commandOf) === name))),
+  )
+}
+
+const commandOf = (pid: number) => readCommand(pid) ?? ''
+
+/** Of several of one name those of the type, of the namespace, of the process: each only where any fits. */
+function nearest({ type, netns, pid, starttime }: StockTarget, named: readonly Target[]): Target[] {
+  const conditions: ((target: Target) => boolean)[] = [
+    target => ghostwireType(target.type) === type,
+    target => target.netns === netns,
+    target => target.pid === pid && target.startTime === starttime,
+  ]
+  return conditions.reduce<Target[]>(
+    (left, condition) => {
+      const fitting = left.filter(condition)
+      return fitting.length > 0 ? fitting : left
+    },
+    [...named],
+  )
+}

@@ -1,0 +1,52 @@
+/**
+ * How a capture over a WebSocket ends: a close frame with a code that may be sent (RFC 6455 §7.4) and a reason of at most
+ * 123 bytes (§5.5.1). Stock Packetflix sends 1006, which no library takes; its reason is dug out of the last bytes.
+ */
+import { errorKinds, type RemoraError } from '../base/errors.ts'
+
+export interface CloseReason {
+  readonly code: number
+  readonly reason: string
+}
+
+const longestReason = 123
+
+/** The close frame that tells of a failure. */
+export function closeOf({ code, message, hint }: RemoraError): CloseReason {
+  const text = `${code}: ${message}`
+  const whole = hint === undefined ? text : `${text} (${hint})`
+  return {
+    code: errorKinds[code].close,
+    reason: Buffer.byteLength(whole) <= longestReason ? whole : shorten(text),
+  }
+}
+
+/** Cuts a reason to what fits, never through a character. */
+export function shorten(text: string): string {
+  const bytes = Buffer.from(text.toWellFormed())
+  if (bytes.length <= longestReason) return bytes.toString()
+  const ellipsis = '…'
+  let end = longestReason - Buffer.byteLength(ellipsis)
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--
+  return bytes.subarray(0, end).toString() + ellipsis
+}
+
+/** The codes an endpoint may send: what else comes is a fault of the peer (RFC 6455 §7.4.1). */
+const faultCodes = new Set([1005, 1006, 1015])
+
+/** Bytes of the end of a stream that {@link faultyClose} needs. */
+export const closeFrameLimit = 2 + 125
+
+/**
+ * Finds a close frame with a code that must not be sent, at the end of what a server sent.
+ * @param tail last bytes of the connection
+ */
+export function faultyClose(tail: Uint8Array): CloseReason | undefined {
+  for (let at = Math.max(0, tail.length - closeFrameLimit); at + 4 <= tail.length; at++) {
+    // Unmasked, final, opcode 8 (§5.2); it ends where the stream ends.
+    if (tail[at] !== 0x88 || tail[at + 1] !== tail.length - at - 2) continue
+    const code = ((tail[at + 2] ?? 0) << 8) | (tail[at + 3] ?? 0)
+    if (faultCodes.has(code)) return { code, reason: Buffer.from(tail.subarray(at + 4)).toString() }
+  }
+  return undefined
+}

@@ -1,0 +1,69 @@
+/**
+ * Who may ask for what. Three doors: a page of another site must not reach the service through a browser (Origin), nor by
+ * a name that was made to point at it (Host, DNS rebinding); and whoever comes from elsewhere says a token or shows a
+ * certificate. A unix socket is guarded by its file's permissions, and browsers do not speak it.
+ */
+import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { RemoraError } from '../base/errors.ts'
+import { isLoopbackHost, type ListenAddress } from './listen.ts'
+import { isSameToken } from './token.ts'
+
+export interface AccessRules {
+  /** Undefined: none is asked for. */
+  readonly token: () => string | undefined
+  /** Client certificates count as well as a token. */
+  readonly certificates: boolean
+  /** Names, beside addresses and localhost, the service is reached by without a token. */
+  readonly hosts: readonly string[]
+  /** Other sites whose pages may call. */
+  readonly origins: readonly string[]
+}
+
+/**
+ * Refuses what comes from a foreign page or by a foreign name.
+ * @throws RemoraError FORBIDDEN
+ */
+export function checkPlace({ headers }: IncomingMessage, address: ListenAddress, rules: AccessRules): void {
+  const { host = '', origin } = headers
+  if (address.kind === 'tcp' && rules.token() === undefined && !isKnownHost(host, rules)) {
+    throw new RemoraError('FORBIDDEN', `this service is not known as "${host.slice(0, 100)}"`, {
+      hint: 'Call it by its address or as localhost, or start it with --allow-host NAME.',
+    })
+  }
+  if (origin === undefined || rules.origins.includes(origin)) return
+  if (URL.parse(origin)?.host !== host.toLowerCase()) {
+    throw new RemoraError('FORBIDDEN', `a page of ${origin.slice(0, 100)} may not call this service`, {
+      hint: 'Start the service with --allow-origin ORIGIN when it may.',
+    })
+  }
+}
+
+/** A name can be made to point anywhere; an address cannot, and localhost only by this machine. */
+function isKnownHost(host: string, rules: AccessRules): boolean {
+  const name = host.replace(/:\d+$/, '').toLowerCase()
+  return isLoopbackHost(name) || isIP(name.replace(/^\[|\]$/g, '')) !== 0 || rules.hosts.includes(name)
+}
+
+/**
+ * Refuses who has not said who it is.
+ * @param queryToken token of the query, where one is taken from there
+ * @throws RemoraError UNAUTHORIZED
+ */
+export function checkToken(
+  request: IncomingMessage,
+  address: ListenAddress,
+  rules: AccessRules,
+  queryToken?: string,
+): void {
+  const token = rules.token()
+  if (address.kind === 'unix' || (token === undefined && !rules.certificates)) return
+  if (rules.certificates && request.socket instanceof TLSSocket && request.socket.authorized) return
+  const [, header] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? []
+  const given = header ?? queryToken
+  if (token !== undefined && given !== undefined && isSameToken(given, token)) return
+  throw new RemoraError('UNAUTHORIZED', given === undefined ? 'a token is needed' : 'the token is wrong', {
+    hint: 'The token is in the file the service was started with (--token-file).',
+  })
+}

@@ -1,0 +1,96 @@
+/** One capture of the service, from its place among the sessions to its last byte and its line in the log. */
+import { type RemoraError, toRemoraError } from '../base/errors.ts'
+import { type PreparedCapture, prepareCapture } from '../capture/prepare.ts'
+import type { CaptureReport } from '../capture/run-local.ts'
+import { openCaptureStream } from '../capture/stream.ts'
+import type { Channel } from './channel.ts'
+import type { ServiceContext } from './context.ts'
+import type { Session } from './sessions.ts'
+
+/** Prepares the capture of a session; the caller closes it. */
+export async function prepareSession(
+  session: Session,
+  context: ServiceContext,
+  request = session.request,
+): Promise<PreparedCapture> {
+  const { lifetime, state } = session
+  const prepared = await prepareCapture(request, {
+    lifetime,
+    log: context.logOf(session),
+    counting: true,
+    buffer: context.buffer(),
+    onPending() {
+      state.phase = 'waiting'
+    },
+  })
+  state.reference = prepared.plan.reference
+  state.interfaces = prepared.plan.dumpcap.interfaces.map(({ name }) => name)
+  return prepared
+}
+
+/**
+ * Runs the capture of a session into a channel. Never fails: a failure goes to the client and into the log.
+ * @param prepare what must be done first, and may fail
+ */
+export async function carry(
+  session: Session,
+  channel: Channel,
+  prepare: () => Promise<PreparedCapture>,
+  context: ServiceContext,
+): Promise<void> {
+  let prepared: PreparedCapture | undefined
+  let report: CaptureReport | undefined
+  let failure: RemoraError | undefined
+  try {
+    prepared = await prepare()
+    report = await run(session, channel, prepared, context)
+    await channel.end(report, session.stopReason())
+  } catch (thrown) {
+    failure = toRemoraError(thrown)
+    // Asked to stop while it was being prepared: that is no failure.
+    if (session.lifetime.stop.aborted && failure.code === 'BUG') failure = undefined
+    await (failure === undefined ? channel.end(nothing(session), session.stopReason()) : channel.fail(failure))
+  } finally {
+    prepared?.close()
+    context.conclude(session, report, failure)
+  }
+}
+
+async function run(
+  { lifetime, state, kill }: Session,
+  channel: Channel,
+  prepared: PreparedCapture,
+  context: ServiceContext,
+): Promise<CaptureReport> {
+  const { packets, report } = await openCaptureStream(prepared, {
+    lifetime,
+    counting: true,
+    onArmed() {
+      state.phase = 'running'
+      channel.note({ note: 'armed', reference: prepared.plan.reference })
+    },
+    onProgress(progress) {
+      context.metrics.packets += progress.packets - state.packets
+      state.packets = progress.packets
+      channel.note({ note: 'progress', ...progress })
+    },
+  })
+  const whole = await channel.take(packets, bytes => {
+    state.bytes += bytes
+    context.metrics.bytes += bytes
+  })
+  if (!whole) kill()
+  return report
+}
+
+function nothing({ request }: Session): CaptureReport {
+  return {
+    reference: request.target,
+    end: 'stopped',
+    complete: false,
+    interfaces: [],
+    packets: 0,
+    dropped: 0,
+    seconds: 0,
+  }
+}

@@ -1,0 +1,42 @@
+/** A capture as the body of an answer, for browsers and curl. The status waits for the first packets, or for the failure. */
+import type { ServerResponse } from 'node:http'
+import type { RemoraError } from '../base/errors.ts'
+import { type Channel, pump } from './channel.ts'
+import { writeError } from './error-answer.ts'
+
+/** @param name of the file, without its ending */
+export function downloadChannel(response: ServerResponse, name: string): Channel {
+  const gone = new AbortController()
+  response.on('close', () => {
+    if (!response.writableFinished) gone.abort()
+  })
+  response.on('error', () => gone.abort())
+  const begin = () => {
+    if (response.headersSent) return
+    response.writeHead(200, {
+      'content-type': 'application/vnd.tcpdump.pcap',
+      'content-disposition': `attachment; filename="${name.replace(/[^\w.-]+/g, '_')}.pcapng"`,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    })
+  }
+  return {
+    take(packets, onSent) {
+      const send = (chunk: Buffer, done: (error?: Error | null) => void) => {
+        begin()
+        response.write(chunk, done)
+      }
+      return pump(packets, send, onSent, gone.signal)
+    },
+    note() {},
+    async end() {
+      begin()
+      response.end()
+    },
+    async fail(error: RemoraError) {
+      // A body that is cut short is the only sign left once it has begun.
+      if (response.headersSent) response.destroy()
+      else writeError(response, error)
+    },
+  }
+}

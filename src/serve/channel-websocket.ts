@@ -1,0 +1,104 @@
+/**
+ * A capture over a WebSocket (RFC 6455). When the client closes, its close frame is not answered at once: first dumpcap
+ * ends and what it still has to say, its statistics above all, goes out; then comes our close frame.
+ */
+import type { Readable } from 'node:stream'
+import { WebSocket } from 'ws'
+import type { RemoraError } from '../base/errors.ts'
+import type { CaptureReport } from '../capture/run-local.ts'
+import { type CloseReason, closeOf, shorten } from '../packetflix/close.ts'
+import type { CaptureNote } from '../packetflix/notes.ts'
+import { type Channel, pump } from './channel.ts'
+
+/** A WebSocket that leaves the answer to a close frame to whoever holds it. */
+export class CaptureSocket extends WebSocket {
+  /** What the client closed with. */
+  asked: CloseReason | undefined
+  #concluding = false
+
+  /** Called by the library when the client's close frame has come. */
+  override close(code = 1000, reason: string | Buffer = ''): void {
+    if (this.#concluding || this.readyState !== WebSocket.OPEN) super.close(code, reason)
+    else {
+      this.asked = { code, reason: reason.toString() }
+      this.emit('asked')
+    }
+  }
+
+  /** Ends the connection from this side. */
+  conclude(code: number, reason: string): void {
+    this.#concluding = true
+    super.close(code, reason)
+  }
+}
+
+/** Milliseconds between pings; the second that is not answered makes the client count as gone. */
+const pingInterval = 20_000
+const longestSilence = 30_000
+/** Milliseconds the client has to answer our close frame. */
+const closeTime = 2_000
+
+interface Watch {
+  /** The client wants the capture to end. */
+  readonly onAsked: () => void
+  /** Whether the other machine still answers, for a client whose answers may be stuck behind packets. */
+  readonly isAlive: () => Promise<boolean>
+  /** Whether notes are sent. */
+  readonly notes: boolean
+}
+
+/** The channel of a WebSocket; from now on it is looked after here. */
+export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, notes }: Watch): Channel {
+  const gone = new AbortController()
+  let lastSign = performance.now()
+  const sign = () => {
+    lastSign = performance.now()
+  }
+  const timer = setInterval(async () => {
+    if (socket.readyState !== WebSocket.OPEN) return
+    socket.ping()
+    if (performance.now() - lastSign < longestSilence) return
+    if (!(await isAlive())) socket.terminate()
+  }, pingInterval)
+  for (const event of ['pong', 'ping', 'message']) socket.on(event, sign)
+  socket.on('asked', onAsked)
+  socket.on('error', () => socket.terminate())
+  socket.on('close', () => {
+    clearInterval(timer)
+    gone.abort()
+  })
+  const conclude = async (code: number, reason: string) => {
+    if (socket.readyState === WebSocket.CLOSED) return
+    const closed = new Promise(resolve => socket.once('close', resolve))
+    const { asked } = socket
+    // A stock client expects its own code back, and this word.
+    if (asked === undefined) socket.conclude(code, shorten(reason))
+    else socket.conclude(asked.code === 1005 ? 1000 : asked.code, 'ciao')
+    const limit = setTimeout(() => socket.terminate(), closeTime)
+    await closed
+    clearTimeout(limit)
+  }
+  const note = (content: CaptureNote) => {
+    if (notes && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(content))
+  }
+  return {
+    take: (packets: Readable, onSent) =>
+      pump(packets, (chunk, done) => socket.send(chunk, { binary: true }, done), onSent, gone.signal),
+    note,
+    async end(report: CaptureReport, reason) {
+      note({ note: 'report', ...report, interfaces: [...report.interfaces] })
+      await conclude(1000, reason ?? endText(report))
+    },
+    async fail(error: RemoraError) {
+      const { code, reason } = closeOf(error)
+      await conclude(code, reason)
+    },
+  }
+}
+
+/** Why a capture ended well, for the close frame. */
+function endText({ end, reference, goneInterface }: CaptureReport): string {
+  if (end === 'target-gone') return `${reference} has stopped`
+  if (end === 'interface-gone') return `interface ${goneInterface} of ${reference} was removed`
+  return 'capture process terminated'
+}

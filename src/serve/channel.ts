@@ -1,0 +1,70 @@
+/**
+ * The way of a capture to its client: a WebSocket, or the body of an answer. One chunk of the pipe is one frame or one
+ * write. Backpressure lives in {@link pump}: while the client does not take what it has been sent, nothing more is read.
+ */
+import type { Readable } from 'node:stream'
+import type { RemoraError } from '../base/errors.ts'
+import type { CaptureReport } from '../capture/run-local.ts'
+import type { CaptureNote } from '../packetflix/notes.ts'
+
+export interface Channel {
+  /** Hands on all of the stream; false when the client has gone. */
+  take(packets: Readable, onSent: (bytes: number) => void): Promise<boolean>
+  /** Tells what is beside the packets, where the protocol has a place for it. */
+  note(note: CaptureNote): void
+  /** Ends it well. */
+  end(report: CaptureReport, reason: string | undefined): Promise<void>
+  /** Ends it with a failure. */
+  fail(error: RemoraError): Promise<void>
+}
+
+/** Bytes that may be under way to the client, beside what the kernel holds. */
+const most = 256 * 1024
+/** Milliseconds after which a client that takes nothing of the last bytes has had its time. */
+const patience = 10_000
+
+/**
+ * Sends a stream piece by piece.
+ * @param send calls back when the piece has been handed to the kernel, with an error when the client has gone
+ * @param gone aborts when the client has gone
+ */
+export async function pump(
+  packets: Readable,
+  send: (chunk: Buffer, done: (error?: Error | null) => void) => void,
+  onSent: (bytes: number) => void,
+  gone: AbortSignal,
+): Promise<boolean> {
+  const finished = Promise.withResolvers<boolean>()
+  let pending = 0
+  let ended = false
+  let timer: NodeJS.Timeout | undefined
+  const lose = () => finished.resolve(false)
+  const settle = () => {
+    if (!ended) return
+    clearTimeout(timer)
+    if (pending === 0) finished.resolve(true)
+    else timer = setTimeout(lose, patience)
+  }
+  gone.addEventListener('abort', lose, { once: true })
+  packets.on('data', (chunk: Buffer) => {
+    pending += chunk.length
+    if (pending > most) packets.pause()
+    send(chunk, error => {
+      if (error) return lose()
+      pending -= chunk.length
+      onSent(chunk.length)
+      if (pending <= most / 2) packets.resume()
+      settle()
+    })
+  })
+  packets.once('close', () => {
+    ended = true
+    settle()
+  })
+  if (gone.aborted) lose()
+  const whole = await finished.promise
+  clearTimeout(timer)
+  gone.removeEventListener('abort', lose)
+  packets.destroy()
+  return whole
+}

@@ -1,0 +1,92 @@
+/** What all parts of the service share: its rules, its captures, its log, its counts. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { HttpBindings } from '@hono/node-server'
+import type { Context } from 'hono'
+import type { Logger } from 'pino'
+import type { RemoraError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { CaptureReport } from '../capture/run-local.ts'
+import type { AccessRules } from './access.ts'
+import { makeDiscovery, type SharedDiscovery } from './discovery.ts'
+import type { ListenAddress } from './listen.ts'
+import { delayResolution, type Metrics, makeMetrics } from './metrics.ts'
+import type { CaptureBody } from './schemas.ts'
+import { type Limits, makeSessions, type Session, type Sessions } from './sessions.ts'
+import { makeTickets, type Tickets } from './tickets.ts'
+
+export interface ServiceContext {
+  readonly rules: AccessRules
+  readonly sessions: Sessions
+  readonly tickets: Tickets<CaptureBody>
+  readonly discovery: SharedDiscovery
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** The log of one capture, for the parts below. */
+  logOf(session: Session): Log
+  /** MiB of kernel buffer for one more capture. */
+  buffer(): number
+  /** Gives the place of a capture back, counts it, and writes the line that tells what it was. */
+  conclude(session: Session, report: CaptureReport | undefined, failure: RemoraError | undefined): void
+}
+
+/** What a route finds around it. */
+export type Environment = {
+  readonly Bindings: HttpBindings & { readonly service: ServiceContext; readonly address: ListenAddress }
+}
+export type RouteContext = Context<Environment>
+
+/** MiB of kernel buffer for all captures together, and for a single one at most. */
+const allBuffers = 512
+const oneBuffer = 32
+
+export function makeContext(rules: AccessRules, limits: Limits, log: Logger): ServiceContext {
+  const sessions = makeSessions(limits)
+  const delay = monitorEventLoopDelay({ resolution: delayResolution })
+  delay.enable()
+  const tickets = makeTickets<CaptureBody>()
+  const metrics = makeMetrics({
+    running: () => sessions.list().length,
+    waiting: () => tickets.waiting(),
+    delay,
+  })
+  return {
+    rules,
+    sessions,
+    tickets,
+    discovery: makeDiscovery(metrics),
+    metrics,
+    log,
+    logOf(session) {
+      const own = log.child({ capture: session.id })
+      return {
+        error: message => own.error(message),
+        warning: message => own.warn(message),
+        info: message => own.debug(message),
+        debug: message => own.trace(message),
+      }
+    },
+    buffer: () => Math.min(oneBuffer, Math.max(1, Math.floor(allBuffers / sessions.list().length))),
+    conclude(session, report, failure) {
+      sessions.close(session)
+      metrics.ended(report, failure, session.state.packets)
+      const { id, peer, since, request, state } = session
+      log.info(
+        {
+          capture: id,
+          peer,
+          target: state.reference,
+          interfaces: state.interfaces,
+          filter: request.filter,
+          since,
+          seconds: (Date.now() - since.getTime()) / 1000,
+          bytes: state.bytes,
+          packets: report?.packets ?? state.packets,
+          dropped: report?.dropped,
+          end: failure?.code ?? report?.end ?? 'stopped',
+          ...(failure && { reason: failure.message }),
+        },
+        'capture ended',
+      )
+    },
+  }
+}

@@ -1,0 +1,45 @@
+/** Where the service listens: `HOST:PORT`, `[IPv6]:PORT`, or `unix:PATH`. */
+import { isIP } from 'node:net'
+import { RemoraError } from '../base/errors.ts'
+
+export type ListenAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly optional?: boolean }
+  | { readonly kind: 'unix'; readonly path: string }
+
+/** Port of Packetflix. */
+const standardPort = 5001
+
+/** Loopback only; a host without IPv6 does without that one. */
+export const standardAddresses: readonly ListenAddress[] = [
+  { kind: 'tcp', host: '127.0.0.1', port: standardPort },
+  { kind: 'tcp', host: '::1', port: standardPort, optional: true },
+]
+
+/**
+ * Reads an address.
+ * @throws RemoraError USAGE
+ */
+export function parseListenAddress(text: string): ListenAddress {
+  const [, path] = /^unix:(\/.+)$/.exec(text) ?? []
+  // sun_path holds 108 bytes, the last of which is a zero (unix(7)).
+  if (path !== undefined && Buffer.byteLength(path) < 108) return { kind: 'unix', path }
+  const [, six, four, port] = /^(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})$/.exec(text) ?? []
+  const host = six ?? four
+  if (host !== undefined && Number(port) <= 65_535 && (six === undefined || isIP(six) === 6)) {
+    return { kind: 'tcp', host, port: Number(port) }
+  }
+  throw new RemoraError('USAGE', `cannot listen on "${text}"`, {
+    hint: 'Use HOST:PORT, [IPv6 address]:PORT, or unix:/absolute/path.',
+  })
+}
+
+/** Whether only programs on this host reach an address. */
+export function isLocal(address: ListenAddress): boolean {
+  return address.kind === 'unix' || isLoopbackHost(address.host)
+}
+
+/** Whether a host name or address is this machine by definition (RFC 1122 §3.2.1.3, RFC 6761 §6.3). */
+export function isLoopbackHost(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '').toLowerCase()
+  return bare === '::1' || /^127\.\d+\.\d+\.\d+$/.test(bare) || bare === 'localhost' || bare.endsWith('.localhost')
+}

@@ -1,0 +1,167 @@
+/** `remora serve`: reads the command line, starts the service, and ends it when asked to. */
+import { readFileSync, watchFile } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { destination, type Logger, pino } from 'pino'
+import { complain } from '../base/complain.ts'
+import { RemoraError, toRemoraError } from '../base/errors.ts'
+import { writeFully } from '../base/write.ts'
+import { parseListenAddress, standardAddresses } from './listen.ts'
+import { nameOf, type Service, startService } from './server.ts'
+import { isExposed, readTokenFile } from './token.ts'
+
+interface ServeOptions {
+  readonly listen?: readonly string[]
+  readonly socketGroup?: string
+  readonly tokenFile?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly tlsClientCa?: string
+  readonly allowHost?: readonly string[]
+  readonly allowOrigin?: readonly string[]
+  readonly maxCaptures: string
+  readonly maxCapturesPerPeer: string
+  readonly logLevel: string
+}
+
+/** Runs the service until a signal ends it. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    const command = serveCommand()
+    command.parse([...argv], { from: 'user' })
+    await serve(command.opts<ServeOptions>())
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : 2
+      return
+    }
+    const failure = toRemoraError(error)
+    complain(failure)
+    process.exitCode = failure.exit
+  }
+}
+
+function serveCommand(): Command {
+  const several = (value: string, before: string[] = []) => [...before, value]
+  return new Command('remora serve')
+    .description('offer captures of this host to remoras elsewhere, to clients of Packetflix, and to browsers')
+    .option(
+      '--listen <ADDRESS>',
+      'HOST:PORT or unix:PATH, may be repeated; default: 127.0.0.1:5001 and [::1]:5001',
+      several,
+    )
+    .option('--socket-group <GROUP>', 'group that may use the unix sockets; default: wireshark, where there is one')
+    .option('--token-file <FILE>', 'file with the token clients must send; made when it is not there')
+    .option('--tls-cert <FILE>', 'certificate chain (PEM), read again when it changes')
+    .option('--tls-key <FILE>', 'its key (PEM)')
+    .option('--tls-client-ca <FILE>', 'authority of the certificates clients may show in place of a token (PEM)')
+    .option(
+      '--allow-host <NAME>',
+      'name the service is called by, besides localhost and addresses; may be repeated',
+      several,
+    )
+    .option(
+      '--allow-origin <ORIGIN>',
+      'another site whose pages may call, https://example.org; may be repeated',
+      several,
+    )
+    .option('--max-captures <NUMBER>', 'captures at once', '256')
+    .option('--max-captures-per-peer <NUMBER>', 'captures at once of one client address', '128')
+    .option('--log-level <LEVEL>', 'trace, debug, info, warn or error', 'info')
+    .configureOutput({
+      writeOut: text => writeFully(1, text),
+      writeErr: text => writeFully(2, text),
+      outputError: text =>
+        complain(
+          new RemoraError('USAGE', text.replace(/^error: /, '').trim(), {
+            hint: 'remora serve --help shows what there is.',
+          }),
+        ),
+    })
+    .exitOverride()
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const log = pino({ level: levelOf(options.logLevel) }, destination({ dest: 2, sync: true }))
+  const service = await startService({
+    listen: options.listen?.map(parseListenAddress) ?? standardAddresses,
+    socketGroup: groupNumber(options.socketGroup),
+    rules: {
+      token: tokenSource(options.tokenFile, log),
+      certificates: options.tlsClientCa !== undefined,
+      hosts: (options.allowHost ?? []).map(name => name.toLowerCase()),
+      origins: options.allowOrigin ?? [],
+    },
+    tls: tlsFiles(options),
+    limits: {
+      captures: numberOf('--max-captures', options.maxCaptures),
+      capturesPerPeer: numberOf('--max-captures-per-peer', options.maxCapturesPerPeer),
+    },
+    log,
+  })
+  log.info({ addresses: service.addresses.map(nameOf) }, 'listening')
+  await untilAsked(service, log)
+}
+
+/** The first signal ends every capture with what it has; a second one ends the process. */
+async function untilAsked(service: Service, log: Logger): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let asked = false
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (asked) process.exit(1)
+      asked = true
+      log.info({ signal: name }, 'ending')
+      service.close().then(resolve, resolve)
+    })
+  }
+  await promise
+  process.exit()
+}
+
+/** The token as it is at the moment: its file is read again when it changes. */
+function tokenSource(path: string | undefined, log: Logger): () => string | undefined {
+  if (path === undefined) return () => undefined
+  let { token, made } = readTokenFile(path)
+  if (made) writeFully(2, `hint: a token was made; clients find it in ${path} (remora capture --token-file FILE)\n`)
+  else if (isExposed(path)) log.warn(`${path} can be read by others: chmod 600 ${path}`)
+  watchFile(path, { interval: 2_000, persistent: false }, () => {
+    try {
+      token = readTokenFile(path).token
+      log.info('token read again')
+    } catch (error) {
+      log.error({ err: error }, 'the new token cannot be used; the old one stays')
+    }
+  })
+  return () => token
+}
+
+function tlsFiles({ tlsCert, tlsKey, tlsClientCa }: ServeOptions) {
+  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return undefined
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw new RemoraError('USAGE', 'TLS needs --tls-cert and --tls-key together')
+  }
+  return { cert: tlsCert, key: tlsKey, clientCa: tlsClientCa }
+}
+
+/** Debian's group of those who may capture (wireshark-common). */
+const standardGroup = 'wireshark'
+
+function groupNumber(name: string | undefined): number | undefined {
+  const wanted = name ?? standardGroup
+  const line = readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .find(entry => entry.startsWith(`${wanted}:`))
+  if (line !== undefined) return Number(line.split(':')[2])
+  if (name !== undefined) throw new RemoraError('USAGE', `there is no group ${name}`)
+  return undefined
+}
+
+function numberOf(option: string, text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text)
+  throw new RemoraError('USAGE', `${option} takes a number from 1 to 99999, not "${text}"`)
+}
+
+function levelOf(text: string): string {
+  if (['trace', 'debug', 'info', 'warn', 'error'].includes(text)) return text
+  throw new RemoraError('USAGE', `unknown log level "${text}"`)
+}

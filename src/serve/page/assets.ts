@@ -1,0 +1,2 @@
+/** The files of the page. */
+export const pageAssets: Readonly<Record<string, { readonly type: string; readonly body: string }>> = {}

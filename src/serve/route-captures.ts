@@ -1,0 +1,107 @@
+/** `/v1/captures`: ask for a capture and get a ticket for it; see and stop those that run. */
+import * as v from 'valibot'
+import { RemoraError } from '../base/errors.ts'
+import { compileFilter } from '../capture/filter.ts'
+import { prepareCapture } from '../capture/prepare.ts'
+import { parseReference } from '../target/reference.ts'
+import type { RouteContext } from './context.ts'
+import { type CaptureBody, captureBody, requestOf } from './schemas.ts'
+import type { Session } from './sessions.ts'
+import { ticketLife } from './tickets.ts'
+
+/** Milliseconds everything that can be refused may take to be found out. */
+const checkTime = 8_000
+
+/** Checks what is asked for as the capture itself would be, and hands out a ticket. */
+export async function askForCapture(c: RouteContext): Promise<Response> {
+  const { tickets } = c.env.service
+  const body = await readBody(c)
+  // Before the work: whoever asks too often gets an answer that costs little.
+  const seconds = tickets.wait()
+  if (seconds > 0)
+    throw new RemoraError('LIMIT', 'too many captures wait to be collected', { hint: `Try again in ${seconds} s.` })
+  const target = await check(body)
+  const ticket = tickets.issue(body)
+  const path = `/v1/capture/${ticket}`
+  const { ws, http } = addresses(c)
+  return c.json(
+    {
+      url: `${ws}${path}`,
+      download: `${http}${path}.pcapng`,
+      path,
+      expires: new Date(Date.now() + ticketLife * 1000).toISOString(),
+      ...target,
+    },
+    201,
+  )
+}
+
+async function readBody(c: RouteContext): Promise<CaptureBody> {
+  if (!/^application\/json\b/i.test(c.req.header('content-type') ?? '')) {
+    throw new RemoraError('USAGE', 'the body must be application/json')
+  }
+  const text = await c.req.text()
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new RemoraError('USAGE', `the body is no JSON: ${(error as Error).message.slice(0, 100)}`)
+  }
+  const result = v.safeParse(captureBody, value)
+  if (result.success) return result.output
+  const [issue] = result.issues
+  throw new RemoraError('USAGE', `${v.getDotPath(issue) ?? 'body'}: ${issue.message.slice(0, 200)}`, {
+    hint: 'GET /openapi.json describes the body.',
+  })
+}
+
+/** Prepares the capture and lets it go again; of a target that is waited for only the words can be checked. */
+async function check(body: CaptureBody): Promise<Record<string, unknown>> {
+  const signal = AbortSignal.timeout(checkTime)
+  const request = requestOf(body)
+  if (request.wait !== undefined) {
+    parseReference(request.target)
+    if (request.filter !== '') await compileFilter(request.filter, signal)
+    return { reference: request.target }
+  }
+  const never = new AbortController().signal
+  const { plan, close } = await prepareCapture(
+    { ...request, follow: false },
+    { lifetime: { stop: never, kill: never } },
+    signal,
+  )
+  close()
+  const { reference, name, type, netns, dumpcap } = plan
+  return { reference, name, type, netns, interfaces: dumpcap.interfaces.map(nif => nif.name), filter: dumpcap.filter }
+}
+
+/** How the client reached the service, also through a proxy that tells of itself. */
+function addresses(c: RouteContext): { ws: string; http: string } {
+  const { incoming, address } = c.env
+  const secure = c.req.header('x-forwarded-proto')?.startsWith('https') ?? 'encrypted' in incoming.socket
+  const host = c.req.header('x-forwarded-host') ?? c.req.header('host') ?? 'localhost'
+  const prefix = /^(?:\/[\w.~-]+)+$/.exec(c.req.header('x-forwarded-prefix') ?? '')?.[0] ?? ''
+  const s = secure && address.kind === 'tcp' ? 's' : ''
+  return { ws: `ws${s}://${host}${prefix}`, http: `http${s}://${host}${prefix}` }
+}
+
+export function listCaptures(c: RouteContext): Response {
+  return c.json({ captures: c.env.service.sessions.list().map(sessionJson) })
+}
+
+function sessionJson({ id, request, peer, since, state }: Session): Record<string, unknown> {
+  const { filter, target } = request
+  return { id, target, ...state, filter, peer, since: since.toISOString() }
+}
+
+/** Asks a capture to end; what it has is kept. */
+export function stopCapture(c: RouteContext): Response {
+  const session = c.env.service.sessions.find(c.req.param('id') ?? '')
+  if (session === undefined) {
+    throw new RemoraError('TARGET_NOT_FOUND', 'there is no such capture', {
+      hint: 'GET /v1/captures lists those that run.',
+    })
+  }
+  session.stop('stopped by the service')
+  return c.body(null, 204)
+}

@@ -1,0 +1,15 @@
+/** `GET /v1/capture/<ticket>.pcapng`: the capture as a file that grows, for browsers and curl. */
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { carry, prepareSession } from './carry.ts'
+import { downloadChannel } from './channel-download.ts'
+import type { RouteContext } from './context.ts'
+import { openTicket } from './upgrade.ts'
+
+export function download(c: RouteContext): Response {
+  const { incoming, outgoing, service } = c.env
+  const session = openTicket((c.req.param('file') ?? '').replace(/\.pcapng$/, ''), incoming, service)
+  outgoing.once('close', () => session.kill())
+  const name = session.request.target.replace(/^\w+:/, '')
+  carry(session, downloadChannel(outgoing, name), () => prepareSession(session, service), service)
+  return RESPONSE_ALREADY_SENT
+}

@@ -1,0 +1,49 @@
+/** `/v1/targets`: what can be captured, now and as it changes (server-sent events, WHATWG HTML §9.2). */
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { RemoraError } from '../base/errors.ts'
+import { targetJson } from '../target/model.ts'
+import type { RouteContext } from './context.ts'
+
+export async function listTargets(c: RouteContext): Promise<Response> {
+  const { targets, warnings } = await c.env.service.discovery.targets()
+  return c.json({ targets: targets.map(targetJson), warnings })
+}
+
+/** Bytes a watcher may be behind; whoever is slower is let go, and sees everything when it comes back. */
+const mostBehind = 8 * 1024 * 1024
+const mostWatchers = 64
+/** Milliseconds between signs of life. */
+const heartbeat = 15_000
+let watching = 0
+
+export function watchTargets(c: RouteContext): Response {
+  const { outgoing, service } = c.env
+  if (watching >= mostWatchers) throw new RemoraError('LIMIT', `${mostWatchers} clients watch already`)
+  watching++
+  outgoing.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+  })
+  outgoing.on('error', () => {})
+  const write = (text: string) => {
+    if (outgoing.writableLength > mostBehind) outgoing.destroy()
+    else outgoing.write(text)
+  }
+  let sequence = 0
+  const leave = service.discovery.watch({
+    onEvent({ event, target }) {
+      const data = { seq: ++sequence, time: new Date().toISOString(), event, target: targetJson(target) }
+      write(`event: ${event}\nid: ${sequence}\ndata: ${JSON.stringify(data)}\n\n`)
+    },
+    onWarning: warning => write(`event: warning\ndata: ${JSON.stringify({ warning })}\n\n`),
+    onReady: () => write('event: ready\ndata: {}\n\n'),
+  })
+  const timer = setInterval(() => write(':\n\n'), heartbeat)
+  outgoing.once('close', () => {
+    watching--
+    clearInterval(timer)
+    leave()
+  })
+  return RESPONSE_ALREADY_SENT
+}

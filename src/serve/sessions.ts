@@ -1,0 +1,103 @@
+/** The captures that run: who has which, how much went to whom, and how each is told to end. At most so many at once. */
+import { randomInt } from 'node:crypto'
+import { RemoraError } from '../base/errors.ts'
+import type { Lifetime } from '../capture/lifetime.ts'
+import type { CaptureRequest } from '../capture/request.ts'
+
+export interface Session {
+  /** Readable and unique among those that run: in logs, and to stop it by. */
+  readonly id: string
+  readonly request: CaptureRequest
+  /** Address of the client. */
+  readonly peer: string
+  readonly since: Date
+  readonly lifetime: Lifetime
+  /** What was found out on the way, for those who ask. */
+  readonly state: {
+    reference: string
+    interfaces: readonly string[]
+    phase: 'preparing' | 'waiting' | 'running'
+    packets: number
+    bytes: number
+  }
+  /** Asks it to end and keep what it has; the reason is for the client. */
+  stop(reason: string): void
+  /** Ends it at once. */
+  kill(): void
+  /** Why it was asked to end, where it was. */
+  stopReason(): string | undefined
+}
+
+export interface Limits {
+  readonly captures: number
+  readonly capturesPerPeer: number
+}
+
+export interface Sessions {
+  /**
+   * Takes a place; whoever took it gives it back with {@link Sessions.close}.
+   * @throws RemoraError LIMIT
+   */
+  open(request: CaptureRequest, peer: string): Session
+  close(session: Session): void
+  find(id: string): Session | undefined
+  /** Eldest first. */
+  list(): Session[]
+}
+
+export function makeSessions(limits: Limits): Sessions {
+  const sessions = new Map<string, Session>()
+  return {
+    open(request, peer) {
+      if (sessions.size >= limits.captures) throw tooMany(`${limits.captures} captures run already`)
+      const ofPeer = [...sessions.values()].filter(session => session.peer === peer).length
+      if (ofPeer >= limits.capturesPerPeer) throw tooMany(`${peer} has ${ofPeer} captures already`)
+      let id = readableId(request.target)
+      while (sessions.has(id)) id = readableId(request.target)
+      const session = makeSession(id, request, peer)
+      sessions.set(id, session)
+      return session
+    },
+    close: session => void sessions.delete(session.id),
+    find: id => sessions.get(id),
+    list: () => [...sessions.values()],
+  }
+}
+
+function tooMany(message: string): RemoraError {
+  return new RemoraError('LIMIT', message, {
+    hint: 'End one of them (GET /v1/captures lists them), or raise --max-captures or --max-captures-per-peer.',
+  })
+}
+
+/** Letters and digits that are not taken for one another. */
+const alphabet = 'bcdfghjkmnpqrstvwxz23456789'
+
+function readableId(target: string): string {
+  const name = target.replace(/^\w+:/, '').replace(/[^A-Za-z0-9]+/g, '-')
+  const random = Array.from({ length: 6 }, () => alphabet[randomInt(alphabet.length)]).join('')
+  return `${name.replace(/^-|-$/g, '').slice(0, 24) || 'capture'}-${random}`
+}
+
+function makeSession(id: string, request: CaptureRequest, peer: string): Session {
+  const stop = new AbortController()
+  const kill = new AbortController()
+  let why: string | undefined
+  return {
+    id,
+    request,
+    peer,
+    since: new Date(),
+    lifetime: { stop: stop.signal, kill: kill.signal },
+    state: { reference: request.target, interfaces: [], phase: 'preparing', packets: 0, bytes: 0 },
+    stop(reason) {
+      why ??= reason
+      stop.abort()
+    },
+    kill() {
+      stop.abort()
+      kill.abort()
+    },
+    stopReason: () => why,
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * WebSocket handshakes. `/v1/capture/<ticket>` is refused with an HTTP status while it is none yet; `/capture` speaks as the
+ * original does, which upgrades first and tells of failures in the close frame.
+ */
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import { RemoraError, toRemoraError } from '../base/errors.ts'
+import { isPeerThere } from '../capture/interest.ts'
+import type { CaptureRequest } from '../capture/request.ts'
+import { referenceOfStock } from '../discover/stock.ts'
+import { parseParameters, type StockParameters, wantedInterfaces } from '../packetflix/parameters.ts'
+import { formatReference } from '../target/reference.ts'
+import { checkPlace, checkToken } from './access.ts'
+import { carry, prepareSession } from './carry.ts'
+import { CaptureSocket, websocketChannel } from './channel-websocket.ts'
+import type { ServiceContext } from './context.ts'
+import { refuseHandshake } from './error-answer.ts'
+import type { ListenAddress } from './listen.ts'
+import { peerAddress, streamConnections } from './peer.ts'
+import { requestOf } from './schemas.ts'
+import type { Session } from './sessions.ts'
+
+/** Bytes a client may send in one message; it has nothing to say. */
+const longestMessage = 64 * 1024
+
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+/** Handles the handshakes that come in by one address. */
+export function upgradeHandler(address: ListenAddress, context: ServiceContext): UpgradeHandler {
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: longestMessage,
+    WebSocket: CaptureSocket,
+  })
+  return (request, socket, head) => {
+    socket.on('error', () => socket.destroy())
+    const upgrade: Upgrade = onSocket => {
+      let done = false
+      if (!socket.destroyed) {
+        server.handleUpgrade(request, socket, head, websocket => {
+          done = true
+          onSocket(websocket as CaptureSocket)
+        })
+      }
+      return done
+    }
+    answer(request, socket, upgrade, address, context).catch(error => refuseHandshake(socket, toRemoraError(error)))
+  }
+}
+
+/** Makes a WebSocket of the connection; false when the handshake was none, or the client has gone. */
+type Upgrade = (onSocket: (socket: CaptureSocket) => void) => boolean
+
+async function answer(
+  request: IncomingMessage,
+  socket: Duplex,
+  upgrade: Upgrade,
+  address: ListenAddress,
+  context: ServiceContext,
+): Promise<void> {
+  checkPlace(request, address, context.rules)
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://service')
+  const [, ticket] = /^\/v1\/capture\/([\w-]{1,64})$/.exec(pathname) ?? []
+  if (ticket !== undefined) return redeem(ticket, request, socket, upgrade, context)
+  if (pathname !== '/capture') {
+    throw new RemoraError('TARGET_NOT_FOUND', `there is no WebSocket at ${pathname.slice(0, 100)}`, {
+      hint: 'Captures are at /capture and /v1/capture/<ticket>.',
+    })
+  }
+  checkToken(request, address, context.rules, searchParams.get('token') ?? undefined)
+  upgrade(websocket => captureStock(websocket, request, searchParams, context))
+}
+
+/** A ticket is good for one try; what stands against the capture is told before the handshake. */
+async function redeem(
+  ticket: string,
+  request: IncomingMessage,
+  socket: Duplex,
+  upgrade: Upgrade,
+  context: ServiceContext,
+): Promise<void> {
+  const session = openTicket(ticket, request, context)
+  const gone = () => session.kill()
+  socket.once('close', gone)
+  const waits = session.request.wait !== undefined
+  const ready = waits ? undefined : await prepareSession(session, context).catch(abandon)
+  const prepare = async () => ready ?? prepareSession(session, context)
+  const upgraded = upgrade(websocket => {
+    carry(session, channelOf(websocket, session, request, true), prepare, context)
+  })
+  if (!upgraded) {
+    ready?.close()
+    context.sessions.close(session)
+  }
+
+  function abandon(error: unknown): never {
+    context.conclude(session, undefined, toRemoraError(error))
+    throw error
+  }
+}
+
+/**
+ * The session of a ticket, which is used up by it.
+ * @throws RemoraError TARGET_NOT_FOUND or LIMIT
+ */
+export function openTicket(ticket: string, request: IncomingMessage, context: ServiceContext): Session {
+  const body = context.tickets.redeem(ticket)
+  if (body === undefined) {
+    throw new RemoraError('TARGET_NOT_FOUND', 'this ticket is unknown, used, or too old', {
+      hint: 'A ticket is good for one capture within 60 s: ask for another with POST /v1/captures.',
+    })
+  }
+  const ownStream = body.includeSelf ? [] : streamConnections(request)
+  return context.sessions.open({ ...requestOf(body), ownStream }, peerAddress(request))
+}
+
+/** A capture as a stock client asks for it. */
+function captureStock(
+  websocket: CaptureSocket,
+  request: IncomingMessage,
+  query: URLSearchParams,
+  context: ServiceContext,
+): void {
+  let session: Session
+  let parameters: StockParameters
+  try {
+    parameters = parseParameters(query, name => headerOf(request, name))
+    session = context.sessions.open(provisional(parameters, request), peerAddress(request))
+  } catch (error) {
+    websocketChannel(websocket, unattended).fail(toRemoraError(error))
+    return
+  }
+  const prepare = async () => {
+    const target = await referenceOf(parameters, context)
+    return prepareSession(session, context, { ...session.request, target })
+  }
+  carry(session, channelOf(websocket, session, request, false), prepare, context)
+}
+
+const unattended = { onAsked: () => {}, isAlive: async () => true, notes: false }
+
+/** What is known before the host has been looked at. */
+function provisional(parameters: StockParameters, request: IncomingMessage): CaptureRequest {
+  const { subject, filter, promiscuous, includeSelf } = parameters
+  return {
+    target: subject.kind === 'netns' ? formatReference({ scheme: 'netns', inode: subject.netns }) : subject.target.name,
+    interfaces: wantedInterfaces(parameters),
+    filter,
+    promiscuous,
+    stop: {},
+    follow: false,
+    names: true,
+    ownStream: includeSelf ? [] : streamConnections(request),
+  }
+}
+
+async function referenceOf({ subject }: StockParameters, { discovery }: ServiceContext): Promise<string> {
+  if (subject.kind === 'netns') return formatReference({ scheme: 'netns', inode: subject.netns })
+  return referenceOfStock(subject.target, (await discovery.names()).targets)
+}
+
+/** Text of a header; what came as UTF-8 was taken for Latin-1 by node. */
+function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
+  const value = headers[name.toLowerCase()]
+  const text = Array.isArray(value) ? value[0] : value
+  return text === undefined ? undefined : Buffer.from(text, 'latin1').toString()
+}
+
+function channelOf(websocket: CaptureSocket, session: Session, { socket }: IncomingMessage, notes: boolean) {
+  const { localPort, remotePort } = socket
+  websocket.once('close', () => session.kill())
+  return websocketChannel(websocket, {
+    onAsked: () => session.stop('ciao'),
+    isAlive: () => isPeerThere(localPort, remotePort),
+    notes,
+  })
+}
