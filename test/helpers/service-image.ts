@@ -2,7 +2,7 @@
  * The image of the service, built from deploy/Containerfile without a registry: its base is made of this machine's own
  * tools and the libraries that ldd(1) says they need.
  */
-import { copyFileSync, existsSync, mkdirSync, realpathSync, symlinkSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { must } from './command.ts'
 import { executable } from './remora.ts'
@@ -22,6 +22,8 @@ export async function buildServiceImage(docker: (...args: string[]) => Promise<s
   const libraries = needed.flat()
   for (const library of new Set([...libraries, ...(await librariesOf(executable))])) copyTo(root, library)
   mkdirSync(join(root, 'tmp'))
+  mkdirSync(join(root, 'etc'))
+  writeFileSync(join(root, 'etc/group'), 'root:x:0:\n')
   const archive = join(scratch(), 'base.tar')
   await must('tar', '-C', root, '-cf', archive, '.')
   await docker('import', '-c', 'ENV PATH=/usr/local/bin:/usr/sbin:/usr/bin', archive, 'remora-base:1')
