@@ -103,7 +103,7 @@ function withCaptureOptions(command: Command): Command {
   }
   return withServiceOptions(command).option(
     '--include-self',
-    'with --host: capture the connection that carries the capture, too',
+    'capture the connection that carries the capture away, too (of --host, or of SSH)',
   )
 }
 
