@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import type { Agent } from 'node:http'
 import type { LookupFunction } from 'node:net'
-import { getCACertificates, rootCertificates } from 'node:tls'
+import tls from 'node:tls'
 import { RemoraError, reasonOf } from '../base/errors.ts'
 import { proxyAgent } from './proxy.ts'
 import { type RemoteService, socketPathOf } from './service.ts'
@@ -50,7 +50,11 @@ let common: readonly string[] | undefined
 
 /** Those node brings along, and those of the system, which node 22 learned to read in its course. */
 function commonAuthorities(): readonly string[] {
-  common ??= [...rootCertificates, ...(getCACertificates?.('system') ?? []), ...(getCACertificates?.('extra') ?? [])]
+  common ??= [
+    ...tls.rootCertificates,
+    ...(tls.getCACertificates?.('system') ?? []),
+    ...(tls.getCACertificates?.('extra') ?? []),
+  ]
   return common
 }
 

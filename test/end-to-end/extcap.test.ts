@@ -299,8 +299,8 @@ describe('a capture', () => {
 
   test('twenty times in a row, and five at once, leaves nothing', async () => {
     const once = async () => {
-      const { running, reader } = await capture(remoraTo())
-      await sleep(150)
+      const { running, reader, file } = await capture(remoraTo())
+      await until('the header is there', () => existsSync(file) && statSync(file).size > 0)
       running.child.kill('SIGTERM')
       expect(await running.result).toMatchObject({ status: 0, stderr: '' })
       await reader.result

@@ -185,9 +185,9 @@ describe('to standard output', () => {
   })
 
   test('a reader that does not read costs no memory, and may go on', async () => {
-    const running = spawn(executable, capture('-w', '-', '--json'), {
+    const running = spawn(executable, capture('-w', '-'), {
       env: environment(),
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'ignore'],
     })
     running.stdout.pause()
     try {
