@@ -14,6 +14,7 @@ import { dockerStarter, podmanStarter, podStarter, waitRows, watchRows } from '.
 import { containerListRows, namespaceListRows } from './list.ts'
 import type { Row } from './measure.ts'
 import { rateRows } from './rate.ts'
+import { latencyRows, throughputRows } from './remote.ts'
 import { buildHello, startRows } from './start.ts'
 
 /** Groups of rows by name; `npm run bench -- GROUP…` runs only those. */
@@ -33,6 +34,10 @@ const groups: Record<string, () => Promise<Row[]>> = {
     ...(await withOwned(startDocker, docker => waitRows(dockerStarter(docker), '172.17.0.1'))),
     ...(await withOwned(startPodman, podman => waitRows(podmanStarter(podman), '10.88.0.1'))),
     ...(await withOwned(startContainerd, containerd => waitRows(podStarter(containerd), '10.99.0.1'))),
+  ],
+  remote: async () => [
+    ...(await withOwned(makeNetnsPair, throughputRows)),
+    ...(await withOwned(makeNetnsPair, latencyRows)),
   ],
 }
 

@@ -23,6 +23,14 @@ function option(code: number, value: Buffer): Buffer {
 
 const endOfOptions = option(0, Buffer.alloc(0))
 
+/** A section header without options, of unknown length. */
+export function sectionHeader(): Buffer {
+  const fixed = Buffer.alloc(16, 0xff)
+  fixed.writeUInt32LE(0x1a2b3c4d, 0)
+  fixed.writeUInt32LE(1, 4)
+  return block(0x0a0d0d0a, fixed)
+}
+
 /** An interface description; its name says eth0, its time unit what is given. */
 export function description(resolution?: number): Buffer {
   const fixed = Buffer.from([1, 0, 0, 0, 0, 0, 4, 0])
