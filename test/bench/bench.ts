@@ -15,6 +15,7 @@ import { containerListRows, namespaceListRows } from './list.ts'
 import type { Row } from './measure.ts'
 import { rateRows } from './rate.ts'
 import { latencyRows, throughputRows } from './remote.ts'
+import { manyRows, slowRow } from './remote-many.ts'
 import { buildHello, startRows } from './start.ts'
 
 /** Groups of rows by name; `npm run bench -- GROUP…` runs only those. */
@@ -38,6 +39,8 @@ const groups: Record<string, () => Promise<Row[]>> = {
   remote: async () => [
     ...(await withOwned(makeNetnsPair, throughputRows)),
     ...(await withOwned(makeNetnsPair, latencyRows)),
+    ...(await withOwned(makeNetnsPair, manyRows)),
+    ...(await withOwned(makeNetnsPair, slowRow)),
   ],
 }
 
