@@ -25,8 +25,11 @@ function next(): void {
   }
 }
 
-/** Processes that may start up at a time. */
-const most = availableParallelism()
+/**
+ * Processes that may start up at a time. One processor stays free: the kernel makes the buffers of a capture in one go, for
+ * tens of milliseconds where it cannot be preempted, and with that on every processor this process would stand still too.
+ */
+const most = Math.max(1, availableParallelism() - 1)
 /** Milliseconds a place is held at most, so that what hangs holds up nobody. */
 const longest = 100
 
