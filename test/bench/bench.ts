@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- --json] [GROUP…]`: what remora costs and loses, each row against its bare counterpart in the same run,
- * alternating, as medians with their spread. Needs root, trafgen (netsniff-ng), GNU time, and a built dist/remora.
+ * alternating, as medians with their spread. Needs root, trafgen (netsniff-ng), socat, GNU time, and a built dist/remora.
  */
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
@@ -16,6 +16,7 @@ import type { Row } from './measure.ts'
 import { rateRows } from './rate.ts'
 import { latencyRows, throughputRows } from './remote.ts'
 import { manyRows, slowRow } from './remote-many.ts'
+import { remoteRateRows } from './remote-rate.ts'
 import { buildHello, startRows } from './start.ts'
 
 /** Groups of rows by name; `npm run bench -- GROUP…` runs only those. */
@@ -39,6 +40,7 @@ const groups: Record<string, () => Promise<Row[]>> = {
   remote: async () => [
     ...(await withOwned(makeNetnsPair, throughputRows)),
     ...(await withOwned(makeNetnsPair, latencyRows)),
+    ...(await withOwned(makeNetnsPair, remoteRateRows)),
     ...(await withOwned(makeNetnsPair, manyRows)),
     ...(await withOwned(makeNetnsPair, slowRow)),
   ],

@@ -3,7 +3,7 @@
  * turning meanwhile, and whether anything piles up behind a client that does not read.
  */
 import { once } from 'node:events'
-import { closeSync, constants, openSync, readSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { ask } from '../../src/remote/http.ts'
@@ -12,7 +12,8 @@ import { end, must, sleep, start, until } from '../helpers/command.ts'
 import type { NetnsPair } from '../helpers/netns.ts'
 import { environment, executable } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
-import { median, residentMemory, type Row, spreadOf } from './measure.ts'
+import { median, type Row, residentMemory, spreadOf } from './measure.ts'
+import { sending, traffic } from './rate.ts'
 import { type BenchService, startService } from './service.ts'
 
 const captures = 100
@@ -154,12 +155,6 @@ const bytesPerSecond = 10_000
 export async function slowRow(pair: NetnsPair): Promise<Row[]> {
   const folder = scratch()
   const fifo = join(folder, 'fifo')
-  const traffic = join(folder, 'traffic.cfg')
-  const ethernet = 'eth(da=02:00:00:00:00:02, sa=02:00:00:00:00:01)'
-  writeFileSync(
-    traffic,
-    `{ ${ethernet}, ipv4(saddr=10.213.7.1, daddr=10.213.7.2), udp(sp=1000, dp=9), fill('A', 1372) }\n`,
-  )
   await must('mkfifo', fifo)
   const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
   const service = await startService()
@@ -178,11 +173,7 @@ export async function slowRow(pair: NetnsPair): Promise<Row[]> {
     take()
     return taken > 0
   })
-  const flood = start(
-    ['nsenter', `--net=/run/netns/${pair.sender}`, 'trafgen', '-i', traffic, '-o', 'a0', '-n', '0', '-P', '1', '-q'],
-    {},
-    2 * slowTime,
-  )
+  const flood = start(sending(pair, traffic(folder, 'large', 1372), 0), {}, 2 * slowTime)
   const timer = setInterval(take, 100)
   await sleep(5_000)
   const memory = { service: [] as number[], client: [] as number[] }
@@ -193,6 +184,8 @@ export async function slowRow(pair: NetnsPair): Promise<Row[]> {
   }
   clearInterval(timer)
   await end(flood.child)
+  const [link] = JSON.parse(await must('ip', '-n', pair.receiver, '-json', '-stats', 'link', 'show', 'b0'))
+  const sent = link.stats64.rx.packets / 1e6
   await end(client.child)
   closeSync(reader)
   await service.close()
@@ -206,7 +199,7 @@ export async function slowRow(pair: NetnsPair): Promise<Row[]> {
       spread: spreadOf(memory.service),
       target: 'flat: within 16 MiB',
       met: span(memory.service) <= 16,
-      note: `client ${low.toFixed(0)}–${high.toFixed(0)} MiB; ${(taken / 1000).toFixed(0)} kB read`,
+      note: `client ${low.toFixed(0)}–${high.toFixed(0)} MiB; ${sent.toFixed(0)} million packets, ${(taken / 1e6).toFixed(1)} MB read`,
     },
   ]
 }

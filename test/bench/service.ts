@@ -20,7 +20,7 @@ export interface BenchService {
 
 /** Starts a service; it ends with the measurement, within ten minutes. */
 export async function startService(env: NodeJS.ProcessEnv = environment()): Promise<BenchService> {
-  const running = start([executable, 'serve', '--listen', '127.0.0.1:0', '--log-level', 'info'], { env: { ...env, ...(process.env.PROF && { NODE_OPTIONS: process.env.PROF }) } }, 600_000)
+  const running = start([executable, 'serve', '--listen', '127.0.0.1:0', '--log-level', 'info'], { env }, 600_000)
   const address = () => /"addresses":\["(?:http:\/\/)?([\d.]+:\d+)"/.exec(running.stderr())?.[1]
   await until('the service listens', () => address() !== undefined)
   return {
@@ -28,7 +28,12 @@ export async function startService(env: NodeJS.ProcessEnv = environment()): Prom
     address: address() ?? '',
     async metric(sample) {
       const text = await (await fetch(`http://${address()}/metrics`)).text()
-      return Number(text.split('\n').find(line => line.startsWith(`${sample} `))?.slice(sample.length))
+      return Number(
+        text
+          .split('\n')
+          .find(line => line.startsWith(`${sample} `))
+          ?.slice(sample.length),
+      )
     },
     close: () => end(running.child, 'SIGTERM'),
   }
