@@ -10,7 +10,7 @@ async function run(argv: readonly string[]): Promise<void> {
   if (argv.some(argument => argument.startsWith('--extcap-') || argument === '--capture')) {
     await (await import('../extcap/main.ts')).main(argv)
   } else if (first === '__guard') {
-    await (await import('../src/linux/guard.ts')).runGuard(Number(rest[0]), Number(rest[1]))
+    await (await import('../src/linux/guard.ts')).runGuard()
   } else if (first === 'serve') {
     await (await import('../src/serve/main.ts')).main(rest)
   } else if (first === '--version' || first === '-V') {

@@ -3,7 +3,7 @@
  * in a capture and as `--flag true` in a reload. What a listing does not know it ignores, a capture refuses.
  */
 import { RemoraError } from '../src/base/errors.ts'
-import { localArguments } from './interfaces.ts'
+import { stableInterfaces } from './interfaces.ts'
 
 export type Step =
   | { readonly step: 'interfaces' }
@@ -61,7 +61,10 @@ const flags = new Set([
   'debug',
 ])
 
-const argumentTypes = new Map(localArguments.map(({ call, type }) => [call, type]))
+/** An argument that two interfaces have is of one type in both. */
+const argumentTypes = new Map(
+  Object.values(stableInterfaces).flatMap(nif => nif.arguments.map(({ call, type }) => [call, type] as const)),
+)
 
 /** Reads an argument vector; never fails. */
 export function parseExtcapCall(argv: readonly string[]): ExtcapCall {

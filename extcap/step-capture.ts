@@ -6,12 +6,13 @@ import { RemoraError } from '../src/base/errors.ts'
 import { printable, writeFully } from '../src/base/write.ts'
 import { runCapture } from '../src/capture/capture.ts'
 import { signalLifetime } from '../src/capture/lifetime.ts'
+import type { RemoteRequest } from '../src/capture/remote.ts'
 import { type CaptureRequest, parseInterfaceNames, parseSnaplen } from '../src/capture/request.ts'
 import type { CaptureReport } from '../src/capture/run-local.ts'
-import { listContainers } from '../src/discover/ask.ts'
-import { unambiguousReference } from '../src/discover/units.ts'
+import { localService } from '../src/capture/service.ts'
 import { type CaptureStep, textValue, unknownArguments } from './argv.ts'
-import { localInterface } from './interfaces.ts'
+import { dockerHostInterface, localInterface, packetflixInterface } from './interfaces.ts'
+import { listRunning } from './running.ts'
 import type { StepContext } from './step.ts'
 import { requireInterface } from './step-dlts.ts'
 import { uniqueInterfaces } from './step-interfaces.ts'
@@ -28,8 +29,27 @@ export async function capture(step: CaptureStep, { log }: StepContext): Promise<
     })
   }
   const destination = { kind: 'fifo', path: step.fifo } as const
-  const report = await runCapture(captureRequest(step, lifetime.stop), destination, { lifetime, log, parent })
+  const context = { lifetime, log, parent }
+  const remote = remoteRequest(step, lifetime.stop)
+  const report =
+    remote === undefined
+      ? await runCapture(captureRequest(step, lifetime.stop), destination, context)
+      : await (await import('../src/capture/remote.ts')).runRemoteCapture(remote, destination, context)
   if (report !== undefined) explain(report)
+}
+
+/** The capture of a service elsewhere, or of the one on this host; undefined: this program captures itself. */
+function remoteRequest(step: CaptureStep, signal: AbortSignal): Promise<RemoteRequest> | undefined {
+  const { interface: nif, unknown } = step
+  if (nif === dockerHostInterface || nif === packetflixInterface) {
+    return import('./service-arguments.ts').then(({ serviceRequest }) => {
+      if (unknown.length > 0) throw unknownArguments(unknown)
+      return serviceRequest(step)
+    })
+  }
+  const service = localService()
+  if (service === undefined) return undefined
+  return captureRequest(step, signal).then(request => ({ kind: 'request', service, request, includeSelf: false }))
 }
 
 async function captureRequest(step: CaptureStep, signal: AbortSignal): Promise<CaptureRequest> {
@@ -52,14 +72,14 @@ async function captureRequest(step: CaptureStep, signal: AbortSignal): Promise<C
 /** The target of the general interface is in its arguments, that of a container's own in its name. */
 async function targetReference({ interface: nif, values }: CaptureStep, signal: AbortSignal): Promise<string> {
   if (nif === localInterface) return textValue(values, 'reference') || textValue(values, 'target') || 'host'
-  const containers = await listContainers(engineTimeout, signal)
+  const containers = await listRunning(engineTimeout, signal)
   const match = uniqueInterfaces(containers).find(({ value }) => value === nif)
   if (match === undefined) {
     throw new RemoraError('TARGET_NOT_FOUND', `the container of interface ${nif} is no longer running`, {
       hint: 'Refresh the interfaces (F5), or start the container.',
     })
   }
-  return unambiguousReference(match.container)
+  return match.container.reference
 }
 
 /** A capture that ends by itself looks like a fault to whoever watches it, so the reason is told. */

@@ -1,6 +1,6 @@
 /** `--extcap-dlts`: for people only; what the stream says of each interface is what counts. */
 import { RemoraError } from '../src/base/errors.ts'
-import { containerInterfacePrefix, localInterface } from './interfaces.ts'
+import { containerInterfacePrefix, stableInterfaces } from './interfaces.ts'
 import { sentence } from './sentence.ts'
 import type { StepContext } from './step.ts'
 
@@ -14,6 +14,6 @@ export function printDlts(nif: string, { write }: StepContext): void {
  * @throws RemoraError USAGE
  */
 export function requireInterface(nif: string): void {
-  if (nif === localInterface || nif.startsWith(containerInterfacePrefix)) return
+  if (Object.hasOwn(stableInterfaces, nif) || nif.startsWith(containerInterfacePrefix)) return
   throw new RemoraError('USAGE', `remora has no interface "${nif}"`)
 }

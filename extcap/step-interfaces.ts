@@ -1,7 +1,7 @@
-/** `--extcap-interfaces`: the newest running containers, then the interface for everything. Never fails, never waits long. */
+/** `--extcap-interfaces`: the newest running containers, then the interfaces that are always there. Never fails, never waits long. */
 import { readConfig } from '../src/base/config.ts'
 import { version } from '../src/base/version.ts'
-import { containerInterface, localInterface, preferenceKey } from './interfaces.ts'
+import { containerInterface, preferenceKey, stableInterfaces } from './interfaces.ts'
 import { sentence } from './sentence.ts'
 import { listTimeout, type StepContext } from './step.ts'
 
@@ -18,14 +18,14 @@ export async function printInterfaces({ log, write }: StepContext): Promise<void
     [
       sentence('extcap', { version, display: 'remora' }),
       ...containers.map(({ value, display }) => sentence('interface', { value, display })),
-      sentence('interface', { value: localInterface, display: 'Container capture (this host)' }),
+      ...Object.entries(stableInterfaces).map(([value, { display }]) => sentence('interface', { value, display })),
     ].join(''),
   )
 }
 
 async function listedContainers(limit: number): Promise<{ value: string; display: string }[]> {
-  const { listContainers } = await import('../src/discover/ask.ts')
-  const containers = await listContainers(listTimeout, new AbortController().signal)
+  const { listRunning } = await import('./running.ts')
+  const containers = await listRunning(listTimeout, new AbortController().signal)
   return uniqueInterfaces(containers)
     .slice(0, limit)
     .map(({ value, container: { name, engine } }) => ({ value, display: `Container ${name} (${engine})` }))

@@ -3,9 +3,10 @@
  */
 import { RemoraError } from '../src/base/errors.ts'
 import { qualifiedName } from '../src/target/match.ts'
-import { containerEngines, type TargetType } from '../src/target/model.ts'
 import { type ArgumentValues, textValue } from './argv.ts'
-import { localArguments } from './interfaces.ts'
+import { dockerHostInterface, localInterface, stableInterfaces } from './interfaces.ts'
+import { kinds } from './kinds.ts'
+import { listInterfaces, listTargets } from './running.ts'
 import { sentence } from './sentence.ts'
 import { listTimeout, type StepContext } from './step.ts'
 import { requireInterface } from './step-dlts.ts'
@@ -17,26 +18,19 @@ export async function printReload(
   { write }: StepContext,
 ): Promise<void> {
   requireInterface(nif)
+  if (nif === dockerHostInterface)
+    return write(await (await import('./reload-service.ts')).serviceValues(option, values))
   if (option === 'target') return write(await targetValues(values))
   if (option === 'interface') return write(await interfaceValues(values))
   throw new RemoraError('USAGE', `"${option}" cannot be reloaded`)
 }
 
-/** Kinds of targets by the flag that lists them. */
-const kinds: Record<string, readonly TargetType[]> = {
-  showcontainers: containerEngines,
-  showpods: ['pod'],
-  showprocs: ['proc'],
-  showemptynetns: ['bindmount'],
-}
-
 /** Values of the target selector: this host, then what the flags and `match` let through. */
 export async function targetValues(values: ArgumentValues): Promise<string> {
-  const { discover } = await import('../src/discover/discover.ts')
   const ticked = Object.keys(kinds).filter(flag => values[flag] === true)
   const types = (ticked.length > 0 ? ticked : Object.keys(kinds)).flatMap(flag => kinds[flag] ?? [])
   const match = textValue(values, 'match').toLowerCase()
-  const { targets } = await discover({ signal: new AbortController().signal, timeout: listTimeout, interfaces: false })
+  const targets = await listTargets(listTimeout, new AbortController().signal)
   const arg = argumentNumber('target')
   return [
     sentence('value', { arg, value: '', display: 'This host', default: true }),
@@ -57,9 +51,8 @@ export function everyInterface(arg: number): string {
 
 /** Values of the interface selector, for the target that is chosen at the moment. */
 async function interfaceValues(values: ArgumentValues): Promise<string> {
-  const { listTargetInterfaces } = await import('../src/capture/interfaces.ts')
   const reference = textValue(values, 'reference') || textValue(values, 'target') || 'host'
-  const names = await listTargetInterfaces(reference, AbortSignal.timeout(2_000))
+  const names = await listInterfaces(reference, AbortSignal.timeout(2_000))
   const arg = argumentNumber('interface')
   return [
     everyInterface(arg),
@@ -69,5 +62,5 @@ async function interfaceValues(values: ArgumentValues): Promise<string> {
 }
 
 function argumentNumber(call: string): number {
-  return localArguments.find(argument => argument.call === call)?.number ?? 0
+  return stableInterfaces[localInterface]?.arguments.find(argument => argument.call === call)?.number ?? 0
 }

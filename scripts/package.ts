@@ -9,14 +9,19 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
-import { buildBundle } from './build.ts'
+import { buildBundle, buildParts, type Parts } from './build.ts'
 
 interface SeaOptions {
   readonly targets: readonly { platform: string; arch: string; nodeRange: string; output: string }[]
   readonly nodePath: string
   readonly useLocalNode: boolean
   readonly signature: boolean
-  readonly seaConfig: { useCodeCache: boolean; useSnapshot: boolean; disableExperimentalSEAWarning: boolean }
+  readonly seaConfig: {
+    useCodeCache: boolean
+    useSnapshot: boolean
+    disableExperimentalSEAWarning: boolean
+    assets: Readonly<Record<string, string>>
+  }
 }
 
 const require = createRequire(import.meta.url)
@@ -28,14 +33,19 @@ const packageNames: Record<string, string> = { macos: 'darwin', win: 'win', linu
  * Builds one executable.
  * @param target `linux-x64`, `win-x64` …
  */
-export async function packageFor(target: string, entry = 'dist/remora.cjs', output = outputFor(target)): Promise<void> {
+export async function packageFor(target: string, parts: Parts, output = outputFor(target)): Promise<void> {
   const [platform = '', arch = ''] = target.split('-')
-  await sea(resolve(entry), {
+  await sea(resolve(parts.main), {
     targets: [{ platform, arch, nodeRange: `node${process.versions.node}`, output: resolve(output) }],
     nodePath: nodeFor(platform, arch),
     useLocalNode: true,
     signature: true,
-    seaConfig: { useCodeCache: target === native, useSnapshot: false, disableExperimentalSEAWarning: true },
+    seaConfig: {
+      useCodeCache: target === native,
+      useSnapshot: false,
+      disableExperimentalSEAWarning: true,
+      assets: Object.fromEntries(Object.entries(parts.assets).map(([name, path]) => [name, resolve(path)])),
+    },
   })
   console.log(output)
 }
@@ -65,8 +75,12 @@ function nodeFor(platform: string, arch: string): string {
   return join(folder, 'package', binary)
 }
 
-if (import.meta.main) {
+/** Builds the bundle, and executables of it; without a target for this machine. */
+export async function packageAll(targets: readonly string[] = []): Promise<void> {
   await buildBundle()
-  const targets = process.argv.slice(2)
-  for (const target of targets.length > 0 ? targets : [native]) await packageFor(target)
+  for (const target of targets.length > 0 ? targets : [native]) {
+    await packageFor(target, await buildParts('dist/parts', target === native))
+  }
 }
+
+if (import.meta.main) await packageAll(process.argv.slice(2))

@@ -12,8 +12,10 @@ fi
 
 install_missing tshark=tshark dumpcap=wireshark-common ip=iproute2 nsenter=util-linux ping=iputils-ping sysctl=procps \
   nft=nftables iptables=iptables ss=iproute2 socat=socat \
+  systemd-analyze=systemd curl=curl setcap=libcap2-bin kubectl=kubernetes-client \
   dockerd=docker.io docker=docker.io podman='podman containernetworking-plugins runc' catatonit=catatonit \
-  containerd=containerd ctr=containerd busybox=busybox-static tcpdump=tcpdump trafgen=netsniff-ng setcap=libcap2-bin script=bsdutils lxc-start=lxc systemd-nspawn=systemd-container chromium=chromium newuidmap='uidmap slirp4netns passwd'
+  containerd=containerd ctr=containerd busybox=busybox-static tcpdump=tcpdump trafgen=netsniff-ng script=bsdutils \
+  lxc-start=lxc systemd-nspawn=systemd-container newuidmap='uidmap slirp4netns passwd' chromium=chromium openssl=openssl
 if [ "${1:-}" = --all ]; then
   export REMORA_TEST_ALL=1
   install_missing debootstrap=debootstrap wireshark=wireshark Xvfb=xvfb xauth=xauth xdotool=xdotool import=imagemagick \

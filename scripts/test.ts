@@ -6,15 +6,13 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { buildBundle } from './build.ts'
 import { runChecks } from './check.ts'
-import { packageFor } from './package.ts'
+import { packageAll } from './package.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'remora-report-'))
 const report = join(folder, 'report.json')
 
-await buildBundle()
-await packageFor(`${process.platform}-${process.arch}`)
+await packageAll()
 const checks = await runChecks()
 const vitest = spawnSync('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`], {
   stdio: 'inherit',

@@ -3,8 +3,8 @@
  * One small JSON file: the user's own, else the system's. An unreadable one counts as empty: a listing must never fail.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { homeFolder } from './home.ts'
 
 export interface Config {
   /** How many running containers are listed as interfaces of their own, 0 to 64. */
@@ -15,7 +15,7 @@ const defaults: Config = { list: 8 }
 
 /** Paths a configuration is read from, the first that exists counts. */
 export function configPaths(env: NodeJS.ProcessEnv = process.env): { user: string; system: string } {
-  const home = env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config')
+  const home = env.XDG_CONFIG_HOME || join(homeFolder(env), '.config')
   return { user: join(home, 'remora', 'config.json'), system: '/etc/remora/config.json' }
 }
 

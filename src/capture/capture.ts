@@ -5,7 +5,7 @@
 import { RemoraError } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import { interestCheck, whileWanted } from './interest.ts'
-import { type Output, type OutputRequest, openOutput } from './output.ts'
+import { discard, type Output, type OutputRequest, openOutput } from './output.ts'
 import { type CaptureContext, type PreparedCapture, prepareCapture } from './prepare.ts'
 import type { CaptureRequest } from './request.ts'
 import { type CaptureReport, type RunOptions, runLocal } from './run-local.ts'
@@ -67,14 +67,6 @@ async function prepare(
 
 /** Nobody wants the capture any more; no failure. */
 class Unwanted extends Error {}
-
-async function discard(opening: Promise<Output>, error: unknown): Promise<never> {
-  await opening.then(
-    output => output.discard(),
-    () => {},
-  )
-  throw error
-}
 
 /** Runs a prepared capture into an output, and ends the output as the capture ended. */
 export async function runPrepared(

@@ -53,6 +53,15 @@ export async function openOutput(request: OutputRequest, signal?: AbortSignal): 
   }
 }
 
+/** Takes an output back that is being opened, for a failure that came first. */
+export async function discard(opening: Promise<Output>, error: unknown): Promise<never> {
+  await opening.then(
+    output => output.discard(),
+    () => {},
+  )
+  throw error
+}
+
 function descriptorOutput(fd: number, keep = false): Output {
   const end = () => {
     if (!keep) closeSync(fd)

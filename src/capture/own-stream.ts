@@ -4,6 +4,7 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import type { NetworkInterface } from '../linux/iproute.ts'
+import { readSshConnection } from '../linux/ssh.ts'
 
 /** One TCP connection of the stream, as the service sees it. */
 export interface StreamConnection {
@@ -29,6 +30,12 @@ export function carried(connections: readonly StreamConnection[], place: Place):
 
 function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.')
+}
+
+/** The connection a capture to standard output leaves by, where this program runs in a session of SSH. */
+export function sessionConnections(): readonly StreamConnection[] {
+  const session = readSshConnection()
+  return session === undefined ? [] : [session]
 }
 
 /**

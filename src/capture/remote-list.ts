@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
 import { type StockTarget, stockTarget } from '../packetflix/target.ts'
 import { statusFailure, toldFailure } from '../remote/failure.ts'
-import { ask } from '../remote/http.ts'
+import { ask, follow } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import { qualifiedName } from '../target/match.ts'
 import { containerEngines, otherTypes, type Target, type TargetType } from '../target/model.ts'
@@ -105,3 +105,45 @@ function stockReference({ name, prefix, type, pid, starttime }: StockTarget): st
   if (type === 'bindmount') return `file:${name}`
   return `${type === 'pod' ? 'pod' : 'container'}:${qualifiedName({ prefix, name })}`
 }
+
+const event = v.object({ event: v.picklist(['appear', 'change', 'gone']), target: listedTarget })
+
+export interface RemoteWatch {
+  readonly signal: AbortSignal
+  readonly onEvent: (event: { readonly event: 'appear' | 'change' | 'gone'; readonly target: Target }) => void
+  readonly onWarning: (warning: string) => void
+}
+
+/**
+ * Tells of the targets of a service until the signal aborts (server-sent events, WHATWG HTML §9.2).
+ * @throws RemoraError PEER_FAILED when the service cannot be reached, ends, or is no remora
+ */
+export async function watchRemoteTargets(
+  service: RemoteService,
+  { signal, onEvent, onWarning }: RemoteWatch,
+): Promise<void> {
+  let rest = ''
+  const status = await follow(
+    service,
+    '/v1/targets/watch',
+    text => {
+      const messages = (rest + text).split('\n\n')
+      rest = (messages.pop() ?? '').slice(-longestEvent)
+      for (const message of messages) {
+        const [, data] = /^data: (.*)$/m.exec(message) ?? []
+        if (data === undefined) continue
+        const value: unknown = JSON.parse(data)
+        const told = v.safeParse(event, value)
+        if (told.success) onEvent({ event: told.output.event, target: fromListed(told.output.target) })
+        else if (message.startsWith('event: warning')) onWarning(data)
+      }
+    },
+    signal,
+  )
+  if (signal.aborted) return
+  if (status !== undefined) throw statusFailure(service, status, '')
+  throw new RemoraError('PEER_FAILED', `${describeService(service)} tells no more`)
+}
+
+/** Characters of one event. */
+const longestEvent = 1024 * 1024

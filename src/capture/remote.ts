@@ -14,7 +14,7 @@ import { ask } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import { dial, type StreamEnd } from '../remote/websocket.ts'
 import { interestCheck, watchInterval } from './interest.ts'
-import { type Output, type OutputRequest, openOutput } from './output.ts'
+import { discard, type Output, type OutputRequest, openOutput } from './output.ts'
 import type { CaptureContext } from './prepare.ts'
 import { findStockSubject } from './remote-stock.ts'
 import type { CaptureRequest } from './request.ts'
@@ -121,15 +121,11 @@ export async function runRemoteCapture(
   const opening = openOutput(destination, lifetime.stop)
   opening.catch(() => {})
   try {
-    const remote = await making
-    const prepared = await prepareRemote(remote, lifetime.stop)
+    const remote = await making.catch(error => discard(opening, error))
+    const prepared = await prepareRemote(remote, lifetime.stop).catch(error => discard(opening, error))
     const duration = remote.kind === 'request' ? remote.request.stop.duration : undefined
     return await runRemote(prepared, await opening, context, duration)
   } catch (error) {
-    await opening.then(
-      output => output.discard(),
-      () => {},
-    )
     if (lifetime.stop.aborted && !(error instanceof RemoraError)) return undefined
     throw error
   }

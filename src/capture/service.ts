@@ -5,11 +5,17 @@
 import { accessSync, constants } from 'node:fs'
 import { findToken, parseServiceAddress, type RemoteService } from '../remote/service.ts'
 
+export type { RemoteService }
+
 export interface ServiceOptions {
   readonly host?: string
   readonly tokenFile?: string
   readonly ca?: string
   readonly insecure?: boolean
+  /** The token itself. */
+  readonly token?: string
+  /** Use no proxy. */
+  readonly direct?: boolean
 }
 
 /** Where `remora install --service` lets the service of this host listen. */
@@ -20,10 +26,22 @@ const localSocket = '/run/remora/remora.sock'
  * @throws RemoraError USAGE
  */
 export function findService(options: ServiceOptions, env: NodeJS.ProcessEnv = process.env): RemoteService | undefined {
-  const { host, tokenFile, ca, insecure } = options
-  if (host === undefined || host === '') return localService(env)
+  const { host } = options
+  return host === undefined || host === '' ? localService(env) : namedService({ ...options, host }, env)
+}
+
+/**
+ * The service at an address.
+ * @throws RemoraError USAGE
+ */
+export function namedService(
+  { host, tokenFile, token, ca, insecure, direct }: ServiceOptions & { readonly host: string },
+  env: NodeJS.ProcessEnv = process.env,
+): RemoteService {
   const address = parseServiceAddress(host)
-  return { ...address, token: findToken(tokenFile, env) ?? address.token, ca, insecure }
+  // What was said for this one call counts before what is there for all.
+  const found = token || (tokenFile ? findToken(tokenFile, env) : address.token) || findToken(undefined, env)
+  return { base: address.base, token: found, ca, insecure, direct }
 }
 
 /** The service of this host that a user without rights may use; REMORA_SOCKET names another place for it. */

@@ -4,8 +4,10 @@ import { printable } from '../base/write.ts'
 import { runCapture } from '../capture/capture.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
 import type { OutputRequest } from '../capture/output.ts'
+import { sessionConnections } from '../capture/own-stream.ts'
 import type { CapturePlan } from '../capture/plan.ts'
 import { prepareCapture } from '../capture/prepare.ts'
+import type { CaptureRequest } from '../capture/request.ts'
 import type { CaptureReport, Progress } from '../capture/run-local.ts'
 import { captureRequest, remoteRequest, type TypedOptions } from './capture-request.ts'
 import { progressLine, summary } from './render/progress.ts'
@@ -19,7 +21,8 @@ interface CaptureOptions extends TypedOptions {
 
 /** Captures until a stop condition, a signal, or the end of the target. */
 export async function capture(targets: readonly string[], options: CaptureOptions): Promise<void> {
-  const request = captureRequest(targets, options)
+  const destination = outputRequest(options.write)
+  const request = withoutSession(captureRequest(targets, options), destination, options)
   const remote = remoteRequest(request, options)
   const lifetime = signalLifetime()
   if (options.dryRun && remote !== undefined) {
@@ -33,7 +36,6 @@ export async function capture(targets: readonly string[], options: CaptureOption
     print(options.json ? `${JSON.stringify(prepared.plan, null, 2)}\n` : describe(prepared.plan))
     return
   }
-  const destination = outputRequest(options.write)
   const line = hasTerminal() ? progressLine() : undefined
   const context = {
     lifetime,
@@ -53,6 +55,15 @@ export async function capture(targets: readonly string[], options: CaptureOption
   if (report === undefined) return
   if (options.json) (destination.kind === 'file' ? print : warn)(`${JSON.stringify(reportJson(report, destination))}\n`)
   else if (line !== undefined || report.goneInterface !== undefined) warn(summary(report, destination))
+}
+
+/** Packets that go to standard output may leave the machine by the very network that is captured. */
+function withoutSession(
+  request: CaptureRequest,
+  { kind }: OutputRequest,
+  { includeSelf }: CaptureOptions,
+): CaptureRequest {
+  return kind !== 'stdout' || includeSelf ? request : { ...request, ownStream: sessionConnections() }
 }
 
 function outputRequest(write = '-'): OutputRequest {

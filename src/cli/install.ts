@@ -3,23 +3,33 @@ import { RemoraError } from '../base/errors.ts'
 import { describeAction } from '../setup/action.ts'
 import type { Scope } from '../setup/folders.ts'
 import { isListedByTshark, performInstall, performUninstall, planInstall, planUninstall } from '../setup/install.ts'
+import {
+  endsService,
+  forgetCommands,
+  planServiceRemoval,
+  startCommands,
+  stopCommands,
+  tellManager,
+} from '../setup/service.ts'
 import { print } from './render/terminal.ts'
 
 interface InstallOptions {
   readonly user?: boolean
   readonly system?: boolean
+  readonly service?: boolean
   readonly list?: string
   readonly dryRun?: boolean
 }
 
 /** Installs; fails when Wireshark does not list remora afterwards. */
 export async function install(options: InstallOptions): Promise<void> {
-  const request = { scope: scopeOf(options), list: listOf(options.list) }
+  const request = { scope: scopeOf(options), list: listOf(options.list), service: options.service === true }
   const actions = await planInstall(request)
   for (const action of actions) print(`${describeAction(action)}\n`)
   if (request.list !== undefined) print(`list ${request.list} running containers as interfaces of their own\n`)
   if (options.dryRun) return
-  for (const line of await performInstall(actions, request)) print(`${line}\n`)
+  printLines(await performInstall(actions, request))
+  if (request.service) printLines(await tellManager(startCommands))
   const listed = await isListedByTshark()
   if (listed === undefined) print('installed; there is no tshark here that could be asked for proof\n')
   else if (listed) print('installed: tshark -D lists remora\n')
@@ -30,19 +40,35 @@ export async function install(options: InstallOptions): Promise<void> {
   }
 }
 
-/** Takes away what install has put there. */
+/** Takes away what install has put there; of a service only its unit, since the program may serve Wireshark too. */
 export async function uninstall(options: InstallOptions): Promise<void> {
   const scope = scopeOf(options)
-  const actions = await planUninstall(scope)
+  const actions = options.service ? planServiceRemoval() : await planUninstall(scope)
   for (const action of actions) print(`${describeAction(action)}\n`)
   if (actions.length === 0) print('nothing is installed\n')
-  if (!options.dryRun) performUninstall(actions, scope)
+  if (options.dryRun) return
+  const ending = endsService(actions)
+  if (ending) printLines(await tellManager(stopCommands))
+  performUninstall(actions, scope)
+  if (ending) printLines(await tellManager(forgetCommands))
 }
 
-function scopeOf({ user, system }: InstallOptions): Scope {
-  if (user && system) throw new RemoraError('USAGE', '--user and --system exclude each other')
+function printLines(lines: readonly string[]): void {
+  for (const line of lines) print(`${line}\n`)
+}
+
+function scopeOf({ user, system, service, dryRun }: InstallOptions): Scope {
+  const isRoot = process.geteuid?.() === 0
+  if (user && (system || service)) {
+    throw new RemoraError('USAGE', `--user and --${system ? 'system' : 'service'} exclude each other`)
+  }
+  if (service && !isRoot && !dryRun) {
+    throw new RemoraError('FORBIDDEN', 'a service is for the whole machine, which is for root to change', {
+      hint: 'Run it with sudo.',
+    })
+  }
   if (user) return 'user'
-  return system || process.geteuid?.() === 0 ? 'system' : 'user'
+  return system || service || isRoot ? 'system' : 'user'
 }
 
 function listOf(text: string | undefined): number | undefined {

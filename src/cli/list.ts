@@ -30,13 +30,13 @@ export async function list(patterns: readonly string[], options: ListOptions): P
     (engines.length === 0 || enginesOf(target).some(engine => engines.includes(engine))) &&
     (filters.length === 0 || filters.some(filter => filter.test(qualifiedName(target))))
   const service = findService(options)
-  if (options.host !== undefined && (options.format !== undefined || options.watch)) {
-    throw new RemoraError('USAGE', '--format and --watch tell of this host only', {
-      hint: 'GET /mobyshark, /json and /v1/targets/watch of the service tell the same.',
+  if (options.host !== undefined && options.format !== undefined) {
+    throw new RemoraError('USAGE', '--format tells of this host only', {
+      hint: 'GET /mobyshark and /json of the service tell the same.',
     })
   }
   if (options.format !== undefined) return (await import('./list-format.ts')).listFormat(options.format, isWanted)
-  if (options.watch) return (await import('./watch.ts')).watch(isWanted, options.json ?? false)
+  if (options.watch) return (await import('./watch.ts')).watch(isWanted, options.json ?? false, service)
   const { signal } = new AbortController()
   const { targets, warnings } =
     service === undefined

@@ -70,6 +70,7 @@ function program(): Command {
     .description('put remora where Wireshark looks for interfaces, and register packetflix: links')
     .option('--user', 'for this user only (the default, unless root)')
     .option('--system', 'for all users of this machine')
+    .option('--service', 'for all users, and as a capture service that systemd runs')
     .option('--list <NUMBER>', 'how many running containers become interfaces of their own (0 to 64)')
     .option('--dry-run', 'say what would be done, and do nothing')
     .action(async options => (await import('./install.ts')).install(options))
@@ -79,6 +80,7 @@ function program(): Command {
     .description('take away what install has put there')
     .option('--user', 'what was installed for this user (the default, unless root)')
     .option('--system', 'what was installed for all users')
+    .option('--service', 'only the capture service')
     .option('--dry-run', 'say what would be done, and do nothing')
     .action(async options => (await import('./install.ts')).uninstall(options))
 
@@ -101,7 +103,7 @@ function withCaptureOptions(command: Command): Command {
   }
   return withServiceOptions(command).option(
     '--include-self',
-    'with --host: capture the connection that carries the capture, too',
+    'capture the connection that carries the capture away, too (of --host, or of SSH)',
   )
 }
 

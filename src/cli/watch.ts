@@ -2,6 +2,7 @@
 import { printable } from '../base/write.ts'
 import { interestCheck, whileWanted } from '../capture/interest.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
+import type { RemoteService } from '../capture/service.ts'
 import { watchTargets } from '../discover/watch.ts'
 import type { TargetEvent } from '../discover/watch-state.ts'
 import { qualifiedName } from '../target/match.ts'
@@ -14,8 +15,13 @@ const engineTimeout = 2_000
 /**
  * Prints what happens to the targets that are wanted.
  * @param json one JSON object a line, numbered
+ * @param service whose targets; undefined: this host's
  */
-export async function watch(isWanted: (target: Target) => boolean, json: boolean): Promise<void> {
+export async function watch(
+  isWanted: (target: Target) => boolean,
+  json: boolean,
+  service?: RemoteService,
+): Promise<void> {
   let sequence = 0
   const onEvent = ({ event, target }: TargetEvent) => {
     const time = new Date()
@@ -29,8 +35,10 @@ export async function watch(isWanted: (target: Target) => boolean, json: boolean
   }
   const { stop } = signalLifetime()
   const onWarning = (warning: string) => warn(`warning: ${printable(warning)}\n`)
-  await whileWanted(interestCheck(1, undefined), stop, signal =>
-    watchTargets({ signal, timeout: engineTimeout, onEvent, onWarning }),
+  await whileWanted(interestCheck(1, undefined), stop, async signal =>
+    service === undefined
+      ? watchTargets({ signal, timeout: engineTimeout, onEvent, onWarning })
+      : (await import('../capture/remote-list.ts')).watchRemoteTargets(service, { signal, onEvent, onWarning }),
   )
 }
 

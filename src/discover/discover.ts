@@ -7,6 +7,7 @@ import { reasonOf } from '../base/errors.ts'
 import type { EngineAnswer } from '../engine/engine.ts'
 import { tracesEngine } from '../engine/traces.ts'
 import { type ForeignMount, listForeignMounts, listNamespaceMounts, type NamespaceMount } from '../linux/mountinfo.ts'
+import { hasCapability } from '../linux/proc.ts'
 import { type ProcessEntry, readProcessTable } from '../linux/process-table.ts'
 import type { Target } from '../target/model.ts'
 import { askHost } from './ask.ts'
@@ -81,7 +82,7 @@ async function targetsOf(
 
 /** A plain user sees his own processes only, and no namespace of another's; said once, in place of many failures. */
 function hiddenFromUser(): string[] {
-  return process.geteuid?.() === 0
+  return process.geteuid?.() === 0 || (hasCapability('sysPtrace') && hasCapability('sysAdmin'))
     ? []
     : ['not running as root: namespaces, processes and engines of other users stay hidden or without details']
 }

@@ -1,6 +1,6 @@
 /** Docker: its local sockets. The containers of a remote Docker have no namespaces here. */
-import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { homeFolder } from '../base/home.ts'
 import { optionValue } from '../linux/proc.ts'
 import { dockerApiEngine } from './docker-api.ts'
 import { type EngineKind, localSocket, userFolders } from './kind.ts'
@@ -11,7 +11,7 @@ const foreign = /\/podman\.sock$|\/metrics\.sock$|\/(?:libnetwork|containerd|plu
 export const docker: EngineKind = {
   name: 'docker',
   places(env) {
-    const home = env.HOME || homedir()
+    const home = homeFolder(env)
     return [
       ...localSocket(env.DOCKER_HOST),
       '/var/run/docker.sock',

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readlinkSync, statfsSync, statSync } from 'node:fs'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
-import { namespaceInode, readNamespaceInode, readStartTime } from './proc.ts'
+import { hasCapability, namespaceInode, readNamespaceInode, readStartTime } from './proc.ts'
 
 export interface NetworkNamespace {
   readonly fd: number
@@ -126,9 +126,12 @@ function openChecked(path: string): number {
   }
 }
 
-/** A plain user enters the user namespace that owns the target first, where that is one of his own (user_namespaces(7)). */
+/**
+ * A plain user enters the user namespace that owns the target first, where that is one of his own (user_namespaces(7)).
+ * Whoever may enter any namespace does not: as a user that is unknown in there he would lose his capabilities.
+ */
 function openForeignUserNamespace(target: ProcessIdentity | undefined): number | undefined {
-  if (process.geteuid?.() === 0 || target === undefined) return undefined
+  if (process.geteuid?.() === 0 || hasCapability('sysAdmin') || target === undefined) return undefined
   const inode = readNamespaceInode(target.pid, 'user')
   if (inode === undefined || inode === readNamespaceInode('self', 'user')) return undefined
   return openSync(`/proc/${target.pid}/ns/user`, constants.O_RDONLY)

@@ -106,7 +106,7 @@ export function readUptime(proc = '/proc'): number {
 }
 
 /** Number of an effective capability, from linux/capability.h. */
-export const capabilities = { netRaw: 13, sysAdmin: 21 } as const
+export const capabilities = { dacOverride: 1, netRaw: 13, sysPtrace: 19, sysAdmin: 21 } as const
 
 /** Whether this process has a capability in its effective set. */
 export function hasCapability(capability: keyof typeof capabilities, proc = '/proc'): boolean {

@@ -26,6 +26,7 @@ const packages = {
   'ip6tables-legacy-save': 'iptables',
   tshark: 'tshark',
   wireshark: 'wireshark',
+  systemctl: 'systemd',
   'update-desktop-database': 'desktop-file-utils',
   'xdg-mime': 'xdg-utils',
 } as const

@@ -148,12 +148,21 @@ const standardGroup = 'wireshark'
 
 function groupNumber(name: string | undefined): number | undefined {
   const wanted = name ?? standardGroup
-  const line = readFileSync('/etc/group', 'utf8')
+  const line = readGroups()
     .split('\n')
     .find(entry => entry.startsWith(`${wanted}:`))
   if (line !== undefined) return Number(line.split(':')[2])
   if (name !== undefined) throw new RemoraError('USAGE', `there is no group ${name}`)
   return undefined
+}
+
+/** A minimal image may have no groups at all. */
+function readGroups(): string {
+  try {
+    return readFileSync('/etc/group', 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 function numberOf(option: string, text: string): number {

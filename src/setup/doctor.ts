@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type ErrorCode, RemoraError, reasonOf } from '../base/errors.ts'
 import { selfCommand } from '../base/self.ts'
 import { version } from '../base/version.ts'
+import { localService } from '../capture/service.ts'
 import { askEngines, findEngines } from '../engine/engines.ts'
 import { checkFilter } from '../linux/dumpcap.ts'
 import { openProcessNamespace } from '../linux/netns.ts'
@@ -14,6 +15,8 @@ import { findOrphans } from '../linux/orphans.ts'
 import { hasCapability } from '../linux/proc.ts'
 import { run, toolEnvironment } from '../linux/run.ts'
 import { installCommand, lookUpTool, type Tool } from '../linux/tools.ts'
+import { ask } from '../remote/http.ts'
+import type { RemoteService } from '../remote/service.ts'
 import { findFolders, reportedFolders } from './folders.ts'
 import { isListedByTshark } from './install.ts'
 
@@ -30,10 +33,10 @@ export interface Check {
 
 /** Runs every check, in the order a capture needs things. */
 export async function diagnoseSetup(env: NodeJS.ProcessEnv = process.env): Promise<Check[]> {
+  const service = localService(env)
   const groups = await Promise.all([
-    toolChecks(env),
-    rightsChecks(),
-    engineChecks(env),
+    // Where the service captures for this user, he needs neither tools nor rights of his own.
+    ...(service === undefined ? [toolChecks(env), rightsChecks(), engineChecks(env)] : [serviceCheck(service)]),
     folderChecks(env),
     listingCheck(env),
     Promise.resolve(orphanCheck()),
@@ -48,6 +51,18 @@ function good(name: string, detail: string): Check {
 function bad(name: string, detail: string, code: ErrorCode, fix: string): Check {
   return { name, ok: false, detail, code, fix }
 }
+
+async function serviceCheck(service: RemoteService): Promise<Check[]> {
+  try {
+    const { status } = await ask(service, 'GET', '/healthz', { signal: AbortSignal.timeout(2_000) })
+    if (status === 200) return [good('service', `${service.base}: captures for this user`)]
+    return [bad('service', `${service.base} answers with status ${status}`, 'PEER_FAILED', serviceFix)]
+  } catch (error) {
+    return [bad('service', reasonOf(error), 'PEER_FAILED', serviceFix)]
+  }
+}
+
+const serviceFix = 'sudo systemctl restart remora'
 
 /** Tools a local capture cannot do without. */
 const needed: readonly Tool[] = ['dumpcap', 'nsenter', 'ip']

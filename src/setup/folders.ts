@@ -3,8 +3,8 @@
  * into one of them only; so remora goes into all.
  */
 import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { homeFolder } from '../base/home.ts'
 import { run } from '../linux/run.ts'
 import { lookUpTool } from '../linux/tools.ts'
 
@@ -27,7 +27,7 @@ export async function findFolders(scope: Scope, env: NodeJS.ProcessEnv = process
 }
 
 function userFolders(env: NodeJS.ProcessEnv): Folders {
-  const home = env.HOME || homedir()
+  const home = homeFolder(env)
   const config = env.XDG_CONFIG_HOME || join(home, '.config')
   const data = env.XDG_DATA_HOME || join(home, '.local/share')
   return {

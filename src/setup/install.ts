@@ -11,10 +11,13 @@ import { lookUpTool } from '../linux/tools.ts'
 import { type Action, isLinkTo, performAction, removal } from './action.ts'
 import { type Folders, findFolders, type Scope } from './folders.ts'
 import { programAction } from './program.ts'
+import { planService, planServiceRemoval } from './service.ts'
 import { entryContent, entryPath, registerHandler } from './url-handler.ts'
 
 export interface InstallRequest {
   readonly scope: Scope
+  /** A capture service for the whole machine too. */
+  readonly service?: boolean
   /** Running containers listed as interfaces of their own; undefined: as it was. */
   readonly list?: number | undefined
 }
@@ -29,10 +32,11 @@ export async function planInstall(request: InstallRequest, env: NodeJS.ProcessEn
       .filter(to => !isForeignCommand(to, folders))
       .map(to => ({ do: 'link', to, target: program }) as const),
     { do: 'write', to: entryPath(folders.applications), content: entryContent },
+    ...(request.service ? [planService(program)] : []),
   ]
 }
 
-/** Plans to take away what an installation put there, and nothing else. */
+/** Plans to take away what an installation put there, and nothing else; a service is nothing without its program. */
 export async function planUninstall(scope: Scope, env: NodeJS.ProcessEnv = process.env): Promise<Action[]> {
   const folders = await findFolders(scope, env)
   const program = programPath(folders)
@@ -43,6 +47,7 @@ export async function planUninstall(scope: Scope, env: NodeJS.ProcessEnv = proce
     ...removal(entryPath(folders.applications)),
     ...removal(configPaths(env)[scope]),
     ...removal(folders.program),
+    ...(scope === 'system' ? planServiceRemoval() : []),
   ]
 }
 

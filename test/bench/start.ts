@@ -16,7 +16,7 @@ export async function buildHello(): Promise<string> {
   const source = join(folder, 'hello.cjs')
   writeFileSync(source, "process.stdout.write('hello\\n')\n")
   const built = join(folder, 'hello')
-  await packageFor(`${process.platform}-${process.arch}`, source, built)
+  await packageFor(`${process.platform}-${process.arch}`, { main: source, assets: {} }, built)
   return asInstalled(built)
 }
 

@@ -5,6 +5,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { entryContent } from '../../src/setup/url-handler.ts'
 import { end, must, type Running, run, sleep, start, until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
 import { dumpcapsIn, expectNoDumpcap } from '../helpers/leaks.ts'
@@ -142,6 +143,31 @@ describe.runIf(process.env.REMORA_TEST_ALL)("in Wireshark's window", () => {
     for (const pid of stdout.trim().split('\n')) process.kill(Number(pid), 'SIGTERM')
     expect((await running.result).status).toBe(0)
     await expectNoDumpcap(inode)
+  })
+
+  test('a packetflix: link opens Wireshark on the capture of a service', async () => {
+    const service = start([executable, 'serve', '--listen', '127.0.0.1:5093'], { env, stdio: 'ignore' }, 100_000)
+    const container = encodeURIComponent(JSON.stringify({ name: 'db', type: 'docker' }))
+    const link = `packetflix:ws://127.0.0.1:5093/capture?container=${container}&nif=eth0`
+    const [, exec = ''] = /^Exec=(.*)$/m.exec(entryContent) ?? []
+    await until(
+      'the service answers',
+      async () => (await run(['curl', '-sf', 'http://127.0.0.1:5093/healthz'])).status === 0,
+    )
+    const wireshark = start(exec.replace('%u', link).split(' '), { env, stdio: 'ignore' }, 100_000)
+    try {
+      const { id } = await window('Capturing from packetflix')
+      await pointer('windowmove', id, 0, 0, 'windowsize', id, 1280, 800)
+      const inode = await netnsOf('db')
+      await until('dumpcap runs in the container', () => dumpcapsIn(inode).length > 0)
+      await sleep(2_500)
+      await screenshot('link')
+      await pointer('mousemove', 53, 41, 'click', 1)
+      await expectNoDumpcap(inode)
+    } finally {
+      await end(wireshark.child)
+      await end(service.child, 'SIGTERM')
+    }
   })
 
   test('remora open without a display says what to do', async () => {

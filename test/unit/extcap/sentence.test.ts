@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { localArguments } from '../../../extcap/interfaces.ts'
+import { stableInterfaces } from '../../../extcap/interfaces.ts'
 import { attributeText, sentence } from '../../../extcap/sentence.ts'
 import { parseSentence } from '../../helpers/sentences.ts'
 
@@ -80,20 +80,28 @@ describe('sentences', () => {
   })
 })
 
-describe('arguments of the interface obey the rules whose breach makes Wireshark abort or lose them', () => {
-  test.each(localArguments.map(argument => [argument.call, argument] as const))('%s', (_, argument) => {
-    expect(argument.call).toMatch(/^[a-z0-9][a-z0-9-]*$/)
-    expect([...argument.display].length).toBeLessThanOrEqual(80)
-    expect(attributeText(argument.display)).toBe(argument.display)
-    expect(['string', 'selector', 'boolflag', 'unsigned']).toContain(argument.type)
-    if (argument.range !== undefined) expect(argument.range).toMatch(/^\d+,\d+$/)
-    for (const text of [argument.tooltip, argument.placeholder, argument.group])
-      expect(attributeText(text ?? '')).toBe(text ?? '')
-  })
+describe.each(Object.entries(stableInterfaces))(
+  'arguments of %s obey the rules whose breach makes Wireshark abort or lose them',
+  (_nif, nif) => {
+    test.each(nif.arguments.map(argument => [argument.call, argument] as const))('%s', (_, argument) => {
+      expect(argument.call).toMatch(/^[a-z0-9][a-z0-9-]*$/)
+      expect([...argument.display].length).toBeLessThanOrEqual(80)
+      expect(attributeText(argument.display)).toBe(argument.display)
+      expect(['string', 'selector', 'boolflag', 'unsigned', 'password', 'fileselect']).toContain(argument.type)
+      if (argument.range !== undefined) expect(argument.range).toMatch(/^\d+,\d+$/)
+      for (const text of [argument.tooltip, argument.placeholder, argument.group])
+        expect(attributeText(text ?? '')).toBe(text ?? '')
+    })
 
-  test('numbers are unique, and none is 0', () => {
-    const numbers = localArguments.map(({ number }) => number)
-    expect(new Set(numbers).size).toBe(numbers.length)
-    expect(Math.min(...numbers)).toBeGreaterThan(0)
-  })
-})
+    test('numbers are unique, and none is 0', () => {
+      const numbers = nif.arguments.map(({ number }) => number)
+      expect(new Set(numbers).size).toBe(numbers.length)
+      expect(Math.min(...numbers)).toBeGreaterThan(0)
+    })
+
+    test('a secret is only ever an argument that Wireshark does not keep', () => {
+      const secret = nif.arguments.filter(({ call, type }) => /token|password/.test(call) && type !== 'fileselect')
+      expect(secret.every(({ type }) => type === 'password')).toBe(true)
+    })
+  },
+)

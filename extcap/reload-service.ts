@@ -1,0 +1,77 @@
+/**
+ * Fresh values for the selectors of `mobyshark`: what a service elsewhere has. A failure is shown as the one entry of the
+ * list, since Wireshark has no other place for it.
+ */
+import { RemoraError, toRemoraError } from '../src/base/errors.ts'
+import { listRemoteTargets } from '../src/capture/remote-list.ts'
+import { stockTargetJson } from '../src/packetflix/target.ts'
+import { qualifiedName } from '../src/target/match.ts'
+import type { Target, TargetType } from '../src/target/model.ts'
+import { type ArgumentValues, textValue } from './argv.ts'
+import { dockerHostInterface, stableInterfaces } from './interfaces.ts'
+import { kinds } from './kinds.ts'
+import { sentence } from './sentence.ts'
+import { chosenTarget, serviceOf } from './service-arguments.ts'
+
+/** Milliseconds the dialog may wait. */
+const patience = 5_000
+
+export async function serviceValues(option: string, values: ArgumentValues): Promise<string> {
+  const arg = stableInterfaces[dockerHostInterface]?.arguments.find(({ call }) => call === option)?.number ?? 0
+  if (option === 'container') return containerValues(arg, values)
+  if (option === 'nif') return interfaceValues(arg, values)
+  throw new RemoraError('USAGE', `"${option}" cannot be reloaded`)
+}
+
+async function containerValues(arg: number, values: ArgumentValues): Promise<string> {
+  try {
+    const { targets } = await listRemoteTargets(
+      serviceOf(values, textValue(values, 'dockerhosturl')),
+      AbortSignal.timeout(patience),
+    )
+    const wanted = shownTypes(values)
+    const shown = targets.filter(({ type }) => wanted.includes(type))
+    const first = shown.length === 0 ? `Nothing of these kinds there (${targets.length} others)` : 'Choose one'
+    return [
+      sentence('value', { arg, value: '', display: first, default: true }),
+      ...shown.map(target =>
+        sentence('value', { arg, value: encodeURIComponent(stockJson(target)), display: displayOf(target) }),
+      ),
+    ].join('')
+  } catch (error) {
+    return sentence('value', { arg, value: '', display: toRemoraError(error).message, default: true })
+  }
+}
+
+/** The host itself counts as a process, as Ghostwire has it. */
+function shownTypes(values: ArgumentValues): TargetType[] {
+  const ticked = Object.keys(kinds).filter(flag => values[flag] === true)
+  const types = (ticked.length > 0 ? ticked : ['showcontainers']).flatMap(flag => kinds[flag] ?? [])
+  return types.includes('proc') ? [...types, 'host'] : types
+}
+
+function displayOf(target: Target): string {
+  return `${qualifiedName(target).replace(/\/(?=[^/]*$)/, ':')} (${target.type})`
+}
+
+function stockJson({ name, type, prefix, netns, pid, startTime, interfaces }: Target): string {
+  return stockTargetJson({
+    name: type === 'host' ? `host(1)` : name,
+    type: type === 'host' ? 'proc' : type,
+    prefix,
+    netns,
+    pid,
+    starttime: startTime,
+    'network-interfaces': [...interfaces],
+    'node-name': '',
+  })
+}
+
+/** The interfaces that are in the description of the target: they were there when it was listed. */
+function interfaceValues(arg: number, values: ArgumentValues): string {
+  const names = chosenTarget(textValue(values, 'container'))?.['network-interfaces'] ?? []
+  return [
+    sentence('value', { arg, value: 'any', display: 'all', default: true }),
+    ...names.map(name => sentence('value', { arg, value: name, display: name })),
+  ].join('')
+}

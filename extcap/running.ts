@@ -1,0 +1,61 @@
+/**
+ * What this host has to capture: found by this program itself, or asked from the service of this host where the user has
+ * no rights of his own but may use that. What each way needs is loaded only when it is taken.
+ */
+import { localService } from '../src/capture/service.ts'
+import type { Target } from '../src/target/model.ts'
+
+export interface RunningContainer {
+  readonly name: string
+  readonly engine: string
+  readonly reference: string
+}
+
+/**
+ * Running containers, newest first.
+ * @param timeout milliseconds each engine has
+ */
+export async function listRunning(timeout: number, signal: AbortSignal): Promise<RunningContainer[]> {
+  if (localService() !== undefined) {
+    const targets = await listTargets(timeout, signal)
+    return targets.flatMap(({ name, reference, container }) =>
+      container === undefined ? [] : [{ name, engine: container.engine, reference }],
+    )
+  }
+  const [{ listContainers }, { unambiguousReference }] = await Promise.all([
+    import('../src/discover/ask.ts'),
+    import('../src/discover/units.ts'),
+  ])
+  const containers = await listContainers(timeout, signal)
+  return containers.map(container => ({
+    name: container.name,
+    engine: container.engine,
+    reference: unambiguousReference(container),
+  }))
+}
+
+/** Everything that can be captured. */
+export async function listTargets(timeout: number, signal: AbortSignal): Promise<readonly Target[]> {
+  const service = localService()
+  if (service !== undefined) {
+    return (await (await import('../src/capture/remote-list.ts')).listRemoteTargets(service, signal)).targets
+  }
+  const { discover } = await import('../src/discover/discover.ts')
+  return (await discover({ signal, timeout, interfaces: false })).targets
+}
+
+/** Names of the interfaces of a target that are up. */
+export async function listInterfaces(reference: string, signal: AbortSignal): Promise<readonly string[]> {
+  const service = localService()
+  if (service === undefined) {
+    return (await import('../src/capture/interfaces.ts')).listTargetInterfaces(reference, signal)
+  }
+  const { prepareRemote } = await import('../src/capture/remote.ts')
+  const { reference: known } = await prepareRemote(askAbout(reference, service), signal)
+  return (await listTargets(0, signal)).find(target => target.reference === known)?.interfaces ?? []
+}
+
+function askAbout(target: string, service: NonNullable<ReturnType<typeof localService>>) {
+  const request = { target, interfaces: [], filter: '', promiscuous: false, stop: {}, follow: false, names: false }
+  return { kind: 'request', service, request, includeSelf: false } as const
+}

@@ -1,0 +1,89 @@
+/** From the arguments of `mobyshark` and `packetflix` to a service and what is asked of it. */
+import { RemoraError } from '../src/base/errors.ts'
+import type { RemoteRequest } from '../src/capture/remote.ts'
+import { namedService } from '../src/capture/service.ts'
+import { parseTarget, type StockParameters } from '../src/packetflix/parameters.ts'
+import type { StockTarget } from '../src/packetflix/target.ts'
+import { parsePacketflixUrl } from '../src/packetflix/url.ts'
+import { type ArgumentValues, type CaptureStep, textValue } from './argv.ts'
+import { dockerHostInterface } from './interfaces.ts'
+
+/**
+ * What a capture on one of these interfaces asks for.
+ * @throws RemoraError USAGE
+ */
+export function serviceRequest({ interface: nif, values, filter }: CaptureStep): RemoteRequest {
+  if (nif === dockerHostInterface) return dockerHostRequest(values, filter)
+  const text = textValue(values, 'url')
+  if (text === '') throw missing('a packetflix: URL', 'Fill it in, or click a link on the page of a capture service.')
+  const url = parsePacketflixUrl(text)
+  const service = serviceOf(values, url.base, url.token)
+  if (url.kind === 'ticket') return { kind: 'ticket', service, path: url.path }
+  const { parameters } = url
+  return { kind: 'stock', service, parameters: { ...parameters, filter: joined(parameters.filter, filter) } }
+}
+
+function dockerHostRequest(values: ArgumentValues, filter: string): RemoteRequest {
+  const address = textValue(values, 'dockerhosturl')
+  if (address === '') throw missing('the URL of a Docker host', 'Click the wheel beside the interface, and fill it in.')
+  const target = chosenTarget(textValue(values, 'container'))
+  if (target === undefined) throw missing('a container', 'Click the wheel beside the interface, and choose one.')
+  const nif = textValue(values, 'nif')
+  const parameters: StockParameters = {
+    subject: { kind: 'container', target },
+    interfaces: nif === '' || nif === 'any' || nif === 'all' ? undefined : nif.split('/'),
+    filter,
+    promiscuous: values.noprom !== true,
+    includeSelf: false,
+  }
+  return { kind: 'stock', service: serviceOf(values, address), parameters }
+}
+
+/**
+ * The service of these arguments. Proxies that were filled in take the place of those in the environment, where what
+ * chooses between them looks.
+ */
+export function serviceOf(values: ArgumentValues, host: string, token?: string) {
+  const proxies = { HTTP_PROXY: 'httpproxy', HTTPS_PROXY: 'httpsproxy', NO_PROXY: 'noproxy' }
+  for (const [name, call] of Object.entries(proxies)) {
+    const value = textValue(values, call)
+    if (value === '') continue
+    delete process.env[name.toLowerCase()]
+    process.env[name] = value
+  }
+  const given = textValue(values, 'token') || token
+  return namedService({
+    host,
+    insecure: values.insecure === true,
+    direct: values.proxyoff === true,
+    ca: textValue(values, 'cafile'),
+    tokenFile: textValue(values, 'tokenfile'),
+    ...(given && { token: given }),
+  })
+}
+
+/**
+ * The target a selector's value stands for: its description, escaped as in a query; or just a name, for people.
+ * @throws RemoraError USAGE
+ */
+export function chosenTarget(value: string): StockTarget | undefined {
+  if (value === '') return undefined
+  const text = value.startsWith('{') ? value : decoded(value)
+  return parseTarget(text.startsWith('{') ? text : JSON.stringify({ name: text }))
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value.replaceAll('+', ' '))
+  } catch {
+    return value
+  }
+}
+
+function joined(first: string, second: string): string {
+  return first === '' || second === '' ? `${first}${second}` : `(${first}) and (${second})`
+}
+
+function missing(what: string, hint: string): RemoraError {
+  return new RemoraError('USAGE', `this interface needs ${what}`, { hint })
+}
