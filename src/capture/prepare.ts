@@ -5,7 +5,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
-import { turn } from '../base/turn.ts'
 import { type ResolvedTarget, resolveTarget } from '../discover/resolve.ts'
 import { checkFilter } from '../linux/dumpcap.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
@@ -80,7 +79,6 @@ async function prepareLife(
 ): Promise<PreparedCapture> {
   const { log = silentLog, env = process.env, counting = false, buffer, onPending } = context
   const { wait } = request
-  await turn()
   const { target, head }: AwaitedTarget =
     watch === undefined || wait === undefined
       ? { target: await resolveTarget(request.target, { signal, env, names: request.names }) }

@@ -14,7 +14,6 @@
 import { fstatSync, statfsSync, writeSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
-import { startingPlace } from '../base/turn.ts'
 import { type DumpcapEnd, type DumpcapProcess, diskFull, dumpcapFailure, startDumpcap } from '../linux/dumpcap.ts'
 import { isStillThere, type NetworkNamespace } from '../linux/netns.ts'
 import { readBytesWritten } from '../linux/proc.ts'
@@ -80,11 +79,9 @@ export async function runLocal(
   options: RunOptions,
 ): Promise<CaptureReport> {
   const { lifetime, onArmed, through, enough } = options
-  const leave = await startingPlace()
   if (lifetime.stop.aborted) return report(plan, 'stopped', false)
   if (through === undefined && !writePrelude(plan, output)) return report(plan, 'reader-gone', false)
   const dumpcap = startDumpcap(namespace, plan.dumpcap, through === undefined ? output : 'pipe')
-  dumpcap.ready.then(leave)
   const cleanUp = new AbortController()
   let armedAt: number | undefined
   const ending = endingOf(dumpcap, () => armedAt !== undefined)

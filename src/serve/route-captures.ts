@@ -16,13 +16,14 @@ const checkTime = 8_000
 
 /** Checks what is asked for as the capture itself would be, and hands out a ticket. */
 export async function askForCapture(c: RouteContext): Promise<Response> {
-  const { tickets } = c.env.service
+  const { tickets, starts } = c.env.service
   const body = await readBody(c)
   // Before the work: whoever asks too often gets an answer that costs little.
   const seconds = tickets.wait()
   if (seconds > 0)
     throw new RemoraError('LIMIT', 'too many captures wait to be collected', { hint: `Try again in ${seconds} s.` })
-  const target = await check(body)
+  const leave = await starts.enter()
+  const target = await check(body).finally(leave)
   const ticket = tickets.issue(body)
   const path = `/v1/capture/${ticket}`
   const { ws, http } = addresses(c)
