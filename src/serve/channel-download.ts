@@ -4,6 +4,9 @@ import type { RemoraError } from '../base/errors.ts'
 import { type Channel, pump } from './channel.ts'
 import { writeError } from './error-answer.ts'
 
+/** Milliseconds a client has to take the end of the body. */
+const closeTime = 2_000
+
 /** @param name of the file, without its ending */
 export function downloadChannel(response: ServerResponse, name: string): Channel {
   const gone = new AbortController()
@@ -31,7 +34,11 @@ export function downloadChannel(response: ServerResponse, name: string): Channel
     note() {},
     async end() {
       begin()
-      response.end()
+      // Over when the kernel has all of it: a service that ends hangs up behind its last capture.
+      const ended = new Promise<void>(resolve => response.once('close', resolve).end(resolve))
+      const limit = setTimeout(() => response.destroy(), closeTime)
+      await ended
+      clearTimeout(limit)
     },
     async fail(error: RemoraError) {
       // A body that is cut short is the only sign left once it has begun.

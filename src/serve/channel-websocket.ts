@@ -38,6 +38,9 @@ const longestSilence = 30_000
 /** Milliseconds the client has to answer our close frame. */
 const closeTime = 2_000
 
+/** Bytes on their way to a client above which it is told nothing beside the packets. */
+const mostBehind = 1024 * 1024
+
 interface Watch {
   /** The client wants the capture to end. */
   readonly onAsked: () => void
@@ -60,9 +63,18 @@ export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, note
     if (performance.now() - lastSign < longestSilence) return
     if (!(await isAlive())) socket.terminate()
   }, pingInterval)
+  const hasRoom = () => socket.readyState === WebSocket.OPEN && socket.bufferedAmount < mostBehind
   for (const event of ['pong', 'ping', 'message']) socket.on(event, sign)
+  socket.on('ping', data => {
+    if (hasRoom()) socket.pong(data)
+  })
   socket.on('asked', onAsked)
-  socket.on('error', () => socket.terminate())
+  socket.on('error', () => {
+    // The client broke the protocol; the library has just named the code for it.
+    gone.abort()
+    socket.conclude(socket.asked?.code ?? 1002, '')
+    setTimeout(() => socket.terminate(), closeTime).unref()
+  })
   socket.on('close', () => {
     clearInterval(timer)
     gone.abort()
@@ -79,7 +91,7 @@ export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, note
     clearTimeout(limit)
   }
   const note = (content: CaptureNote) => {
-    if (notes && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(content))
+    if (notes && hasRoom()) socket.send(JSON.stringify(content))
   }
   return {
     take: (packets: Readable, onSent) =>
