@@ -62,6 +62,8 @@ export function dumpcapReader(onReady: () => void = () => {}): DumpcapReader {
       const lines = (rest + text).split(/[\r\n]/)
       rest = (lines.pop() ?? '').slice(-4096)
       for (const complete of lines) line(complete)
+      // A count has a carriage return before it and none behind: the last one would be told with the next packet only.
+      if (/^Packets: \d+ $/.test(rest)) line(rest)
     },
     end() {
       line(rest)

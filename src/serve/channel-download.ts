@@ -33,11 +33,11 @@ export function downloadChannel(response: ServerResponse, name: string): Channel
     },
     note() {},
     async end() {
+      if (gone.signal.aborted) return
       begin()
       // Over when the kernel has all of it: a service that ends hangs up behind its last capture.
-      const ended = new Promise<void>(resolve => response.once('close', resolve).end(resolve))
       const limit = setTimeout(() => response.destroy(), closeTime)
-      await ended
+      await new Promise<void>(resolve => response.once('close', resolve).end(resolve))
       clearTimeout(limit)
     },
     async fail(error: RemoraError) {
