@@ -12,9 +12,11 @@ export interface ServiceUnderTest {
   readonly port: number
   readonly pid: number
   readonly running: Running
+  /** Its folder for temporary files. */
+  readonly folder: string
   /** Lines of its log so far. */
   log(): Record<string, unknown>[]
-  /** Names in its folder for temporary files. */
+  /** Names in that folder. */
   temporary(): string[]
   /** Resident memory, MiB. */
   memory(): number
@@ -53,6 +55,7 @@ export async function serve(args: readonly string[] = [], options: Options = {})
     port: Number(port),
     pid: running.pid,
     running,
+    folder,
     log,
     temporary: () => readdirSync(folder),
     memory: () => Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${running.pid}/status`, 'utf8'))?.[1]) / 1024,
