@@ -75,7 +75,7 @@ async function run(
       channel.note({ note: 'progress', ...progress })
     },
   })
-  const whole = await channel.take(packets, bytes => {
+  const whole = await channel.take({ packets, over: report, kill: lifetime.kill }, bytes => {
     state.bytes += bytes
     context.metrics.bytes += bytes
   })

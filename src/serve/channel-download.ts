@@ -24,12 +24,12 @@ export function downloadChannel(response: ServerResponse, name: string): Channel
     })
   }
   return {
-    take(packets, onSent) {
+    take(source, onSent) {
       const send = (chunk: Buffer, done: (error?: Error | null) => void) => {
         begin()
         response.write(chunk, done)
       }
-      return pump(packets, send, onSent, gone.signal)
+      return pump(source, send, onSent, gone.signal)
     },
     note() {},
     async end() {

@@ -2,7 +2,6 @@
  * A capture over a WebSocket (RFC 6455). When the client closes, its close frame is not answered at once: first dumpcap
  * ends and what it still has to say, its statistics above all, goes out; then comes our close frame.
  */
-import type { Readable } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { RemoraError } from '../base/errors.ts'
 import type { CaptureReport } from '../capture/run-local.ts'
@@ -94,8 +93,8 @@ export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, note
     if (notes && hasRoom()) socket.send(JSON.stringify(content))
   }
   return {
-    take: (packets: Readable, onSent) =>
-      pump(packets, (chunk, done) => socket.send(chunk, { binary: true }, done), onSent, gone.signal),
+    take: (source, onSent) =>
+      pump(source, (chunk, done) => socket.send(chunk, { binary: true }, done), onSent, gone.signal),
     note,
     async end(report: CaptureReport, reason) {
       note({ note: 'report', ...report, interfaces: [...report.interfaces] })
