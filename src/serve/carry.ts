@@ -83,7 +83,7 @@ async function run(
     throw error
   })
   report.then(leave, leave)
-  const whole = await channel.take(packets, bytes => {
+  const whole = await channel.take({ packets, over: report, kill: lifetime.kill }, bytes => {
     state.bytes += bytes
     context.metrics.bytes += bytes
   })

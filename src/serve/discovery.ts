@@ -61,6 +61,7 @@ function sharedWatch() {
     const soon = () => {
       clearTimeout(timer)
       timer = setTimeout(() => {
+        if (ended.signal.aborted) return
         isReady = true
         for (const watcher of watchers) watcher.onReady()
       }, settled)
@@ -80,6 +81,7 @@ function sharedWatch() {
         for (const watcher of watchers) watcher.onWarning(warning)
       },
     }).catch(error => {
+      if (running !== ended) return
       running = undefined
       for (const watcher of watchers) watcher.onWarning(String(error))
     })
