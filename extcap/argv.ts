@@ -3,6 +3,7 @@
  * in a capture and as `--flag true` in a reload. What a listing does not know it ignores, a capture refuses.
  */
 import { RemoraError } from '../src/base/errors.ts'
+import { withoutSecrets as urlWithoutSecrets } from '../src/packetflix/url.ts'
 import { stableInterfaces } from './interfaces.ts'
 
 export type Step =
@@ -112,6 +113,14 @@ function readOptions(argv: readonly string[]): { options: Options; unknown: stri
     }
   }
   return { options, unknown }
+}
+
+/** An argument vector as it may be logged. */
+export function withoutSecrets(argv: readonly string[]): string[] {
+  return argv.map((token, index) => {
+    if (argv[index - 1] === '--token') return '…'
+    return token.startsWith('--token=') ? '--token=…' : urlWithoutSecrets(token)
+  })
 }
 
 /** Text value of an argument, trimmed; empty when it was not given. */

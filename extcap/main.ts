@@ -5,7 +5,7 @@
 import { toRemoraError } from '../src/base/errors.ts'
 import { type Log, openLog, silentLog } from '../src/base/log.ts'
 import { printable, writeFully } from '../src/base/write.ts'
-import { parseExtcapCall, type Step } from './argv.ts'
+import { parseExtcapCall, type Step, withoutSecrets } from './argv.ts'
 import type { StepContext } from './step.ts'
 
 /** Wireshark keeps the first kilobyte of standard error. */
@@ -17,7 +17,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const { step, logFile, logLevel } = parseExtcapCall(argv)
   try {
     const log = usableLog(logFile, logLevel)
-    log.debug(`called with ${JSON.stringify(argv)}`)
+    log.debug(`called with ${JSON.stringify(withoutSecrets(argv))}`)
     await runStep(step, { log, write: text => writeFully(1, text) })
   } catch (thrown) {
     const error = toRemoraError(thrown)

@@ -4,6 +4,7 @@
  */
 import { localService } from '../src/capture/service.ts'
 import type { Target } from '../src/target/model.ts'
+import { listTimeout } from './step.ts'
 
 export interface RunningContainer {
   readonly name: string
@@ -18,9 +19,11 @@ export interface RunningContainer {
 export async function listRunning(timeout: number, signal: AbortSignal): Promise<RunningContainer[]> {
   if (localService() !== undefined) {
     const targets = await listTargets(timeout, signal)
-    return targets.flatMap(({ name, reference, container }) =>
-      container === undefined ? [] : [{ name, engine: container.engine, reference }],
-    )
+    return targets
+      .toSorted((one, other) => other.startTime - one.startTime)
+      .flatMap(({ name, reference, container }) =>
+        container === undefined ? [] : [{ name, engine: container.engine, reference }],
+      )
   }
   const [{ listContainers }, { unambiguousReference }] = await Promise.all([
     import('../src/discover/ask.ts'),
@@ -34,11 +37,16 @@ export async function listRunning(timeout: number, signal: AbortSignal): Promise
   }))
 }
 
+/** Milliseconds a service has on top of its engines: it looks into every namespace. */
+const serviceTime = 1_200
+
 /** Everything that can be captured. */
 export async function listTargets(timeout: number, signal: AbortSignal): Promise<readonly Target[]> {
   const service = localService()
   if (service !== undefined) {
-    return (await (await import('../src/capture/remote-list.ts')).listRemoteTargets(service, signal)).targets
+    const { listRemoteTargets } = await import('../src/capture/remote-list.ts')
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout + serviceTime)])
+    return (await listRemoteTargets(service, limit)).targets
   }
   const { discover } = await import('../src/discover/discover.ts')
   return (await discover({ signal, timeout, interfaces: false })).targets
@@ -52,7 +60,7 @@ export async function listInterfaces(reference: string, signal: AbortSignal): Pr
   }
   const { prepareRemote } = await import('../src/capture/remote.ts')
   const { reference: known } = await prepareRemote(askAbout(reference, service), signal)
-  return (await listTargets(0, signal)).find(target => target.reference === known)?.interfaces ?? []
+  return (await listTargets(listTimeout, signal)).find(target => target.reference === known)?.interfaces ?? []
 }
 
 function askAbout(target: string, service: NonNullable<ReturnType<typeof localService>>) {

@@ -31,6 +31,8 @@ export async function capture(step: CaptureStep, { log }: StepContext): Promise<
   const destination = { kind: 'fifo', path: step.fifo } as const
   const context = { lifetime, log, parent }
   const remote = remoteRequest(step, lifetime.stop)
+  // It may fail while what will look at it is still being loaded.
+  remote?.catch(() => {})
   const report =
     remote === undefined
       ? await runCapture(captureRequest(step, lifetime.stop), destination, context)

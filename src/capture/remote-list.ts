@@ -7,6 +7,7 @@ import { ask, follow } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import { qualifiedName } from '../target/match.ts'
 import { containerEngines, otherTypes, type Target, type TargetType } from '../target/model.ts'
+import { formatReference } from '../target/reference.ts'
 import { listStockTargets } from './remote-stock.ts'
 
 const text = v.string()
@@ -101,12 +102,13 @@ function typeOf(type: string): TargetType {
 
 /** What finds a target again that has no reference of its own. */
 function stockReference({ name, prefix, type, pid, starttime }: StockTarget): string {
-  if (type === 'proc') return pid > 0 ? `pid:${pid}@${starttime}` : 'host'
-  if (type === 'bindmount') return `file:${name}`
-  return `${type === 'pod' ? 'pod' : 'container'}:${qualifiedName({ prefix, name })}`
+  if (type === 'proc') return pid > 0 ? formatReference({ scheme: 'pid', pid, startTime: starttime }) : 'host'
+  if (type === 'bindmount') return formatReference({ scheme: 'file', path: name })
+  return formatReference({ scheme: type === 'pod' ? 'pod' : 'container', name: qualifiedName({ prefix, name }) })
 }
 
 const event = v.object({ event: v.picklist(['appear', 'change', 'gone']), target: listedTarget })
+const warned = v.object({ warning: text })
 
 export interface RemoteWatch {
   readonly signal: AbortSignal
@@ -126,23 +128,36 @@ export async function watchRemoteTargets(
   const status = await follow(
     service,
     '/v1/targets/watch',
-    text => {
-      const messages = (rest + text).split('\n\n')
+    piece => {
+      const messages = (rest + piece).split('\n\n')
       rest = (messages.pop() ?? '').slice(-longestEvent)
       for (const message of messages) {
-        const [, data] = /^data: (.*)$/m.exec(message) ?? []
-        if (data === undefined) continue
-        const value: unknown = JSON.parse(data)
+        const value = dataOf(message)
         const told = v.safeParse(event, value)
+        const warning = v.safeParse(warned, value)
         if (told.success) onEvent({ event: told.output.event, target: fromListed(told.output.target) })
-        else if (message.startsWith('event: warning')) onWarning(data)
+        else if (warning.success) onWarning(warning.output.warning)
       }
     },
     signal,
   )
   if (signal.aborted) return
+  if (status === 200 || status === 404) {
+    throw new RemoraError('USAGE', `${describeService(service)} is no remora and does not tell what changes`, {
+      hint: 'Leave --watch out, or run remora serve there.',
+    })
+  }
   if (status !== undefined) throw statusFailure(service, status, '')
   throw new RemoraError('PEER_FAILED', `${describeService(service)} tells no more`)
+}
+
+/** What a message carries; undefined where that is nothing this version understands. */
+function dataOf(message: string): unknown {
+  try {
+    return JSON.parse(/^data: (.*)$/m.exec(message)?.[1] ?? 'null')
+  } catch {
+    return undefined
+  }
 }
 
 /** Characters of one event. */

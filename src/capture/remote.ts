@@ -6,7 +6,7 @@ import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import { openSink } from '../linux/sink.ts'
-import { type CaptureNote, parseNote } from '../packetflix/notes.ts'
+import { parseNote } from '../packetflix/notes.ts'
 import { formatParameters, type StockParameters } from '../packetflix/parameters.ts'
 import { packetCounter } from '../pcapng/count.ts'
 import { closedFailure, statusFailure, toldFailure } from '../remote/failure.ts'
@@ -68,7 +68,11 @@ export async function prepareRemote(remote: RemoteRequest, signal: AbortSignal):
   return stockCapture(service, { subject, interfaces: wanted, filter, promiscuous, includeSelf })
 }
 
-const grant = v.looseObject({ path: v.string(), reference: v.string(), name: v.optional(v.string()) })
+const grant = v.looseObject({
+  path: v.pipe(v.string(), v.startsWith('/')),
+  reference: v.string(),
+  name: v.optional(v.string()),
+})
 
 function parseGrant(service: RemoteService, body: string): v.InferOutput<typeof grant> {
   try {
@@ -150,7 +154,8 @@ export async function runRemote(
   const counter = packetCounter()
   const cleanUp = new AbortController()
   let reason: CaptureEnd | undefined
-  let told: Extract<CaptureNote, { note: 'report' }> | undefined
+  let told: CaptureReport | undefined
+  let report: CaptureReport
   let bytes = 0
   let begun: number | undefined
   const seconds = () => (begun === undefined ? 0 : (performance.now() - begun) / 1000)
@@ -178,8 +183,10 @@ export async function runRemote(
     note(text: string) {
       const note = parseNote(text)
       if (note?.note === 'armed') begin()
-      else if (note?.note === 'report') told = note
-      else if (note === undefined) log.warning(`the service says: ${text.slice(0, 500)}`)
+      else if (note?.note === 'report') {
+        const { note: _, ...rest } = note
+        told = rest
+      } else if (note === undefined) log.warning(`the service says: ${text.slice(0, 500)}`)
     },
   }
   try {
@@ -217,11 +224,7 @@ export async function runRemote(
     }, watchInterval)
     timers.add(timer)
     const ended = await stream.ended
-    const report = conclude(remote, ended, reason, { told, packets: counter.packets(), seconds: seconds() })
-    log.info(`the capture ended: ${JSON.stringify(report)}`)
-    sink.close()
-    output.finish(report.complete)
-    return report
+    report = conclude(remote, ended, reason, { told, packets: counter.packets(), seconds: seconds() })
   } catch (error) {
     sink.close()
     if (bytes > 0) output.finish(false)
@@ -231,6 +234,11 @@ export async function runRemote(
     cleanUp.abort()
     for (const timer of timers) clearTimeout(timer)
   }
+  log.info(`the capture ended: ${JSON.stringify(report)}`)
+  sink.close()
+  // A stock service that is asked to end does so in the middle of whatever it was sending.
+  output.finish(report.complete && told !== undefined)
+  return report
 }
 
 /** From the end of the connection to the end of the capture. */

@@ -27,7 +27,8 @@ const localSocket = '/run/remora/remora.sock'
  */
 export function findService(options: ServiceOptions, env: NodeJS.ProcessEnv = process.env): RemoteService | undefined {
   const { host } = options
-  return host === undefined || host === '' ? localService(env) : namedService({ ...options, host }, env)
+  // An empty name, as of a variable that is not set, must not turn into this host.
+  return host === undefined ? localService(env) : namedService({ ...options, host }, env)
 }
 
 /**

@@ -47,7 +47,7 @@ export async function list(patterns: readonly string[], options: ListOptions): P
   else print(targetTable(chosen, options.wide ?? false))
   for (const warning of warnings) warn(`warning: ${printable(warning)}\n`)
   if (chosen.length === 0 && patterns.length > 0) {
-    throw new RemoraError('TARGET_NOT_FOUND', `nothing on this host matches ${patterns.join(', ')}`, {
+    throw new RemoraError('TARGET_NOT_FOUND', `nothing matches ${patterns.join(', ')}`, {
       hint: 'remora list without a pattern shows everything.',
     })
   }

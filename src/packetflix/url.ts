@@ -22,7 +22,7 @@ export type PacketflixUrl = {
  */
 export function parsePacketflixUrl(text: string): PacketflixUrl {
   const url = parse(text.trim())
-  const token = url.searchParams.get('token') ?? (decodeURIComponent(url.password) || undefined)
+  const token = url.searchParams.get('token') ?? (unescaped(url.password) || undefined)
   const path = url.pathname.replace(/\/+$/, '')
   const [, prefix, ticket] = /^(.*)(\/v1\/capture\/[^/]+)$/.exec(path) ?? []
   if (ticket !== undefined) return { kind: 'ticket', base: `${originOf(url)}${prefix}`, token, path: ticket }
@@ -34,12 +34,32 @@ export function parsePacketflixUrl(text: string): PacketflixUrl {
   }
 }
 
+/** The password of a URL; it may have a percent sign of its own. */
+export function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/**
+ * A URL, or what was meant to be one, as it may be shown and logged: without passwords and tokens. A process in a target
+ * reference (`pid:1@2`) stays.
+ */
+export function withoutSecrets(text: string): string {
+  return text
+    .replace(/(^(?!pid:\d|packetflix:)|packetflix:(?!\w+:\/\/)|\/\/)[^/?#\s]*@/gi, '$1…@')
+    .replace(/([?&]token=)[^&#\s]*/gi, '$1…')
+    .replace(/(\/v1\/capture\/)[^/?#\s]+/g, '$1…')
+}
+
 function parse(text: string): URL {
   const inner = text.replace(/^packetflix:/i, '')
   const withScheme = /^(?:wss?|https?):\/\//i.test(inner) ? inner : `wss://${inner.replace(/^\/\//, '')}`
   const url = URL.parse(withScheme)
   if (url !== null && url.hostname !== '') return url
-  throw new RemoraError('USAGE', `"${text.slice(0, 100)}" is no packetflix: URL`, {
+  throw new RemoraError('USAGE', `"${withoutSecrets(text).slice(0, 100)}" is no packetflix: URL`, {
     hint: 'For example packetflix:ws://HOST:5001/capture?container={"name":"web"}, with the JSON percent-encoded.',
   })
 }

@@ -1,12 +1,13 @@
 /**
- * How a connection to a service is made: over TLS with verified certificates, through a proxy (CONNECT, RFC 9110 §9.3.6)
- * but never to this machine itself, over both address families in turn (node's happy eyeballs, RFC 8305).
+ * How a connection to a service is made: over TLS with verified certificates, through a proxy, over both address families in
+ * turn (node's happy eyeballs, RFC 8305).
  */
 import { readFileSync } from 'node:fs'
 import type { Agent } from 'node:http'
-import { rootCertificates } from 'node:tls'
+import { getCACertificates, rootCertificates } from 'node:tls'
 import { RemoraError, reasonOf } from '../base/errors.ts'
-import type { RemoteService } from './service.ts'
+import { proxyAgent } from './proxy.ts'
+import { type RemoteService, socketPathOf } from './service.ts'
 
 export interface ConnectionOptions {
   readonly agent?: Agent
@@ -22,37 +23,32 @@ export interface ConnectionOptions {
 export async function connectionOptions(service: RemoteService): Promise<ConnectionOptions> {
   const socketPath = socketPathOf(service)
   if (socketPath !== undefined) return { socketPath }
-  const tls = {
-    ...(service.insecure && { rejectUnauthorized: false }),
-    ...(service.ca && { ca: [...rootCertificates, readAuthorities(service.ca)] }),
-  }
-  const proxy = service.direct ? '' : await proxyFor(service.base)
-  if (proxy === '') return tls
-  const { HttpsProxyAgent } = await import('https-proxy-agent')
-  if (URL.parse(proxy) === null) throw new RemoraError('USAGE', `"${withoutPassword(proxy)}" is no URL of a proxy`)
-  return { ...tls, agent: new HttpsProxyAgent(proxy) }
+  const agent = service.direct ? undefined : await proxyAgent(service.base)
+  return { ...tlsOptions(service), ...(agent && { agent }) }
 }
 
-/** Path of the unix socket of a service that has one. */
-export function socketPathOf({ base }: RemoteService): string | undefined {
-  return base.startsWith('unix:') ? base.slice('unix:'.length) : undefined
+function tlsOptions({ base, insecure, ca }: RemoteService): ConnectionOptions {
+  const named = ca ? [readAuthorities(ca)] : []
+  if (!base.startsWith('https:')) return {}
+  return insecure ? { rejectUnauthorized: false } : { ca: [...commonAuthorities(), ...named] }
 }
 
-async function proxyFor(base: string): Promise<string> {
-  const { hostname } = new URL(base)
-  if (/^(?:localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/i.test(hostname)) return ''
-  const { getProxyForUrl } = await import('proxy-from-env')
-  return getProxyForUrl(base)
-}
+let common: readonly string[] | undefined
 
-function withoutPassword(proxy: string): string {
-  return proxy.replace(/\/\/[^@/]*@/, '//')
+/** Those node brings along, and those of the system, which node 22 learned to read in its course. */
+function commonAuthorities(): readonly string[] {
+  common ??= [...rootCertificates, ...(getCACertificates?.('system') ?? []), ...(getCACertificates?.('extra') ?? [])]
+  return common
 }
 
 function readAuthorities(path: string): string {
+  let text: string
   try {
-    return readFileSync(path, 'utf8')
+    text = readFileSync(path, 'utf8')
   } catch (error) {
     throw new RemoraError('USAGE', `cannot read the certificates ${path}: ${reasonOf(error)}`, { cause: error })
   }
+  // node passes over what is none in silence, and then trusts nobody.
+  if (/^-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/m.test(text)) return text
+  throw new RemoraError('USAGE', `${path} holds no certificate (PEM)`)
 }

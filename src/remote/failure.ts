@@ -2,16 +2,17 @@
 import { type ErrorCode, errorKinds, RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { describeService, type RemoteService } from './service.ts'
 
-const certificateHints = 'Name the authority (--ca FILE), or take any certificate (--insecure).'
+const certificateHint = 'Name the authority (--ca FILE), or take any certificate (--insecure).'
 
 const hints: Record<string, string> = {
+  ERR_TLS_CERT_ALTNAME_INVALID: 'Use a name the certificate is for, or take any certificate (--insecure).',
+  CERT_HAS_EXPIRED: 'The service needs a new certificate; --insecure takes any.',
   ECONNREFUSED: 'Is the service running, and is the port right? remora serve listens on port 5001.',
   ENOTFOUND: 'Is the name of the host right?',
   EAI_AGAIN: 'The name of the host cannot be looked up at the moment.',
   ENOENT: 'There is no such socket: is the service running?',
   EACCES: 'This user may not use the socket: join its group.',
   ECONNRESET: 'Does the service speak TLS, or the other way round? Compare http: and https:.',
-  EPROTO: 'The service seems to speak no TLS: use http: or ws:.',
 }
 
 /** The failure of a connection that could not be made, or broke. */
@@ -20,13 +21,24 @@ export function connectionFailure(service: RemoteService, thrown: unknown): Remo
   const causes = thrown instanceof AggregateError ? thrown.errors : [thrown]
   const code = systemCode(causes[0]) ?? ''
   const reasons = [...new Set(causes.map(cause => reasonOf(cause) || systemCode(cause) || 'no reason'))].join('; ')
-  const isCertificate = /CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) {
+    // OpenSSL's own words are for those who know its sources.
+    return new RemoraError(
+      'PEER_FAILED',
+      `cannot reach ${describeService(service)}: it does not speak TLS as it should`,
+      {
+        cause: thrown,
+        hint: 'Does it speak TLS at all? Without: http: or ws:, and a packetflix: URL begins packetflix:ws:.',
+      },
+    )
+  }
+  const isCertificate = /CERT|SELF_SIGNED|UNABLE_TO/.test(code)
   return new RemoraError(
     code === 'EACCES' ? 'FORBIDDEN' : 'PEER_FAILED',
     `cannot reach ${describeService(service)}: ${reasons}`,
     {
       cause: thrown,
-      hint: isCertificate ? certificateHints : (hints[code] ?? 'remora list --host HOST shows whether it answers.'),
+      hint: hints[code] ?? (isCertificate ? certificateHint : 'remora list --host HOST shows whether it answers.'),
     },
   )
 }

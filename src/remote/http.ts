@@ -4,7 +4,7 @@ import { request as tlsRequest } from 'node:https'
 import { RemoraError } from '../base/errors.ts'
 import { connectionOptions } from './connection.ts'
 import { connectionFailure } from './failure.ts'
-import { describeService, type RemoteService } from './service.ts'
+import { authorization, describeService, type RemoteService } from './service.ts'
 
 export interface Answer {
   readonly status: number
@@ -14,12 +14,14 @@ export interface Answer {
 const maximumBody = 64 * 1024 * 1024
 /** Milliseconds for the whole answer: the service may look at every namespace of its host for it. */
 const timeout = 20_000
+/** Milliseconds without a sign of life of a service that sends one every 15 s. */
+const longestSilence = 40_000
 
 /**
  * Asks a service.
  * @param path below the base, with the query
  * @param body is sent as JSON
- * @throws RemoraError PEER_FAILED or FORBIDDEN when there is no answer; the reason of the signal when that aborts
+ * @throws RemoraError PEER_FAILED or FORBIDDEN when there is no answer in time; else the reason of the signal when that aborts
  */
 export async function ask(
   service: RemoteService,
@@ -32,15 +34,17 @@ export async function ask(
     const response = await send(service, method, path, body, limit)
     return { status: response.statusCode ?? 0, body: await readBody(response) }
   } catch (error) {
+    if (limit.aborted && (limit.reason as Error | undefined)?.name === 'TimeoutError') {
+      throw new RemoraError('PEER_FAILED', `${describeService(service)} did not answer in time`, { cause: error })
+    }
     signal.throwIfAborted()
-    if (!limit.aborted) throw connectionFailure(service, error)
-    throw new RemoraError('PEER_FAILED', `${describeService(service)} did not answer within ${timeout / 1000} s`)
+    throw connectionFailure(service, error)
   }
 }
 
 /**
- * Reads an answer that goes on, piece by piece, until the signal aborts or the service ends it.
- * @returns the status when it is not 200
+ * Reads an event stream (WHATWG HTML §9.2) piece by piece, until the signal aborts, the service ends it or falls silent.
+ * @returns the status when it is no such stream
  * @throws RemoraError as {@link ask} does
  */
 export async function follow(
@@ -49,18 +53,26 @@ export async function follow(
   onText: (text: string) => void,
   signal: AbortSignal,
 ): Promise<number | undefined> {
+  const silent = new AbortController()
+  const timer = setTimeout(() => silent.abort(), longestSilence)
   try {
-    const response = await send(service, 'GET', path, undefined, signal)
-    if (response.statusCode !== 200) {
+    const response = await send(service, 'GET', path, undefined, AbortSignal.any([signal, silent.signal]))
+    if (response.statusCode !== 200 || !response.headers['content-type']?.startsWith('text/event-stream')) {
       response.destroy()
       return response.statusCode ?? 0
     }
     response.setEncoding('utf8')
-    for await (const text of response) onText(String(text))
+    for await (const text of response) {
+      timer.refresh()
+      onText(String(text))
+    }
     return undefined
   } catch (error) {
     if (signal.aborted) return undefined
-    throw connectionFailure(service, error)
+    if (!silent.signal.aborted) throw connectionFailure(service, error)
+    throw new RemoraError('PEER_FAILED', `${describeService(service)} has given no sign of life for 40 s`)
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -76,7 +88,7 @@ async function send(
   const content = body === undefined ? undefined : JSON.stringify(body)
   const headers = {
     accept: 'application/json',
-    ...(service.token && { authorization: `Bearer ${service.token}` }),
+    ...authorization(service),
     ...(content !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
   }
   const request = url.protocol === 'https:' ? tlsRequest : plainRequest

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { RemoraError, reasonOf } from '../base/errors.ts'
+import { unescaped, withoutSecrets } from '../packetflix/url.ts'
 
 export interface RemoteService {
   /** `http://host:port/prefix` or `https://…`, without a slash at the end; or `unix:/path`. */
@@ -28,13 +29,18 @@ export function parseServiceAddress(text: string): Pick<RemoteService, 'base' | 
   const hasScheme = /^[a-z]+:\/\//i.test(text)
   const url = URL.parse(hasScheme ? text.replace(/^ws/i, 'http') : `http://${text}`)
   if (url === null || url.hostname === '' || !/^https?:$/.test(url.protocol)) {
-    throw new RemoraError('USAGE', `"${text.slice(0, 100)}" is no address of a capture service`, {
+    throw new RemoraError('USAGE', `"${withoutSecrets(text).slice(0, 100)}" is no address of a capture service`, {
       hint: 'Use HOST:PORT, http://HOST:PORT, https://HOST/PATH, or unix:/run/remora/remora.sock.',
     })
   }
   if (!hasScheme && url.port === '') url.port = String(standardPort)
-  const token = decodeURIComponent(url.password) || undefined
+  const token = url.searchParams.get('token') ?? (unescaped(url.password) || undefined)
   return { base: `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, '')}`, token }
+}
+
+/** Path of the unix socket of a service that has one. */
+export function socketPathOf({ base }: RemoteService): string | undefined {
+  return base.startsWith('unix:') ? base.slice('unix:'.length) : undefined
 }
 
 /** Names of the environment a token is taken from, where none was given otherwise. */
@@ -42,16 +48,30 @@ const tokenVariables = { token: 'REMORA_TOKEN', file: 'REMORA_TOKEN_FILE' } as c
 
 /**
  * The token to send: of a file, else of the environment.
- * @throws RemoraError USAGE when a file cannot be read
+ * @throws RemoraError USAGE when a file cannot be read, or is empty
  */
 export function findToken(file: string | undefined, env: NodeJS.ProcessEnv = process.env): string | undefined {
   const path = file || (env[tokenVariables.token] ? undefined : env[tokenVariables.file])
   if (!path) return env[tokenVariables.token] || undefined
   try {
-    return readFileSync(path, 'utf8').trim()
+    const token = readFileSync(path, 'utf8').trim()
+    if (token !== '') return token
   } catch (error) {
     throw new RemoraError('USAGE', `cannot read the token file: ${reasonOf(error)}`, { cause: error })
   }
+  throw new RemoraError('USAGE', `the token file ${path} is empty`)
+}
+
+/**
+ * The header that says the token.
+ * @throws RemoraError USAGE when it cannot be sent
+ */
+export function authorization({ token }: RemoteService): Record<string, string> {
+  if (!token) return {}
+  if (/^[\x21-\x7e]+$/.test(token)) return { authorization: `Bearer ${token}` }
+  throw new RemoraError('USAGE', 'the token has characters that cannot be sent', {
+    hint: 'A token is one word of visible ASCII characters.',
+  })
 }
 
 /** The service in words. */

@@ -7,7 +7,7 @@ import { RemoraError } from '../base/errors.ts'
 import { closeFrameLimit, faultyClose } from '../packetflix/close.ts'
 import { connectionOptions } from './connection.ts'
 import { connectionFailure, statusFailure } from './failure.ts'
-import { describeService, type RemoteService } from './service.ts'
+import { authorization, describeService, type RemoteService } from './service.ts'
 
 export interface RemoteStream {
   /** Settles when the connection is over; what was received has been taken by then. */
@@ -60,7 +60,7 @@ export async function dial(
     socketPath === undefined ? service.base.replace(/^http/, 'ws') + path : `ws+unix:${socketPath}:${path}`
   const clientOptions: ClientOptions & { closeTimeout: number } = {
     ...options,
-    headers: { ...headers, ...(service.token && { authorization: `Bearer ${service.token}` }) },
+    headers: { ...headers, ...authorization(service) },
     handshakeTimeout,
     closeTimeout,
     perMessageDeflate: false,

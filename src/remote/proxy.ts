@@ -1,0 +1,54 @@
+/**
+ * The proxy between, where the environment names one: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in either case. It is
+ * only asked to connect (CONNECT, RFC 9110 §9.3.6), never for a service on this machine itself; and what goes wrong there
+ * is told as the proxy's, not as the service's.
+ */
+import type { Agent } from 'node:http'
+import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
+
+/**
+ * The agent that goes through the proxy for an address; undefined where there is none.
+ * @throws RemoraError USAGE when the environment names something else as proxy
+ */
+export async function proxyAgent(base: string): Promise<Agent | undefined> {
+  const { hostname } = new URL(base)
+  if (/^(?:localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/i.test(hostname)) return undefined
+  const { getProxyForUrl } = await import('proxy-from-env')
+  const text = getProxyForUrl(base)
+  if (text === '') return undefined
+  const proxy = URL.parse(isWrittenOut(text) ? text : text.replace(/^https:/, 'http:'))
+  if (proxy === null || !/^https?:$/.test(proxy.protocol)) {
+    throw new RemoraError('USAGE', `"${text.replace(/\/\/[^/]*@/, '//')}" is no URL of an HTTP proxy`, {
+      hint: 'HTTP_PROXY, HTTPS_PROXY and ALL_PROXY name it: http://HOST:PORT.',
+    })
+  }
+  const { HttpsProxyAgent } = await import('https-proxy-agent')
+  class TellingAgent extends HttpsProxyAgent<string> {
+    override async connect(...[request, options]: Parameters<InstanceType<typeof HttpsProxyAgent>['connect']>) {
+      let status = 200
+      request.once('proxyConnect', ({ statusCode }) => {
+        status = statusCode
+      })
+      const socket = await super.connect(request, options).catch(error => {
+        throw proxyFailure(this.proxy, reasonOf(error) || systemCode(error) || 'no reason', error)
+      })
+      if (status === 200) return socket
+      socket.destroy()
+      throw proxyFailure(this.proxy, status === 407 ? 'it asks for a name and a password' : `status ${status}`)
+    }
+  }
+  return new TellingAgent(proxy.href)
+}
+
+/** A proxy that was named without a scheme is spoken to without TLS, as curl does; the library takes that of the request. */
+function isWrittenOut(proxy: string): boolean {
+  const names = ['https_proxy', 'http_proxy', 'all_proxy']
+  return names.some(name => process.env[name] === proxy || process.env[name.toUpperCase()] === proxy)
+}
+
+function proxyFailure({ host }: URL, reason: string, cause?: unknown): RemoraError {
+  return new RemoraError('PEER_FAILED', `the proxy ${host} does not connect: ${reason}`, {
+    cause,
+    hint: 'HTTP_PROXY, HTTPS_PROXY and ALL_PROXY name the proxy, http://USER:PASSWORD@HOST:PORT; NO_PROXY who needs none.',
+  })
+}
