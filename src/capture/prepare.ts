@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
-import { turn } from '../base/turn.ts'
+import { startingPlace, turn } from '../base/turn.ts'
 import { type ResolvedTarget, resolveTarget } from '../discover/resolve.ts'
 import { checkFilter } from '../linux/dumpcap.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
@@ -126,8 +126,9 @@ async function planWhenUp(
   signal: AbortSignal,
 ): Promise<CapturePlan> {
   for (;;) {
+    const leave = await startingPlace()
     try {
-      return plan(await listInterfaces(namespace, signal))
+      return plan(await listInterfaces(namespace, signal).finally(leave))
     } catch (error) {
       if (!waiting || !(error instanceof RemoraError) || error.code !== 'INTERFACE_NOT_FOUND') throw error
       if (!isStillThere(namespace)) return plan([], true)

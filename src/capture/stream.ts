@@ -4,6 +4,7 @@
  */
 import { closeSync } from 'node:fs'
 import type { Readable } from 'node:stream'
+import { startingPlace } from '../base/turn.ts'
 import { makePipe } from '../linux/fifo.ts'
 import { runPrepared } from './capture.ts'
 import type { CaptureContext, PreparedCapture } from './prepare.ts'
@@ -24,7 +25,8 @@ export async function openCaptureStream(
   prepared: PreparedCapture,
   context: CaptureContext & Omit<RunOptions, 'lifetime' | 'through' | 'enough'>,
 ): Promise<CaptureStream> {
-  const { reader, writer } = await makePipe()
+  const leave = await startingPlace()
+  const { reader, writer } = await makePipe().finally(leave)
   reader.on('error', () => {})
   const close = () => closeSync(writer)
   const report = runPrepared(prepared, { fd: writer, finish: close, discard: close }, context)

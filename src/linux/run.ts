@@ -4,7 +4,6 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { RemoraError } from '../base/errors.ts'
-import { startingPlace } from '../base/turn.ts'
 
 export interface RunOptions {
   /** Descriptors the child finds at 3, 4 …; they stay the caller's. */
@@ -34,12 +33,7 @@ export const toolEnvironment: NodeJS.ProcessEnv = { PATH: process.env.PATH ?? ''
  * @throws RemoraError CAPTURE_FAILED when it cannot be started, runs past its deadline or prints without end;
  *   the reason of the signal when that aborts
  */
-export async function run(command: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const leave = await startingPlace()
-  return runNow(command, options).finally(leave)
-}
-
-function runNow(command: readonly string[], options: RunOptions): Promise<RunResult> {
+export function run(command: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const { descriptors = [], signal, timeout = 5_000, env = toolEnvironment, input } = options
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
