@@ -19,6 +19,14 @@ import { type BenchService, startService } from './service.ts'
 const captures = 100
 const greatestDelay = 'remora_event_loop_delay_seconds{quantile="1"}'
 
+/** Prints the greatest delay of its own event loop (ms): what the machine alone does to a process. */
+const idleProcess = `
+  const delay = require('node:perf_hooks').monitorEventLoopDelay({ resolution: 10 })
+  setTimeout(() => delay.enable(), 300)
+  setInterval(() => {}, 1000)
+  process.on('SIGTERM', () => { console.log(delay.max / 1e6 - 10); process.exit() })
+`
+
 /** A hundred captures of one target on which nothing happens, asked for at once. */
 export async function manyRows(pair: NetnsPair): Promise<Row[]> {
   const service = await startService()
@@ -30,7 +38,10 @@ export async function manyRows(pair: NetnsPair): Promise<Row[]> {
     let each = Number.NaN
     const delays: number[] = []
     const armed: number[] = []
+    const idle: number[] = []
     for (let round = 0; round < 3; round++) {
+      const beside = start([process.execPath, '-e', idleProcess])
+      await sleep(500)
       await service.metric(greatestDelay)
       const began = performance.now()
       const streams = await Promise.all(Array.from({ length: captures }, () => capture(service, pair)))
@@ -39,6 +50,8 @@ export async function manyRows(pair: NetnsPair): Promise<Row[]> {
       if (round === 0) each = (residentMemory(service.pid) - before) / captures
       await stop(streams)
       delays.push(1e3 * (await service.metric(greatestDelay)))
+      beside.child.kill('SIGTERM')
+      idle.push(Number((await beside.result).stdout))
     }
     const accepted = await connectionsPerSecond(service)
     const starts = await startsPerSecond(service, pair)
@@ -56,10 +69,11 @@ export async function manyRows(pair: NetnsPair): Promise<Row[]> {
         name: `greatest delay of its event loop, ${captures} captures starting, running, ending`,
         unit: 'ms',
         remora: median(delays),
+        bare: median(idle),
         spread: spreadOf(delays),
         target: '≤ 50 ms',
         met: median(delays) <= 50,
-        note: `all armed after ${median(armed).toFixed(1)} s; the greatest of each of ${delays.length} rounds`,
+        note: `all armed after ${median(armed).toFixed(1)} s; bare: a process beside it that does nothing`,
       },
       {
         name: 'connections accepted and answered a second',
