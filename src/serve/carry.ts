@@ -34,7 +34,16 @@ export async function prepareSession(
  * Runs the capture of a session into a channel. Never fails: a failure goes to the client and into the log.
  * @param prepare what must be done first, and may fail
  */
-export async function carry(
+export function carry(
+  session: Session,
+  channel: Channel,
+  prepare: () => Promise<PreparedCapture>,
+  context: ServiceContext,
+): void {
+  carryWhole(session, channel, prepare, context).catch(error => context.log.error({ err: error }, 'fault'))
+}
+
+async function carryWhole(
   session: Session,
   channel: Channel,
   prepare: () => Promise<PreparedCapture>,

@@ -47,6 +47,9 @@ const httpLimits: ServerOptions = {
   requestTimeout: 20_000,
   keepAliveTimeout: 10_000,
   connectionsCheckingInterval: 2_000,
+  // A machine that has vanished is noticed while nothing is sent to it, too (tcp(7)).
+  keepAlive: true,
+  keepAliveInitialDelay: 20_000,
   maxHeaderSize: 64 * 1024,
   // Programs also offer to go on in HTTP/2 (Upgrade: h2c); an offer of no use is passed over (RFC 9110 §7.8).
   shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
