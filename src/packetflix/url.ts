@@ -22,7 +22,7 @@ export type PacketflixUrl = {
  */
 export function parsePacketflixUrl(text: string): PacketflixUrl {
   const url = parse(text.trim())
-  const token = url.searchParams.get('token') ?? (decodeURIComponent(url.password) || undefined)
+  const token = url.searchParams.get('token') ?? (decoded(url.password) || undefined)
   const path = url.pathname.replace(/\/+$/, '')
   const [, prefix, ticket] = /^(.*)(\/v1\/capture\/[^/]+)$/.exec(path) ?? []
   if (ticket !== undefined) return { kind: 'ticket', base: `${originOf(url)}${prefix}`, token, path: ticket }
@@ -31,6 +31,15 @@ export function parsePacketflixUrl(text: string): PacketflixUrl {
     base: `${originOf(url)}${path.replace(/\/capture$/, '')}`,
     token,
     parameters: parseParameters(url.searchParams, () => undefined),
+  }
+}
+
+/** A percent sign that belongs to no code stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
   }
 }
 
