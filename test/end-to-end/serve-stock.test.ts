@@ -28,7 +28,7 @@ beforeAll(async () => {
   engine = await startDocker()
   await engine.docker('network', 'create', '--subnet', '172.31.81.0/24', 'yard')
   await engine.container('stk-web', ['--network', 'yard'])
-  await engine.container('stk-db', ['--network', 'yard'], ['ping', '-q', '-i', '0.2', 'stk-web'])
+  await engine.container('stk-db', ['--network', 'yard'], ['ping', '-q', '-i', '0.05', 'stk-web'])
   service = await serve([], { env: { DOCKER_HOST: engine.env.DOCKER_HOST } })
 })
 afterAll(async () => {
@@ -61,7 +61,7 @@ function save({ bytes }: Capture): string {
 
 /** Waits for packets, closes as csharg does, and leaves what came in a file. */
 async function complete(running: Capture): Promise<string> {
-  await until('packets come', () => running.bytes().length > 1_200)
+  await until('packets come', () => running.bytes().length > 1_500)
   const closed = await running.stop()
   expect(closed).toEqual({ code: 1000, reason: 'ciao', clean: true, protocolError: undefined })
   // A statistics block ends what was sent before the close frame (pcapng, type 5).
