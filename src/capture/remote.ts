@@ -171,6 +171,7 @@ export async function runRemote(
   let end: (why: CaptureEnd) => void = () => {}
   const taker = {
     async take(chunk: Buffer) {
+      checkBeginning(service, chunk, bytes)
       if (headers !== undefined) begin()
       bytes += chunk.length
       if (told === undefined) counter.push(chunk)
@@ -239,6 +240,18 @@ export async function runRemote(
   // A stock service that is asked to end does so in the middle of whatever it was sending.
   output.finish(report.complete && told !== undefined)
   return report
+}
+
+/** What every capture begins with: the type of a section header block (draft-ietf-opsawg-pcapng §4.1). */
+const sectionType = Buffer.from([0x0a, 0x0d, 0x0d, 0x0a])
+
+/** Refuses what is no capture, before Wireshark has to make sense of it. */
+function checkBeginning(service: RemoteService, chunk: Buffer, at: number): void {
+  const expected = sectionType.subarray(at, at + chunk.length)
+  if (chunk.subarray(0, expected.length).equals(expected)) return
+  throw new RemoraError('PEER_FAILED', `${describeService(service)} sends no capture`, {
+    hint: 'Is it a capture service (remora serve, Packetflix), and is the path right?',
+  })
 }
 
 /** From the end of the connection to the end of the capture. */

@@ -27,7 +27,7 @@ export interface StreamEnd {
 }
 
 export interface StreamTaker {
-  /** Takes a piece of the capture; nothing more is read while much waits for it. */
+  /** Takes a piece of the capture; nothing more is read while much waits for it. A failure ends the connection. */
   take(chunk: Buffer): Promise<void>
   /** Takes a text frame. */
   note(text: string): void
@@ -85,14 +85,15 @@ async function opened(service: RemoteService, socket: WebSocket): Promise<void> 
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   socket.once('open', resolve)
   socket.once('error', error => reject(connectionFailure(service, error)))
-  socket.once('unexpected-response', (request, response) => {
+  socket.once('unexpected-response', (_, response) => {
     const chunks: Buffer[] = []
     response.on('data', (chunk: Buffer) => {
       if (chunks.length < 16) chunks.push(chunk)
     })
     const refuse = () => {
       reject(statusFailure(service, response.statusCode ?? 0, Buffer.concat(chunks).toString()))
-      request.destroy()
+      // The library leaves it to us to end what has not begun.
+      socket.terminate()
     }
     response.once('end', refuse)
     response.once('close', refuse)
@@ -107,8 +108,8 @@ function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker): 
   let taking: Promise<void> | undefined
   let pieces: Buffer[] = []
   let waiting = 0
-  let refused = false
   let failure: RemoraError | undefined
+  let refused = false
   let lastSign = performance.now()
   const sign = () => {
     lastSign = performance.now()
@@ -136,8 +137,9 @@ function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker): 
     waiting += chunk.length
     if (waiting > mostWaiting) socket.pause()
     pieces.push(chunk)
-    taking ??= takeAll().catch(() => {
+    taking ??= takeAll().catch(error => {
       refused = true
+      failure ??= connectionFailure(service, error)
       socket.terminate()
     })
   })
@@ -157,9 +159,12 @@ function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker): 
   socket.once('close', (code, reason) => {
     clearInterval(timer)
     const faulty = faultyClose(tail())
-    const lost = code === 1006
-    const end = faulty ?? { code: lost ? undefined : code, reason: reason.toString(), ...(failure && { failure }) }
-    Promise.resolve(taking).then(() => ended.resolve(end))
+    Promise.resolve(taking).then(() => {
+      const isKnown = code !== 1006 && !refused
+      ended.resolve(
+        faulty ?? { code: isKnown ? code : undefined, reason: reason.toString(), ...(failure && { failure }) },
+      )
+    })
   })
   return {
     ended: ended.promise,
@@ -168,12 +173,17 @@ function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker): 
   }
 }
 
-/** The last bytes of the connection, as they came. */
+/**
+ * The last bytes of the connection, as they came. The library puts back what came together with the handshake before it
+ * listens itself: whoever listened earlier would take it away.
+ */
 function keepTail(socket: WebSocket): () => Buffer {
   let tail: Buffer = Buffer.alloc(0)
   socket.once('upgrade', response => {
-    response.socket.on('data', (chunk: Buffer) => {
-      tail = (chunk.length >= closeFrameLimit ? chunk : Buffer.concat([tail, chunk])).subarray(-closeFrameLimit)
+    socket.once('open', () => {
+      response.socket.on('data', (chunk: Buffer) => {
+        tail = (chunk.length >= closeFrameLimit ? chunk : Buffer.concat([tail, chunk])).subarray(-closeFrameLimit)
+      })
     })
   })
   return () => tail

@@ -31,6 +31,12 @@ export function sectionHeader(): Buffer {
   return block(0x0a0d0d0a, fixed)
 }
 
+/** A capture of two packets that ends without statistics. */
+export function twoPackets(): Buffer {
+  const packets = [1n, 2n].map(time => packet(0, time, `packet ${time} of two, which says nothing${'.'.repeat(40)}`))
+  return Buffer.concat([sectionHeader(), description(), ...packets])
+}
+
 /** An interface description; its name says eth0, its time unit what is given. */
 export function description(resolution?: number): Buffer {
   const fixed = Buffer.from([1, 0, 0, 0, 0, 0, 4, 0])

@@ -18,6 +18,8 @@ export interface StockServerOptions extends StreamOptions {
   /** What all paths start with, as behind a proxy; without a slash at the end. */
   readonly prefix?: string
   readonly tls?: { readonly key: string; readonly cert: string }
+  /** Sends the answer to the handshake together with what comes first. */
+  readonly together?: boolean
   /** Demanded in `Authorization: Bearer` or the `token` of the query. */
   readonly requireToken?: string
 }
@@ -64,6 +66,10 @@ export async function startStockServer(options: StockServerOptions = {}): Promis
       return answer(message, request, response)
     }
     socket.on('error', () => {})
+    if (options.together) {
+      socket.cork()
+      setTimeout(() => socket.uncork(), 50)
+    }
     socket.write(switching(request.headers['sec-websocket-key'] ?? ''))
     if (head.length > 0) socket.unshift(head)
     const error = parameterError(request)
