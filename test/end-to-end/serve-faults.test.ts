@@ -160,7 +160,7 @@ describe('a client that does not read', () => {
       30_000,
     )
     const memory = service.memory()
-    await sleep(5_000)
+    await sleep(3_000)
     expect(await counted()).toBe(before)
     expect(service.memory() - memory).toBeLessThan(8)
     await end(flood)
@@ -187,7 +187,7 @@ describe('a client that does not read', () => {
     const slow = capture(false)
     await slow.status
     await running(service, 1)
-    await sleep(1_500)
+    await sleep(1_000)
     const begin = performance.now()
     service.running.child.kill('SIGTERM')
     await service.running.result

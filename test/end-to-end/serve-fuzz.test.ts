@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { until } from '../helpers/command.ts'
 import { captures, type ServiceUnderTest, serve } from '../helpers/service.ts'
 
-const requests = 24_000
+const requests = 20_000
 const connections = 16
 
 let service: ServiceUnderTest

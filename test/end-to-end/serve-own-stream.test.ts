@@ -37,7 +37,7 @@ test('the stream is left out, and the file says so', async () => {
   const { localPort = 0 } = capture.socket
   const other = stockCapture({ base: service.url, target: host, nifs: ['lo'], filter: `tcp port ${localPort}` })
   await running(service, 2)
-  await sleep(1_500)
+  await sleep(1_000)
   expect(await other.stop()).toMatchObject({ code: 1000 })
   expect(await capture.stop()).toMatchObject({ code: 1000 })
   expect(await packetsOfStream(capture.bytes(), localPort)).toBe(0)
@@ -50,10 +50,10 @@ test('an idle capture of the whole host stays small', async () => {
   const filter = `tcp port ${service.port} or udp port ${port}`
   const capture = stockCapture({ base: service.url, target: host, filter })
   await until('it runs', () => capture.bytes().length > 100)
-  await sleep(2_000)
+  await sleep(1_000)
   // Other clients of the service are captured, but each of their packets only once.
   await captures(service)
-  await sleep(500)
+  await sleep(300)
   await capture.stop()
   expect(await packetsOfStream(capture.bytes(), capture.socket.localPort ?? 0)).toBe(0)
   expect(capture.bytes().length).toBeLessThan(100_000)
@@ -72,7 +72,7 @@ test.each<[string, boolean]>([
     expect(capture.bytes().toString('latin1')).not.toContain('own-stream-filter')
     return
   }
-  const body = { target: 'host', interfaces: ['lo'], includeSelf: true, stop: { duration: 3, packets: 300 } }
+  const body = { target: 'host', interfaces: ['lo'], includeSelf: true, stop: { duration: 1.5, packets: 300 } }
   const { download } = (await (await service.ask(body)).json()) as { download: string }
   const bytes = Buffer.from(await (await fetch(download)).arrayBuffer())
   const file = join(folder, 'included.pcapng')
