@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import type { Agent } from 'node:http'
+import type { LookupFunction } from 'node:net'
 import { getCACertificates, rootCertificates } from 'node:tls'
 import { RemoraError, reasonOf } from '../base/errors.ts'
 import { proxyAgent } from './proxy.ts'
@@ -14,6 +15,7 @@ export interface ConnectionOptions {
   readonly socketPath?: string
   readonly rejectUnauthorized?: boolean
   readonly ca?: string[]
+  readonly lookup?: LookupFunction
 }
 
 /**
@@ -24,7 +26,18 @@ export async function connectionOptions(service: RemoteService): Promise<Connect
   const socketPath = socketPathOf(service)
   if (socketPath !== undefined) return { socketPath }
   const agent = service.direct ? undefined : await proxyAgent(service.base)
-  return { ...tlsOptions(service), ...(agent && { agent }) }
+  const isLocal = /^(?:localhost|.*\.localhost)$/.test(new URL(service.base).hostname)
+  return { ...tlsOptions(service), ...(isLocal && { lookup: bothLoopbacks }), ...(agent && { agent }) }
+}
+
+/** Many a hosts file knows localhost by one address only, and a service may listen on the other (RFC 6761 §6.3). */
+const bothLoopbacks: LookupFunction = (_, options, callback) => {
+  const addresses = [
+    { address: '127.0.0.1', family: 4 },
+    { address: '::1', family: 6 },
+  ]
+  if (options.all) callback(null, addresses)
+  else callback(null, '127.0.0.1', 4)
 }
 
 function tlsOptions({ base, insecure, ca }: RemoteService): ConnectionOptions {

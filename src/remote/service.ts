@@ -28,12 +28,14 @@ export function parseServiceAddress(text: string): Pick<RemoteService, 'base' | 
   if (/^unix:\/./.test(text)) return { base: text }
   const hasScheme = /^[a-z]+:\/\//i.test(text)
   const url = URL.parse(hasScheme ? text.replace(/^ws/i, 'http') : `http://${text}`)
-  if (url === null || url.hostname === '' || !/^https?:$/.test(url.protocol)) {
+  if (url === null || text === 'unix:' || url.hostname === '' || !/^https?:$/.test(url.protocol)) {
     throw new RemoraError('USAGE', `"${withoutSecrets(text).slice(0, 100)}" is no address of a capture service`, {
       hint: 'Use HOST:PORT, http://HOST:PORT, https://HOST/PATH, or unix:/run/remora/remora.sock.',
     })
   }
-  if (!hasScheme && url.port === '') url.port = String(standardPort)
+  // A URL forgets the port its scheme has anyway.
+  const hasPort = /^[^/?#]*:\d+(?=[/?#]|$)/.test(text)
+  if (!hasScheme && !hasPort) url.port = String(standardPort)
   const token = url.searchParams.get('token') ?? (unescaped(url.password) || undefined)
   return { base: `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, '')}`, token }
 }

@@ -33,16 +33,23 @@ export interface StreamTaker {
   note(text: string): void
 }
 
-/** Milliseconds for the handshake, between pings, without any sign of life, and for the answer to our close frame. */
+/** Milliseconds for the handshake, between pings, and for the answer to our close frame. */
 const handshakeTimeout = 15_000
 const pingInterval = 20_000
-const longestSilence = 44_000
 const closeTimeout = 5_000
 
 /** Bytes of one message; the original sends 32 KiB at most. */
 const longestMessage = 16 * 1024 * 1024
 /** Bytes that may wait for the taker. */
 const mostWaiting = 1024 * 1024
+
+interface DialOptions {
+  readonly headers?: Record<string, string>
+  readonly taker: StreamTaker
+  readonly signal: AbortSignal
+  /** Milliseconds between pings; without an answer to two of them the service counts as gone. */
+  readonly interval?: number
+}
 
 /**
  * Dials a service.
@@ -52,7 +59,7 @@ const mostWaiting = 1024 * 1024
 export async function dial(
   service: RemoteService,
   path: string,
-  { headers, taker, signal }: { headers?: Record<string, string>; taker: StreamTaker; signal: AbortSignal },
+  { headers, taker, signal, interval = pingInterval }: DialOptions,
 ): Promise<RemoteStream> {
   const { socketPath, ...options } = await connectionOptions(service)
   signal.throwIfAborted()
@@ -67,7 +74,7 @@ export async function dial(
     maxPayload: longestMessage,
   }
   const socket = new WebSocket(address, clientOptions)
-  const stream = follow(service, socket, taker)
+  const stream = follow(service, socket, taker, interval)
   const abort = () => socket.terminate()
   signal.addEventListener('abort', abort, { once: true })
   try {
@@ -102,7 +109,7 @@ async function opened(service: RemoteService, socket: WebSocket): Promise<void> 
   await promise
 }
 
-function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker): RemoteStream {
+function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker, interval: number): RemoteStream {
   const ended = Promise.withResolvers<StreamEnd>()
   const tail = keepTail(socket)
   let taking: Promise<void> | undefined
@@ -147,12 +154,16 @@ function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker): 
   const timer = setInterval(() => {
     if (socket.readyState !== WebSocket.OPEN) return
     socket.ping()
-    if (socket.isPaused || performance.now() - lastSign < longestSilence - pingInterval / 2) return
-    failure = new RemoraError('PEER_FAILED', `${describeService(service)} has given no sign of life for 40 s`, {
-      hint: 'The network between may be broken, or the service stopped.',
-    })
+    if (socket.isPaused || performance.now() - lastSign < interval * 1.7) return
+    failure = new RemoraError(
+      'PEER_FAILED',
+      `${describeService(service)} has given no sign of life for ${(2 * interval) / 1000} s`,
+      {
+        hint: 'The network between may be broken, or the service stopped.',
+      },
+    )
     socket.terminate()
-  }, pingInterval)
+  }, interval)
   socket.on('error', error => {
     failure ??= connectionFailure(service, error)
   })

@@ -28,7 +28,9 @@ describe('listing', () => {
   test('the interfaces are the same whatever version asks, and whatever else is said', async () => {
     const first = await call(['--extcap-interfaces', '--extcap-version=4.6'])
     expect(first).toMatchObject(
-      ok(/^extcap \{version=\d+\.\d+\.\d+\}.*\n(interface .*\n)*interface \{value=remora\}\{display=[^{}]+\}\n$/),
+      ok(
+        /^extcap \{version=\d+\.\d+\.\d+\}.*\n(interface .*\n)*interface \{value=mobyshark\}.*\ninterface \{value=packetflix\}.*\ninterface \{value=remora\}\{display=[^{}]+\}\n$/,
+      ),
     )
     for (const args of [[], ['--extcap-version', '4.0'], ['--extcap-version=99.0'], ['--bogus', 'x', '-y', '--z=1']]) {
       expect((await call(['--extcap-interfaces', ...args])).stdout).toBe(first.stdout)
@@ -87,7 +89,7 @@ describe('listing', () => {
     const home = scratch()
     mkdirSync(join(home, '.config/remora'), { recursive: true })
     writeFileSync(join(home, '.config/remora/config.json'), '{"list":0}')
-    expect((await call(['--extcap-interfaces'], { HOME: home })).stdout.match(/^interface/gm)).toHaveLength(1)
+    expect((await call(['--extcap-interfaces'], { HOME: home })).stdout.match(/^interface/gm)).toHaveLength(3)
   })
 
   test('Wireshark asks for sub-options and for cleaning up: answered with silence', async () => {

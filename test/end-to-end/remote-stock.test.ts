@@ -268,12 +268,6 @@ describe('ends', () => {
 
   const packetsThere = (file: string) => readFileSync(file).length >= twoPackets().length
 
-  test('a service that hangs for ever is given up', { timeout: 90_000 }, async () => {
-    const [{ status, stderr }, file] = await captured({ end: 'hang' })
-    expect([status, stderr]).toEqual([8, expect.stringMatching(/^remora: PEER_FAILED: .* no sign of life/)])
-    expect(await packetsOf(file)).toHaveLength(2)
-  })
-
   test('the token is refused', async () => {
     const server = await stock({ requireToken: 'right' })
     for (const env of [{}, { REMORA_TOKEN: 'wr0ng' }]) {

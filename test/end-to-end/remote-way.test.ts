@@ -108,7 +108,7 @@ describe('TLS', () => {
     try {
       expect(await list(`https://${plain.address}`)).toMatchObject({
         status: 8,
-        stderr: expect.stringMatching(/does not speak TLS.*\nhint: .*http:/),
+        stderr: expect.stringMatching(/\nhint: .*TLS.*http:/),
       })
     } finally {
       await plain.close()
@@ -124,11 +124,11 @@ describe('TLS', () => {
 })
 
 describe('a token', () => {
-  const token = 'right-t0ken'
+  const token = 'the-right-t0ken-of-all'
   let service: Served
   beforeAll(async () => {
     writeFileSync(file('token'), `${token}\n`, { mode: 0o600 })
-    writeFileSync(file('wrong'), 'wr0ng-t0ken')
+    writeFileSync(file('wrong'), 'wr0ng-t0ken-of-them-all')
     writeFileSync(file('empty'), '\n')
     service = await serve(['--token-file', file('token')], { curl: ['-H', `Authorization: Bearer ${token}`] })
   })
@@ -191,7 +191,7 @@ describe('a proxy', () => {
   beforeAll(async () => {
     // An address of documentation (RFC 5737), which is only here, and not loopback as remora sees it.
     await run(['ip', 'address', 'add', `${address}/32`, 'dev', 'lo'])
-    writeFileSync(file('proxied'), 'proxied-token', { mode: 0o600 })
+    writeFileSync(file('proxied'), 'a-token-behind-a-proxy', { mode: 0o600 })
     service = await serve(['--listen', `${address}:0`, '--token-file', file('proxied')])
     proxy = await startConnectProxy()
     strict = await startConnectProxy({ user: 'me', password: 'p%w' })

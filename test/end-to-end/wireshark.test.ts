@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { localArguments } from '../../extcap/interfaces.ts'
+import { stableInterfaces } from '../../extcap/interfaces.ts'
 import { interfacesOf, pingsIn } from '../helpers/capture-file.ts'
 import { end, sleep, until } from '../helpers/command.ts'
 import { dumpcapsIn, expectNoDumpcap } from '../helpers/leaks.ts'
@@ -54,6 +54,8 @@ describe.each(wiresharks.map(wireshark => [wireshark.version, wireshark] as cons
     const { status, stdout, stderr } = await tshark(['-D'], home)
     expect(status).toBe(0)
     expect(stdout).toMatch(/^\d+\. remora \(Container capture \(this host\)\)$/m)
+    expect(stdout).toMatch(/^\d+\. mobyshark \(Docker host capture\)$/m)
+    expect(stdout).toMatch(/^\d+\. packetflix \(packetflix:\/\/ remote capture\)$/m)
     expect(stdout.split('\n').filter(line => line !== '' && !/^\d+\. /.test(line))).toEqual([])
     expect(stderr.split('\n').filter(line => line !== '' && !line.startsWith('Running as user'))).toEqual([])
   })
@@ -88,10 +90,10 @@ describe.each(wiresharks.map(wireshark => [wireshark.version, wireshark] as cons
     }
   })
 
-  test('knows exactly the arguments that are saved', async () => {
+  test.each(Object.entries(stableInterfaces))('knows exactly the arguments of %s that are saved', async (nif, own) => {
     const { stdout } = await tshark(['-G', 'currentprefs'], home)
-    const known = [...stdout.matchAll(/^#?extcap\.remora\.(\w+):/gm)].map(([, name]) => name).sort()
-    expect(known).toEqual(localArguments.map(({ call }) => call.replaceAll('-', '')).sort())
+    const known = [...stdout.matchAll(/^#?extcap\.(\w+)\.(\w+):/gm)].filter(([, of]) => of === nif)
+    expect(known.map(([, , name]) => name).sort()).toEqual(own.arguments.map(({ call }) => call).sort())
   })
 
   test('shows the link types', async () => {

@@ -1,0 +1,74 @@
+/** References against the list of a stock service, which a stock server tells. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { findStockSubject } from '../../../src/capture/remote-stock.ts'
+import { type StockServer, startStockServer } from '../../helpers/stock-server.ts'
+
+const entry = (name: string, type: string, netns: number, more: Record<string, unknown> = {}) => ({
+  ...{ name, type, netns, 'network-interfaces': ['lo', 'eth0'], pid: netns, starttime: 7, prefix: '' },
+  ...more,
+})
+
+const containers = [
+  entry('web', 'docker', 101),
+  entry('web', 'docker', 102, { prefix: 'outer/inner' }),
+  entry('db', 'podman', 103),
+  entry('twin', 'docker', 104),
+  entry('twin', 'containerd', 105),
+  entry('side', 'docker', 106),
+  entry('side', 'CRI', 106),
+  entry('default/nginx', 'pod', 107),
+  entry('systemd(1)', 'proc', 108, { pid: 1 }),
+  entry('nginx(4711)', 'proc', 109, { pid: 4711 }),
+  entry('/run/netns/blue', 'bindmount', 110, { pid: 0, starttime: 0 }),
+  entry('/run/netns/a b', 'bindmount', 111, { pid: 0, starttime: 0 }),
+]
+
+let server: StockServer
+beforeAll(async () => {
+  server = await startStockServer({ document: { metadata: {}, containers } })
+})
+afterAll(() => server.close())
+
+const find = (text: string) => findStockSubject({ base: server.url }, text, new AbortController().signal)
+
+test.each([
+  ['web', 101],
+  ['container:web', 101],
+  ['docker:web', 101],
+  ['outer/inner/web', 102],
+  ['podman:db', 103],
+  ['docker:twin', 104],
+  ['side', 106],
+  ['pod:default/nginx', 107],
+  ['host', 108],
+  ['pid:1', 108],
+  ['pid:4711@7', 109],
+  ['process:nginx', 109],
+  ['named:blue', 110],
+  ['file:/run/netns/a%20b', 111],
+])('%s', async (text, netns) => {
+  expect(await find(text)).toMatchObject({ kind: 'container', target: { netns } })
+})
+
+test('an inode needs no list', async () => {
+  const before = server.requests.length
+  expect(await find('netns:4026532573')).toEqual({ kind: 'netns', netns: 4026532573 })
+  expect(server.requests.length).toBe(before)
+})
+
+test.each([
+  ['wbe', 'TARGET_NOT_FOUND', /lists nothing that matches wbe/, /Did you mean web/],
+  ['nginx', 'TARGET_NOT_FOUND', /nginx/, /./],
+  ['pid:4711@8', 'TARGET_NOT_FOUND', /4711@8/, /./],
+  ['podman:web', 'TARGET_NOT_FOUND', /podman:web/, /./],
+  ['twin', 'TARGET_AMBIGUOUS', /twin \(docker\), twin \(containerd\)/, undefined],
+  ['label:app=web', 'USAGE', /lists no labels/, /name/],
+  ['compose:shop', 'USAGE', /lists no labels/, /name/],
+  ['pid:x', 'USAGE', /is no target reference/, /./],
+])('%s is %s', async (text, code, message, hint) => {
+  await expect(find(text)).rejects.toMatchObject({
+    code,
+    message: expect.stringMatching(message),
+    ...(hint && { hint: expect.stringMatching(hint) }),
+  })
+})

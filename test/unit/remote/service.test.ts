@@ -1,0 +1,83 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { findService, namedService } from '../../../src/capture/service.ts'
+import { authorization, describeService, parseServiceAddress } from '../../../src/remote/service.ts'
+import { scratch } from '../../helpers/scratch.ts'
+
+describe('the address of a service', () => {
+  test.each([
+    ['server', 'http://server:5001'],
+    ['server:80', 'http://server'],
+    ['server:8080/', 'http://server:8080'],
+    ['[::1]', 'http://[::1]:5001'],
+    ['[::1]:99', 'http://[::1]:99'],
+    ['::1', undefined],
+    ['http://server', 'http://server'],
+    ['ws://server:5001/edge/shark/', 'http://server:5001/edge/shark'],
+    ['WSS://Server', 'https://server'],
+    ['https://server/a?b#c', 'https://server/a'],
+    ['unix:/run/remora.sock', 'unix:/run/remora.sock'],
+    ['unix:', undefined],
+    ['ftp://server', undefined],
+    ['file:///etc/passwd', undefined],
+    ['a b', undefined],
+    ['', undefined],
+  ])('%s', (text, base) => {
+    if (base === undefined) expect(() => parseServiceAddress(text)).toThrow(/is no address of a capture service/)
+    else expect(parseServiceAddress(text).base).toBe(base)
+  })
+
+  test.each([
+    ['http://:s3cret@server', 's3cret'],
+    ['http://any:s3%2Fcret@server', 's3/cret'],
+    ['any:100%@server', '100%'],
+    ['http://server/?token=s3cret', 's3cret'],
+    ['server', undefined],
+  ])('the token of %s', (text, token) => {
+    const address = parseServiceAddress(text)
+    expect(address.token).toBe(token)
+    expect(describeService(address)).toMatch(/^server(?::5001)?$/)
+  })
+
+  test('whatever is typed is an address or wrong usage', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), text => {
+        try {
+          expect(parseServiceAddress(text).base).toMatch(/^(?:https?:\/\/|unix:\/).*[^/]$/s)
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'USAGE' })
+        }
+      }),
+    )
+  })
+})
+
+describe('the token', () => {
+  const file = join(scratch(), 'token')
+  writeFileSync(file, ' of-the-file \n')
+  const env = { REMORA_TOKEN: 'of-the-environment' }
+
+  test.each([
+    ['said', { token: 'said', tokenFile: file }, env, 'said'],
+    ['of a file', { tokenFile: file }, env, 'of-the-file'],
+    ['of the address', {}, env, 'of-the-address'],
+    ['of the environment', { host: 'server' }, env, 'of-the-environment'],
+    ['of a file of the environment', { host: 'server' }, { REMORA_TOKEN_FILE: file }, 'of-the-file'],
+    ['none', { host: 'server' }, {}, undefined],
+  ])('%s', (_, options, environment, token) => {
+    expect(namedService({ host: 'http://:of-the-address@server', ...options }, environment).token).toBe(token)
+  })
+
+  test('that cannot be sent is refused without being shown', () => {
+    for (const token of ['two words', 'line\nbreak', 'ümlaut']) {
+      expect(() => authorization({ base: 'http://server', token })).toThrow(/^the token has characters/)
+    }
+  })
+})
+
+test('an empty name of a host is no way to this host', () => {
+  expect(findService({}, { REMORA_SOCKET: '/nonexistent' })).toBeUndefined()
+  expect(() => findService({ host: '' }, {})).toThrow(/is no address/)
+})
