@@ -5,6 +5,7 @@
 import { toRemoraError } from '../src/base/errors.ts'
 import { type Log, openLog, silentLog } from '../src/base/log.ts'
 import { printable, writeFully } from '../src/base/write.ts'
+import { signalLifetime } from '../src/capture/lifetime.ts'
 import { parseExtcapCall, type Step, withoutSecrets } from './argv.ts'
 import type { StepContext } from './step.ts'
 
@@ -50,8 +51,11 @@ async function runStep(step: Step, context: StepContext): Promise<void> {
       return (await import('./step-reload.ts')).printReload(step.interface, step.option, step.values, context)
     case 'filter':
       return (await import('./step-filter.ts')).printFilterCheck(step.filter, context)
-    case 'capture':
-      return (await import('./step-capture.ts')).capture(step, context)
+    case 'capture': {
+      // Before anything that takes time to load: Wireshark may have enough at once.
+      const lifetime = signalLifetime()
+      return (await import('./step-capture.ts')).capture(step, context, lifetime)
+    }
     case 'cleanup':
       return (await import('./step-cleanup.ts')).cleanUp(context)
     case 'nothing':

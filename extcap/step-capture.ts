@@ -5,7 +5,7 @@
 import { RemoraError } from '../src/base/errors.ts'
 import { printable, writeFully } from '../src/base/write.ts'
 import { runCapture } from '../src/capture/capture.ts'
-import { signalLifetime } from '../src/capture/lifetime.ts'
+import type { Lifetime } from '../src/capture/lifetime.ts'
 import type { RemoteRequest } from '../src/capture/remote.ts'
 import { type CaptureRequest, parseInterfaceNames, parseSnaplen } from '../src/capture/request.ts'
 import type { CaptureReport } from '../src/capture/run-local.ts'
@@ -20,9 +20,8 @@ import { uniqueInterfaces } from './step-interfaces.ts'
 /** Milliseconds an engine has when the capture depends on it. */
 const engineTimeout = 2_000
 
-export async function capture(step: CaptureStep, { log }: StepContext): Promise<void> {
+export async function capture(step: CaptureStep, { log }: StepContext, lifetime: Lifetime): Promise<void> {
   const parent = process.ppid
-  const lifetime = signalLifetime()
   if (step.fifo === undefined || step.fifo === '') {
     throw new RemoraError('USAGE', '--capture needs --fifo PATH', {
       hint: 'Wireshark passes it; use remora capture by hand.',

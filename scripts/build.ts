@@ -97,8 +97,7 @@ loadRemora('program')
 
 function makeCodeCache(folder: string, name: string): void {
   const script = fileURLToPath(new URL('code-cache.ts', import.meta.url))
-  const typical = name === 'program' ? ['--extcap-interfaces'] : []
-  execFileSync(process.execPath, [script, folder, name, ...typical], { stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync(process.execPath, [script, folder, name], { stdio: 'ignore' })
 }
 
 /** Packages that are needed together; those without a group of their own are the service's and its clients'. */

@@ -13,7 +13,7 @@ import type { Target } from '../target/model.ts'
 import { askHost } from './ask.ts'
 import { findHost } from './host.ts'
 import { addInterfaces } from './interfaces.ts'
-import { listTenants } from './processes.ts'
+import { isAtHome, listTenants } from './processes.ts'
 import {
   containerTargets,
   type Discovery,
@@ -68,7 +68,7 @@ async function targetsOf(
     mounts.filter(({ inode }) => !taken.has(inode) && taken.add(inode))
   // A name that somebody gave outlives the processes that come and go in the namespace.
   const named = take(mounted.own.filter(({ path }) => isNamed(path)))
-  const tenants = listTenants(table)
+  const tenants = listTenants(table.filter(isAtHome))
   const processes = withoutStarting(tenants, answers).filter(({ netns }) => !taken.has(netns))
   for (const { netns } of processes) taken.add(netns)
   const mounts = [...named, ...take(mounted.own), ...take(mounted.foreign)]

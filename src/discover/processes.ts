@@ -16,6 +16,11 @@ export function listTenants(table: readonly ProcessEntry[] = readProcessTable())
     .sort((a, b) => a.pid - b.pid)
 }
 
+/** Whether a process is at home in its namespace: a capture only visits one, and makes no target of it. */
+export function isAtHome({ command }: Pick<ProcessEntry, 'command'>): boolean {
+  return command !== 'dumpcap'
+}
+
 /** Processes of a command name, one for each namespace but the excluded one. */
 export function findCommand(
   command: string,

@@ -44,10 +44,11 @@ export function referenceOfStock(wanted: StockTarget, targets: readonly Target[]
   return first.reference
 }
 
-/** Targets of the name. The first process of a host speaks for the host, whatever it is called there. */
+/** Targets of the name: a mount's own, too, where a process has come to live in it. The first process of a host speaks for the host, whatever it is called there. */
 function candidates({ name, prefix }: StockTarget, targets: readonly Target[]): Target[] {
   const isInit = prefix === '' && /^[^()]+\(1\)$/.test(name)
-  return withResidents(targets, readProcessTable()).filter(
+  const known = new Set([...targets, ...withResidents(targets, readProcessTable())])
+  return [...known].filter(
     target =>
       target.prefix === prefix &&
       (target.name === name || (target.type === 'host' && (isInit || tenantName(target, commandOf) === name))),

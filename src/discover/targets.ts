@@ -7,7 +7,7 @@ import { eldestBy, type ProcessEntry, readProcess } from '../linux/process-table
 import { type ContainerEngine, containerEngines, type PodMember, type Target } from '../target/model.ts'
 import { formatReference } from '../target/reference.ts'
 import { hostPid } from './containers.ts'
-import type { Tenant } from './processes.ts'
+import { isAtHome, type Tenant } from './processes.ts'
 import {
   containerFacts,
   describeUnit,
@@ -84,7 +84,9 @@ export function processTarget({ netns, pid, startTime, command }: Tenant): Targe
  */
 export function withResidents(targets: readonly Target[], table: readonly ProcessEntry[]): Target[] {
   const namespaces = new Map(table.map(({ pid, netns }) => [pid, netns]))
-  const leaders = table.filter(({ parent, netns }) => netns !== undefined && namespaces.get(parent) !== netns)
+  const leaders = table
+    .filter(isAtHome)
+    .filter(({ parent, netns }) => netns !== undefined && namespaces.get(parent) !== netns)
   return targets.flatMap(target => {
     if (target.type !== 'bindmount') return [target]
     const { netns, interfaces, addresses } = target

@@ -98,8 +98,8 @@ export function makeWatchState(): WatchState {
 
 type ContainerChange = Extract<HostChange, { source: 'container' }>
 
-/** What makes a target the same one: the life of a container or process, or the mount. */
-function identity({ reference, container, members = [], netns, pid, startTime }: Target): string {
+/** What makes a target the same one, whatever it is called: the life of a container or process, or the mount. */
+export function identity({ reference, container, members = [], netns, pid, startTime }: Target): string {
   const holder = container ?? members.find(({ sandbox }) => sandbox) ?? members[0]
   return holder === undefined
     ? `${reference} ${netns} ${pid} ${startTime}`

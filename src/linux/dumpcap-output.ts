@@ -46,15 +46,17 @@ export function dumpcapReader(onReady: () => void = () => {}): DumpcapReader {
   let rest = ''
 
   const line = (text: string) => {
-    const [, count] = /^Packets(?: captured)?: (\d+)/.exec(text) ?? []
+    // A count has no end of line, so what is said next stands behind it.
+    const [, count, said = text] = /^Packets(?: captured)?: (\d+) ?(.*)$/.exec(text) ?? []
     if (count !== undefined) packets = Number(count)
-    else if (text.startsWith('File: ')) {
+    if (said === '') return
+    if (said.startsWith('File: ')) {
       ready = true
       onReady()
-    } else if (text.startsWith('Packets received/dropped')) statistics.push(...parseStatistics(text))
-    else if (/no longer attached/.test(text)) goneInterface = /adapter "(.*?)"/.exec(text)?.[1] ?? 'an interface'
-    else if (/^(?:dumpcap|nsenter|setpriv): /.test(text) || (complaints.length > 0 && complaints.length < 6))
-      complaints.push(text)
+    } else if (said.startsWith('Packets received/dropped')) statistics.push(...parseStatistics(said))
+    else if (/no longer attached/.test(said)) goneInterface = /adapter "(.*?)"/.exec(said)?.[1] ?? 'an interface'
+    else if (/^(?:dumpcap|nsenter|setpriv): /.test(said) || (complaints.length > 0 && complaints.length < 6))
+      complaints.push(said)
   }
 
   return {
@@ -62,6 +64,8 @@ export function dumpcapReader(onReady: () => void = () => {}): DumpcapReader {
       const lines = (rest + text).split(/[\r\n]/)
       rest = (lines.pop() ?? '').slice(-4096)
       for (const complete of lines) line(complete)
+      // The last count would otherwise be known with the next packet only.
+      if (/^Packets: \d+ $/.test(rest)) line(rest)
     },
     end() {
       line(rest)

@@ -88,6 +88,8 @@ export async function checkFilter(
       hint: 'Use net or portrange in place of long lists, or a display filter afterwards.',
     })
   }
+  // An argument ends there, and node refuses it.
+  if (filter.includes('\0')) throw new RemoraError('FILTER_INVALID', 'the capture filter contains a NUL character')
   const { prefix, descriptors } = namespaceEntry(namespace)
   const filterArguments = filter === '' ? [] : ['-f', filter]
   const command = [

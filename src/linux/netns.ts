@@ -117,9 +117,9 @@ function openChecked(path: string): number {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     if (error instanceof RemoraError) throw error
-    const code = systemCode(error)
+    const code = systemCode(error) ?? ''
     if (code === 'EACCES' || code === 'EPERM') throw forbidden(path, error)
-    if (code === 'ENOENT' || code === 'ESRCH' || code === 'ENOTDIR') {
+    if (['ENOENT', 'ESRCH', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP'].includes(code)) {
       throw new RemoraError('TARGET_NOT_FOUND', `there is no network namespace at ${path}`, { cause: error })
     }
     throw new RemoraError('CAPTURE_FAILED', `cannot open ${path}: ${reasonOf(error)}`, { cause: error })

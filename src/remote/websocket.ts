@@ -112,7 +112,8 @@ async function opened(service: RemoteService, socket: WebSocket): Promise<void> 
 function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker, interval: number): RemoteStream {
   const ended = Promise.withResolvers<StreamEnd>()
   const tail = keepTail(socket)
-  let taking = Promise.resolve()
+  let taking: Promise<void> | undefined
+  let pieces: Buffer[] = []
   let waiting = 0
   let failure: RemoraError | undefined
   let refused = false
@@ -120,29 +121,34 @@ function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker, i
   const sign = () => {
     lastSign = performance.now()
   }
+  /** What comes while the taker is busy is one piece for it: at high rates a write costs more than the bytes in it. */
+  const takeAll = async () => {
+    while (pieces.length > 0) {
+      const [first, ...others] = pieces
+      const piece = others.length === 0 && first !== undefined ? first : Buffer.concat(pieces)
+      pieces = []
+      await taker.take(piece)
+      waiting -= piece.length
+      if (waiting <= mostWaiting / 2 && socket.isPaused) {
+        sign()
+        socket.resume()
+      }
+    }
+    taking = undefined
+  }
   socket.on('message', (data: RawData, isBinary) => {
     sign()
     const chunk = data as Buffer
     if (!isBinary) return taker.note(chunk.toString())
-    if (chunk.length === 0 || failure !== undefined) return
+    if (chunk.length === 0 || failure !== undefined || refused) return
     waiting += chunk.length
     if (waiting > mostWaiting) socket.pause()
-    taking = taking
-      .then(() => taker.take(chunk))
-      .then(
-        () => {
-          waiting -= chunk.length
-          if (waiting <= mostWaiting / 2 && socket.isPaused) {
-            sign()
-            socket.resume()
-          }
-        },
-        error => {
-          refused = true
-          failure ??= connectionFailure(service, error)
-          socket.terminate()
-        },
-      )
+    pieces.push(chunk)
+    taking ??= takeAll().catch(error => {
+      refused = true
+      failure ??= connectionFailure(service, error)
+      socket.terminate()
+    })
   })
   for (const event of ['pong', 'ping'] as const) socket.on(event, sign)
   const timer = setInterval(() => {
@@ -164,7 +170,7 @@ function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker, i
   socket.once('close', (code, reason) => {
     clearInterval(timer)
     const faulty = faultyClose(tail())
-    taking.then(() => {
+    Promise.resolve(taking).then(() => {
       const isKnown = code !== 1006 && !refused
       ended.resolve(
         faulty ?? { code: isKnown ? code : undefined, reason: reason.toString(), ...(failure && { failure }) },

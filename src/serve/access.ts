@@ -25,19 +25,24 @@ export interface AccessRules {
  * Refuses what comes from a foreign page or by a foreign name.
  * @throws RemoraError FORBIDDEN
  */
-export function checkPlace({ headers }: IncomingMessage, address: ListenAddress, rules: AccessRules): void {
-  const { host = '', origin } = headers
+export function checkPlace(request: IncomingMessage, address: ListenAddress, rules: AccessRules): void {
+  const { host = '', origin } = request.headers
   if (address.kind === 'tcp' && rules.token() === undefined && !isKnownHost(host, rules)) {
     throw new RemoraError('FORBIDDEN', `this service is not known as "${host.slice(0, 100)}"`, {
       hint: 'Call it by its address or as localhost, or start it with --allow-host NAME.',
     })
   }
-  if (origin === undefined || rules.origins.includes(origin)) return
+  if (origin === undefined || isForeign(request, rules)) return
   if (URL.parse(origin)?.host !== host.toLowerCase()) {
     throw new RemoraError('FORBIDDEN', `a page of ${origin.slice(0, 100)} may not call this service`, {
       hint: 'Start the service with --allow-origin ORIGIN when it may.',
     })
   }
+}
+
+/** Whether a request comes from a page of another site that was let in. */
+export function isForeign({ headers }: IncomingMessage, { origins }: AccessRules): boolean {
+  return headers.origin !== undefined && origins.includes(headers.origin)
 }
 
 /** A name can be made to point anywhere; an address cannot, and localhost only by this machine. */

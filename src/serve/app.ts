@@ -2,7 +2,7 @@
 import { Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { errorKinds, RemoraError, toRemoraError } from '../base/errors.ts'
-import { checkPlace, checkToken } from './access.ts'
+import { checkPlace, checkToken, isForeign } from './access.ts'
 import type { Environment, RouteContext } from './context.ts'
 import { errorBody, errorHeaders } from './error-answer.ts'
 import { openApiDocument } from './openapi.ts'
@@ -25,12 +25,25 @@ const securityHeaders = {
   'cross-origin-resource-policy': 'same-origin',
 }
 
+/** What browsers want to hear before a page of an allowed site may call (WHATWG Fetch §3.2); see checkPlace. */
+const shareHeaders = {
+  vary: 'origin',
+  'access-control-allow-methods': 'GET, POST, DELETE',
+  'access-control-allow-headers': 'authorization, content-type',
+}
+
 export function makeApp(): Hono<Environment> {
   const app = new Hono<Environment>()
   app.use(async (c, next) => {
-    const { incoming, address, service } = c.env
+    const { incoming, outgoing, address, service } = c.env
     checkPlace(incoming, address, service.rules)
+    if (isForeign(incoming, service.rules)) {
+      for (const [name, value] of Object.entries(shareHeaders)) outgoing.setHeader(name, value)
+      outgoing.setHeader('access-control-allow-origin', incoming.headers.origin ?? '')
+      if (c.req.method === 'OPTIONS') return c.body(null, 204)
+    }
     const isTicket = c.req.path.startsWith('/v1/capture/')
+    if (isTicket || c.req.path === '/v1/targets/watch') checkStream(c)
     if (!open.has(c.req.path) && !isTicket) checkToken(incoming, address, service.rules)
     await next()
     for (const [name, value] of Object.entries(securityHeaders)) c.header(name, value)
@@ -43,6 +56,9 @@ export function makeApp(): Hono<Environment> {
   app.get('/metrics', printMetrics)
   app.get('/openapi.json', c => c.json(openApiDocument()))
 
+  app.get('/capture', () => {
+    throw new RemoraError('USAGE', '/capture is a WebSocket', { hint: 'POST /v1/captures leads to a plain download.' })
+  })
   app.get('/version', printVersion)
   app.get('/mobyshark', printMobyshark)
   app.get('/discover/mobyshark', printMobyshark)
@@ -65,6 +81,17 @@ export function makeApp(): Hono<Environment> {
   )
   app.onError((error, c) => failed(c, toRemoraError(error)))
   return app
+}
+
+/**
+ * A stream needs somebody at its other end. Hono answers HEAD as GET without the body; and an answer that waits for its turn
+ * behind another on the same connection never hears that the client has gone.
+ * @throws RemoraError USAGE
+ */
+function checkStream(c: RouteContext): void {
+  if (c.req.method === 'HEAD') throw new RemoraError('USAGE', 'a stream has no HEAD: it would be one for nobody')
+  if (c.env.outgoing.socket !== null) return
+  throw new RemoraError('USAGE', 'a stream cannot wait behind another answer', { hint: 'Use a connection of its own.' })
 }
 
 function failed(c: RouteContext, error: RemoraError): Response {

@@ -14,6 +14,8 @@ export async function prepareSession(
   request = session.request,
 ): Promise<PreparedCapture> {
   const { lifetime, state } = session
+  // What waits for its target would keep the place for long.
+  const leave = request.wait === undefined ? await context.starts.enter() : () => {}
   const prepared = await prepareCapture(request, {
     lifetime,
     log: context.logOf(session),
@@ -22,7 +24,7 @@ export async function prepareSession(
     onPending() {
       state.phase = 'waiting'
     },
-  })
+  }).finally(leave)
   state.reference = prepared.plan.reference
   state.interfaces = prepared.plan.dumpcap.interfaces.map(({ name }) => name)
   return prepared
@@ -32,7 +34,16 @@ export async function prepareSession(
  * Runs the capture of a session into a channel. Never fails: a failure goes to the client and into the log.
  * @param prepare what must be done first, and may fail
  */
-export async function carry(
+export function carry(
+  session: Session,
+  channel: Channel,
+  prepare: () => Promise<PreparedCapture>,
+  context: ServiceContext,
+): void {
+  carryWhole(session, channel, prepare, context).catch(error => context.log.error({ err: error }, 'fault'))
+}
+
+async function carryWhole(
   session: Session,
   channel: Channel,
   prepare: () => Promise<PreparedCapture>,
@@ -62,10 +73,12 @@ async function run(
   prepared: PreparedCapture,
   context: ServiceContext,
 ): Promise<CaptureReport> {
+  const leave = await context.starts.enter()
   const { packets, report } = await openCaptureStream(prepared, {
     lifetime,
     counting: true,
     onArmed() {
+      leave()
       state.phase = 'running'
       channel.note({ note: 'armed', reference: prepared.plan.reference })
     },
@@ -74,8 +87,12 @@ async function run(
       state.packets = progress.packets
       channel.note({ note: 'progress', ...progress })
     },
+  }).catch(error => {
+    leave()
+    throw error
   })
-  const whole = await channel.take(packets, bytes => {
+  report.then(leave, leave)
+  const whole = await channel.take({ packets, over: report, kill: lifetime.kill }, bytes => {
     state.bytes += bytes
     context.metrics.bytes += bytes
   })

@@ -4,6 +4,9 @@ import type { RemoraError } from '../base/errors.ts'
 import { type Channel, pump } from './channel.ts'
 import { writeError } from './error-answer.ts'
 
+/** Milliseconds a client has to take the end of the body. */
+const closeTime = 2_000
+
 /** @param name of the file, without its ending */
 export function downloadChannel(response: ServerResponse, name: string): Channel {
   const gone = new AbortController()
@@ -21,17 +24,21 @@ export function downloadChannel(response: ServerResponse, name: string): Channel
     })
   }
   return {
-    take(packets, onSent) {
+    take(source, onSent) {
       const send = (chunk: Buffer, done: (error?: Error | null) => void) => {
         begin()
         response.write(chunk, done)
       }
-      return pump(packets, send, onSent, gone.signal)
+      return pump(source, send, onSent, gone.signal)
     },
     note() {},
     async end() {
+      if (gone.signal.aborted) return
       begin()
-      response.end()
+      // Over when the kernel has all of it: a service that ends hangs up behind its last capture.
+      const limit = setTimeout(() => response.destroy(), closeTime)
+      await new Promise<void>(resolve => response.once('close', resolve).end(resolve))
+      clearTimeout(limit)
     },
     async fail(error: RemoraError) {
       // A body that is cut short is the only sign left once it has begun.

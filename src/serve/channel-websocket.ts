@@ -2,7 +2,6 @@
  * A capture over a WebSocket (RFC 6455). When the client closes, its close frame is not answered at once: first dumpcap
  * ends and what it still has to say, its statistics above all, goes out; then comes our close frame.
  */
-import type { Readable } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { RemoraError } from '../base/errors.ts'
 import type { CaptureReport } from '../capture/run-local.ts'
@@ -38,6 +37,9 @@ const longestSilence = 30_000
 /** Milliseconds the client has to answer our close frame. */
 const closeTime = 2_000
 
+/** Bytes on their way to a client above which it is told nothing beside the packets. */
+const mostBehind = 1024 * 1024
+
 interface Watch {
   /** The client wants the capture to end. */
   readonly onAsked: () => void
@@ -60,9 +62,18 @@ export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, note
     if (performance.now() - lastSign < longestSilence) return
     if (!(await isAlive())) socket.terminate()
   }, pingInterval)
+  const hasRoom = () => socket.readyState === WebSocket.OPEN && socket.bufferedAmount < mostBehind
   for (const event of ['pong', 'ping', 'message']) socket.on(event, sign)
+  socket.on('ping', data => {
+    if (hasRoom()) socket.pong(data)
+  })
   socket.on('asked', onAsked)
-  socket.on('error', () => socket.terminate())
+  socket.on('error', () => {
+    // The client broke the protocol; the library has just named the code for it.
+    gone.abort()
+    socket.conclude(socket.asked?.code ?? 1002, '')
+    setTimeout(() => socket.terminate(), closeTime).unref()
+  })
   socket.on('close', () => {
     clearInterval(timer)
     gone.abort()
@@ -79,11 +90,11 @@ export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, note
     clearTimeout(limit)
   }
   const note = (content: CaptureNote) => {
-    if (notes && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(content))
+    if (notes && hasRoom()) socket.send(JSON.stringify(content))
   }
   return {
-    take: (packets: Readable, onSent) =>
-      pump(packets, (chunk, done) => socket.send(chunk, { binary: true }, done), onSent, gone.signal),
+    take: (source, onSent) =>
+      pump(source, (chunk, done) => socket.send(chunk, { binary: true }, done), onSent, gone.signal),
     note,
     async end(report: CaptureReport, reason) {
       note({ note: 'report', ...report, interfaces: [...report.interfaces] })

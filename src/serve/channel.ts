@@ -8,14 +8,22 @@ import type { CaptureReport } from '../capture/run-local.ts'
 import type { CaptureNote } from '../packetflix/notes.ts'
 
 export interface Channel {
-  /** Hands on all of the stream; false when the client has gone. */
-  take(packets: Readable, onSent: (bytes: number) => void): Promise<boolean>
+  /** Hands on all of the stream; false when the client has gone, or took nothing for too long. */
+  take(source: Source, onSent: (bytes: number) => void): Promise<boolean>
   /** Tells what is beside the packets, where the protocol has a place for it. */
   note(note: CaptureNote): void
   /** Ends it well. */
   end(report: CaptureReport, reason: string | undefined): Promise<void>
   /** Ends it with a failure. */
   fail(error: RemoraError): Promise<void>
+}
+
+export interface Source {
+  readonly packets: Readable
+  /** Settles when nothing more will be captured: from then on the rest must be taken, or is thrown away. */
+  readonly over: Promise<unknown>
+  /** Throws it away at once. */
+  readonly kill: AbortSignal
 }
 
 /** Bytes that may be under way to the client, beside what the kernel holds. */
@@ -29,7 +37,7 @@ const patience = 10_000
  * @param gone aborts when the client has gone
  */
 export async function pump(
-  packets: Readable,
+  { packets, over, kill }: Source,
   send: (chunk: Buffer, done: (error?: Error | null) => void) => void,
   onSent: (bytes: number) => void,
   gone: AbortSignal,
@@ -37,15 +45,16 @@ export async function pump(
   const finished = Promise.withResolvers<boolean>()
   let pending = 0
   let ended = false
+  let isOver = false
+  let isDone = false
   let timer: NodeJS.Timeout | undefined
   const lose = () => finished.resolve(false)
   const settle = () => {
-    if (!ended) return
+    if (ended && pending === 0) finished.resolve(true)
     clearTimeout(timer)
-    if (pending === 0) finished.resolve(true)
-    else timer = setTimeout(lose, patience)
+    if (isOver && !isDone) timer = setTimeout(lose, patience)
   }
-  gone.addEventListener('abort', lose, { once: true })
+  for (const signal of [gone, kill]) signal.addEventListener('abort', lose, { once: true })
   packets.on('data', (chunk: Buffer) => {
     pending += chunk.length
     if (pending > most) packets.pause()
@@ -61,10 +70,17 @@ export async function pump(
     ended = true
     settle()
   })
-  if (gone.aborted) lose()
+  // A paused stream does not close, so this is what tells of its end to a client that has stopped reading.
+  const begin = () => {
+    isOver = true
+    settle()
+  }
+  over.then(begin, begin)
+  if (gone.aborted || kill.aborted) lose()
   const whole = await finished.promise
+  isDone = true
   clearTimeout(timer)
-  gone.removeEventListener('abort', lose)
+  for (const signal of [gone, kill]) signal.removeEventListener('abort', lose)
   packets.destroy()
   return whole
 }

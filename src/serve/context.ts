@@ -12,6 +12,7 @@ import type { ListenAddress } from './listen.ts'
 import { delayResolution, type Metrics, makeMetrics } from './metrics.ts'
 import type { CaptureBody } from './schemas.ts'
 import { type Limits, makeSessions, type Session, type Sessions } from './sessions.ts'
+import { makeStarts, type Starts } from './starts.ts'
 import { makeTickets, type Tickets } from './tickets.ts'
 
 export interface ServiceContext {
@@ -20,6 +21,7 @@ export interface ServiceContext {
   readonly tickets: Tickets<CaptureBody>
   readonly discovery: SharedDiscovery
   readonly metrics: Metrics
+  readonly starts: Starts
   readonly log: Logger
   /** The log of one capture, for the parts below. */
   logOf(session: Session): Log
@@ -55,6 +57,7 @@ export function makeContext(rules: AccessRules, limits: Limits, log: Logger): Se
     tickets,
     discovery: makeDiscovery(metrics),
     metrics,
+    starts: makeStarts(),
     log,
     logOf(session) {
       const own = log.child({ capture: session.id })

@@ -7,7 +7,7 @@ import { discover } from '../discover/discover.ts'
 import { mobyshark } from '../discover/mobyshark.ts'
 import { ghostwire } from '../discover/topology.ts'
 import { watchTargets } from '../discover/watch.ts'
-import type { TargetEvent } from '../discover/watch-state.ts'
+import { identity, type TargetEvent } from '../discover/watch-state.ts'
 import type { Target } from '../target/model.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -61,6 +61,7 @@ function sharedWatch() {
     const soon = () => {
       clearTimeout(timer)
       timer = setTimeout(() => {
+        if (ended.signal.aborted) return
         isReady = true
         for (const watcher of watchers) watcher.onReady()
       }, settled)
@@ -71,7 +72,7 @@ function sharedWatch() {
       onEvent(event) {
         if (ended.signal.aborted) return
         if (!isReady) soon()
-        const key = keyOf(event.target)
+        const key = identity(event.target)
         if (event.event === 'gone') present.delete(key)
         else present.set(key, event.target)
         for (const watcher of watchers) watcher.onEvent(event)
@@ -80,6 +81,7 @@ function sharedWatch() {
         for (const watcher of watchers) watcher.onWarning(warning)
       },
     }).catch(error => {
+      if (running !== ended) return
       running = undefined
       for (const watcher of watchers) watcher.onWarning(String(error))
     })
@@ -99,8 +101,4 @@ function sharedWatch() {
       isReady = false
     }
   }
-}
-
-function keyOf({ reference, netns, pid, startTime, container }: Target): string {
-  return JSON.stringify([reference, container?.id ?? [netns, pid, startTime]])
 }

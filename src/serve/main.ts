@@ -7,7 +7,7 @@ import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { writeFully } from '../base/write.ts'
 import { parseListenAddress, standardAddresses } from './listen.ts'
 import { nameOf, type Service, startService } from './server.ts'
-import { isExposed, readTokenFile } from './token.ts'
+import { isExposed, readOrMakeToken, readToken } from './token.ts'
 
 interface ServeOptions {
   readonly listen?: readonly string[]
@@ -121,12 +121,12 @@ async function untilAsked(service: Service, log: Logger): Promise<void> {
 /** The token as it is at the moment: its file is read again when it changes. */
 function tokenSource(path: string | undefined, log: Logger): () => string | undefined {
   if (path === undefined) return () => undefined
-  let { token, made } = readTokenFile(path)
+  let { token, made } = readOrMakeToken(path)
   if (made) writeFully(2, `hint: a token was made; clients find it in ${path} (remora capture --token-file FILE)\n`)
   else if (isExposed(path)) log.warn(`${path} can be read by others: chmod 600 ${path}`)
   watchFile(path, { interval: 2_000, persistent: false }, () => {
     try {
-      token = readTokenFile(path).token
+      token = readToken(path)
       log.info('token read again')
     } catch (error) {
       log.error({ err: error }, 'the new token cannot be used; the old one stays')

@@ -30,9 +30,12 @@ function forwardedHop(headers: IncomingMessage['headers']): StreamConnection | u
   const [, bracketed, bare, port] = /^(?:\[([^\]]+)\]|([^:]+|[0-9a-f:.]+?))(?::(\d+))?$/i.exec(node.trim()) ?? []
   const address = plain(bracketed ?? bare ?? '')
   if (isIP(address) === 0) return undefined
-  const proxyPort = Number(first(headers['x-forwarded-port'])) || (isSecure(headers) ? 443 : 80)
-  if (port !== undefined) return { addresses: [address, address], ports: [Number(port)] }
-  return { addresses: [address, address], ports: [proxyPort] }
+  const proxyPort = portNumber(first(headers['x-forwarded-port'])) ?? (isSecure(headers) ? 443 : 80)
+  return { addresses: [address, address], ports: [portNumber(port) ?? proxyPort] }
+}
+
+function portNumber(text = ''): number | undefined {
+  return /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined
 }
 
 function isSecure(headers: IncomingMessage['headers']): boolean {

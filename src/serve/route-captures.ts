@@ -16,13 +16,14 @@ const checkTime = 8_000
 
 /** Checks what is asked for as the capture itself would be, and hands out a ticket. */
 export async function askForCapture(c: RouteContext): Promise<Response> {
-  const { tickets } = c.env.service
+  const { tickets, starts } = c.env.service
   const body = await readBody(c)
   // Before the work: whoever asks too often gets an answer that costs little.
   const seconds = tickets.wait()
   if (seconds > 0)
     throw new RemoraError('LIMIT', 'too many captures wait to be collected', { hint: `Try again in ${seconds} s.` })
-  const target = await check(body)
+  const leave = await starts.enter()
+  const target = await check(body).finally(leave)
   const ticket = tickets.issue(body)
   const path = `/v1/capture/${ticket}`
   const { ws, http } = addresses(c)
@@ -42,16 +43,10 @@ async function readBody(c: RouteContext): Promise<CaptureBody> {
   if (!/^application\/json\b/i.test(c.req.header('content-type') ?? '')) {
     throw new RemoraError('USAGE', 'the body must be application/json')
   }
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of c.env.incoming as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > longestBody) throw new RemoraError('USAGE', `the body is longer than ${longestBody} bytes`)
-    chunks.push(chunk)
-  }
+  const text = await readText(c)
   let value: unknown
   try {
-    value = JSON.parse(Buffer.concat(chunks).toString())
+    value = JSON.parse(text)
   } catch (error) {
     throw new RemoraError('USAGE', `the body is no JSON: ${(error as Error).message.slice(0, 100)}`)
   }
@@ -61,6 +56,25 @@ async function readBody(c: RouteContext): Promise<CaptureBody> {
   throw new RemoraError('USAGE', `${v.getDotPath(issue) ?? 'body'}: ${issue.message.slice(0, 200)}`, {
     hint: 'GET /openapi.json describes the body.',
   })
+}
+
+async function readText(c: RouteContext): Promise<string> {
+  const { incoming, outgoing } = c.env
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    for await (const chunk of incoming as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > longestBody) break
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    throw new RemoraError('USAGE', 'the body broke off', { cause: error })
+  }
+  if (size <= longestBody) return Buffer.concat(chunks).toString()
+  // What is left of it is not read, so nothing can follow on this connection.
+  outgoing.setHeader('connection', 'close')
+  throw new RemoraError('USAGE', `the body is longer than ${longestBody} bytes`)
 }
 
 /** Prepares the capture and lets it go again; of a target that is waited for only the words can be checked. */

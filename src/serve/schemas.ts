@@ -54,9 +54,10 @@ export const captureBody = v.strictObject({
 export type CaptureBody = v.InferOutput<typeof captureBody>
 
 /** The request a body means. */
-export function requestOf({ snaplen, stop, wait, includeSelf: _, ...rest }: CaptureBody): CaptureRequest {
+export function requestOf({ interfaces, snaplen, stop, wait, includeSelf: _, ...rest }: CaptureBody): CaptureRequest {
   return {
     ...rest,
+    interfaces: [...new Set(interfaces)],
     snaplen: snaplen === 0 ? undefined : snaplen,
     stop: present(stop),
     wait: wait && present(wait),

@@ -2,7 +2,7 @@
  * The service itself: it listens, hands each connection to what answers it, and ends without leaving anything behind.
  * Every connection has a deadline until it has said what it wants.
  */
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, unwatchFile, watchFile } from 'node:fs'
+import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync, unwatchFile, watchFile } from 'node:fs'
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { connect } from 'node:net'
@@ -47,7 +47,12 @@ const httpLimits: ServerOptions = {
   requestTimeout: 20_000,
   keepAliveTimeout: 10_000,
   connectionsCheckingInterval: 2_000,
+  // A machine that has vanished is noticed while nothing is sent to it, too (tcp(7)).
+  keepAlive: true,
+  keepAliveInitialDelay: 20_000,
   maxHeaderSize: 64 * 1024,
+  // Programs also offer to go on in HTTP/2 (Upgrade: h2c); an offer of no use is passed over (RFC 9110 §7.8).
+  shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
 }
 const mostConnections = 2_000
 
@@ -67,7 +72,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const app = makeApp()
   const servers: { server: Server | TlsServer; address: ListenAddress }[] = []
   const close = async () => {
-    for (const file of tls === undefined ? [] : [tls.cert, tls.key]) unwatchFile(file)
+    for (const file of tls === undefined ? [] : filesOf(tls)) unwatchFile(file)
     await Promise.all(servers.map(({ server, address }) => closeServer(server, address, context)))
   }
   try {
@@ -80,7 +85,6 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         address.kind === 'tcp' && tls ? tlsServer(tls, rules, answer, log) : createServer(httpLimits, answer)
       server.maxConnections = mostConnections
       server.on('upgrade', upgradeHandler(address, context))
-      server.on('clientError', (_, socket) => socket.destroy())
       if (await listenOn(server, address, options.socketGroup))
         servers.push({ server, address: bound(server, address) })
     }
@@ -117,7 +121,7 @@ function tlsServer(files: TlsFiles, rules: AccessRules, answer: RequestListener,
     },
     answer,
   )
-  for (const file of [files.cert, files.key]) {
+  for (const file of filesOf(files)) {
     watchFile(file, { interval: 2_000, persistent: false }, () => {
       try {
         server.setSecureContext(read())
@@ -128,6 +132,10 @@ function tlsServer(files: TlsFiles, rules: AccessRules, answer: RequestListener,
     })
   }
   return server
+}
+
+function filesOf({ cert, key, clientCa }: TlsFiles): string[] {
+  return [cert, key, ...(clientCa === undefined ? [] : [clientCa])]
 }
 
 /** @returns false where an optional address is not to be had */
@@ -161,10 +169,15 @@ async function listenOn(server: Server, address: ListenAddress, group: number | 
   return true
 }
 
-/** A socket that nobody listens on any more is in the way; one that somebody does is not ours to take. */
+/**
+ * A socket that nobody listens on any more is in the way; one that somebody does is not ours to take, nor is any other file,
+ * which refuses a connection just the same (unix(7)).
+ */
 async function makeRoom(path: string): Promise<void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
-  if (!existsSync(path)) return
+  const there = lstatSync(path, { throwIfNoEntry: false })
+  if (there === undefined) return
+  if (!there.isSocket()) throw new RemoraError('USAGE', `cannot listen on unix:${path}: it is there and no socket`)
   const probe = connect(path)
   const inUse = await new Promise<boolean>(resolve => {
     probe.once('connect', () => resolve(true))

@@ -16,14 +16,28 @@ export interface TokenFile {
  * Reads a token, or makes one where there is no file yet.
  * @throws RemoraError USAGE when the file cannot be read or made, or holds no token
  */
-export function readTokenFile(path: string): TokenFile {
+export function readOrMakeToken(path: string): TokenFile {
   try {
-    return { token: checked(path, readFileSync(path, 'utf8')), made: false }
+    return { token: readToken(path), made: false }
   } catch (error) {
-    if (error instanceof RemoraError) throw error
-    if (systemCode(error) === 'ENOENT') return { token: makeTokenFile(path), made: true }
+    const { cause } = error as RemoraError
+    if (systemCode(cause) === 'ENOENT') return { token: makeTokenFile(path), made: true }
+    throw error
+  }
+}
+
+/**
+ * Reads a token.
+ * @throws RemoraError USAGE when the file cannot be read, or holds no token
+ */
+export function readToken(path: string): string {
+  let content: string
+  try {
+    content = readFileSync(path, 'utf8')
+  } catch (error) {
     throw new RemoraError('USAGE', `cannot read the token file ${path}: ${reasonOf(error)}`, { cause: error })
   }
+  return checked(path, content)
 }
 
 /** Whether others than its owner may read a token file. */

@@ -33,6 +33,8 @@ export function upgradeHandler(address: ListenAddress, context: ServiceContext):
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: longestMessage,
+    // A client that asks and never reads would have the answers pile up; see websocketChannel.
+    autoPong: false,
     WebSocket: CaptureSocket,
   })
   return (request, socket, head) => {
@@ -62,7 +64,7 @@ async function answer(
   context: ServiceContext,
 ): Promise<void> {
   checkPlace(request, address, context.rules)
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://service')
+  const { pathname, searchParams } = URL.parse(request.url ?? '/', 'http://service') ?? new URL('http://service')
   const [, ticket] = /^\/v1\/capture\/([\w-]{1,64})$/.exec(pathname) ?? []
   if (ticket !== undefined) return redeem(ticket, request, socket, upgrade, context)
   if (pathname !== '/capture') {
@@ -97,8 +99,10 @@ async function redeem(
   }
 
   function abandon(error: unknown): never {
-    context.conclude(session, undefined, toRemoraError(error))
-    throw error
+    const failure = toRemoraError(error)
+    const stopped = session.lifetime.stop.aborted && failure.code === 'BUG'
+    context.conclude(session, undefined, stopped ? undefined : failure)
+    throw stopped ? new RemoraError('CAPTURE_FAILED', 'the capture was stopped before it began') : failure
   }
 }
 

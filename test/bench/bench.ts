@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- --json] [GROUP…]`: what remora costs and loses, each row against its bare counterpart in the same run,
- * alternating, as medians with their spread. Needs root, trafgen (netsniff-ng), GNU time, and a built dist/remora.
+ * alternating, as medians with their spread. Needs root, trafgen (netsniff-ng), socat, GNU time, and a built dist/remora.
  */
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
@@ -14,6 +14,9 @@ import { dockerStarter, podmanStarter, podStarter, waitRows, watchRows } from '.
 import { containerListRows, namespaceListRows } from './list.ts'
 import type { Row } from './measure.ts'
 import { rateRows } from './rate.ts'
+import { latencyRows, throughputRows } from './remote.ts'
+import { manyRows, slowRow } from './remote-many.ts'
+import { remoteRateRows } from './remote-rate.ts'
 import { buildHello, startRows } from './start.ts'
 
 /** Groups of rows by name; `npm run bench -- GROUP…` runs only those. */
@@ -33,6 +36,13 @@ const groups: Record<string, () => Promise<Row[]>> = {
     ...(await withOwned(startDocker, docker => waitRows(dockerStarter(docker), '172.17.0.1'))),
     ...(await withOwned(startPodman, podman => waitRows(podmanStarter(podman), '10.88.0.1'))),
     ...(await withOwned(startContainerd, containerd => waitRows(podStarter(containerd), '10.99.0.1'))),
+  ],
+  remote: async () => [
+    ...(await withOwned(makeNetnsPair, throughputRows)),
+    ...(await withOwned(makeNetnsPair, latencyRows)),
+    ...(await withOwned(makeNetnsPair, remoteRateRows)),
+    ...(await withOwned(makeNetnsPair, manyRows)),
+    ...(await withOwned(makeNetnsPair, slowRow)),
   ],
 }
 

@@ -19,23 +19,9 @@ interface Outcome {
 export async function rateRows(pair: NetnsPair): Promise<Row[]> {
   const folder = scratch()
   const file = join(folder, 'packets.pcapng')
-  const small = await traffic(folder, 'small', 18)
-  const large = await traffic(folder, 'large', 1372)
-  const send = (config: string, count: number) =>
-    must(
-      'nsenter',
-      `--net=/run/netns/${pair.sender}`,
-      'trafgen',
-      '-i',
-      config,
-      '-o',
-      'a0',
-      '-n',
-      String(count),
-      '-P',
-      '1',
-      '-q',
-    )
+  const small = traffic(folder, 'small', 18)
+  const large = traffic(folder, 'large', 1372)
+  const send = (config: string, count: number) => must(...sending(pair, config, count))
 
   const remora = async (interfaces: readonly string[], config: string, count: number): Promise<Outcome> => {
     const log = join(folder, `log-${Math.random()}`)
@@ -122,8 +108,14 @@ function cost(name: string, unit: string, value: number, spread: [number, number
   return { name, unit, remora: value, spread, target: `≤ ${limit} ${unit}`, met: value <= limit, note }
 }
 
+/** The command that sends so many packets as fast as it can; 0: without end. */
+export function sending(pair: NetnsPair, config: string, count: number): string[] {
+  const trafgen = ['trafgen', '-i', config, '-o', 'a0', '-n', String(count), '-P', '1', '-q']
+  return ['nsenter', `--net=/run/netns/${pair.sender}`, ...trafgen]
+}
+
 /** A configuration of trafgen: UDP to a port nobody listens on, with so many bytes of payload. */
-async function traffic(folder: string, name: string, payload: number): Promise<string> {
+export function traffic(folder: string, name: string, payload: number): string {
   const path = join(folder, `${name}.cfg`)
   const ethernet = 'eth(da=02:00:00:00:00:02, sa=02:00:00:00:00:01)'
   writeFileSync(

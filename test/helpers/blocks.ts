@@ -23,16 +23,18 @@ function option(code: number, value: Buffer): Buffer {
 
 const endOfOptions = option(0, Buffer.alloc(0))
 
-/** A section header, of a section whose length is not told. */
-export function section(): Buffer {
-  const fixed = Buffer.from([0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255])
+/** A section header without options, of unknown length. */
+export function sectionHeader(): Buffer {
+  const fixed = Buffer.alloc(16, 0xff)
+  fixed.writeUInt32LE(0x1a2b3c4d, 0)
+  fixed.writeUInt32LE(1, 4)
   return block(0x0a0d0d0a, fixed)
 }
 
 /** A capture of two packets that ends without statistics. */
 export function twoPackets(): Buffer {
   const packets = [1n, 2n].map(time => packet(0, time, `packet ${time} of two, which says nothing${'.'.repeat(40)}`))
-  return Buffer.concat([section(), description(), ...packets])
+  return Buffer.concat([sectionHeader(), description(), ...packets])
 }
 
 /** An interface description; its name says eth0, its time unit what is given. */

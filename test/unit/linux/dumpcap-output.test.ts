@@ -24,6 +24,10 @@ const conversations: Record<string, [said: string, meant: Partial<DumpcapMessage
     'Capturing on \'eth0\'\nFile: -\ndumpcap: The network adapter "eth0" is no longer attached; the capture has stopped.\nPackets captured: 1\n',
     { goneInterface: 'eth0', packets: 1, complaint: undefined },
   ],
+  'an interface that went away behind a count': [
+    "Capturing on 'lo' and 'v1'\nFile: -\n\rPackets: 7 dumpcap: The network adapter \"v1\" is no longer attached; the capture has stopped.\n\rPackets: 9 \rPackets captured: 9\n",
+    { goneInterface: 'v1', packets: 9, complaint: undefined },
+  ],
   'a filter that does not compile': [
     "Capturing on 'v1'\ndumpcap: Invalid capture filter \"tcp prt 80\" for interface 'v1'.\n\nThat string isn't a valid capture filter (can't parse filter expression: syntax error).\nSee the User's Guide.\n",
     {
@@ -60,4 +64,14 @@ test('a flood without an end of line is not kept', () => {
   const reader = dumpcapReader()
   for (let index = 0; index < 1_000; index++) reader.push('x'.repeat(10_000))
   expect(reader.messages().complaint).toBeUndefined()
+})
+
+test('a count is known when it comes, not with the next one', () => {
+  const reader = dumpcapReader()
+  reader.push("Capturing on 'b0'\nFile: -\n\rPackets: 3 ")
+  expect(reader.messages().packets).toBe(3)
+  reader.push('\rPackets: 1')
+  expect(reader.messages().packets).toBe(3)
+  reader.push('2 ')
+  expect(reader.messages().packets).toBe(12)
 })

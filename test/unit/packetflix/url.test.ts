@@ -1,0 +1,95 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { RemoraError } from '../../../src/base/errors.ts'
+import { parsePacketflixUrl } from '../../../src/packetflix/url.ts'
+
+const container = encodeURIComponent('{"name":"50%+ web","type":"docker","network-interfaces":["eth0"]}')
+
+test.each<[string, string, string]>([
+  ['as Ghostwire writes it', `packetflix:ws://host:5001/capture?container=${container}&nif=eth0`, 'http://host:5001'],
+  ['by TLS', `packetflix:wss://host/capture?container=${container}`, 'https://host'],
+  ['without a scheme inside', `packetflix:host:5001/capture?container=${container}`, 'https://host:5001'],
+  ['with two slashes', `packetflix://host:5001/capture?container=${container}`, 'https://host:5001'],
+  ['with http inside', `packetflix:http://host:5001/capture?container=${container}`, 'http://host:5001'],
+  ['in capitals', `PACKETFLIX:WS://host:5001/capture?container=${container}`, 'http://host:5001'],
+  ['without the scheme outside', `ws://host:5001/capture?container=${container}`, 'http://host:5001'],
+  ['without /capture', `packetflix:ws://host:5001?container=${container}`, 'http://host:5001'],
+  ['below a prefix', `packetflix:ws://host/some/path/capture?container=${container}`, 'http://host/some/path'],
+  ['with a slash at the end', `packetflix:ws://host/capture/?container=${container}`, 'http://host'],
+  [
+    'of an IPv6 address',
+    `packetflix:ws://[2001:db8::1]:5001/capture?container=${container}`,
+    'http://[2001:db8::1]:5001',
+  ],
+  ['among blanks', `  packetflix:ws://host:5001/capture?container=${container}\n`, 'http://host:5001'],
+])('a URL %s', (_, url, base) => {
+  expect(parsePacketflixUrl(url)).toMatchObject({
+    kind: 'capture',
+    base,
+    token: undefined,
+    parameters: { subject: { kind: 'container', target: { name: '50%+ web' } } },
+  })
+})
+
+test('carries everything else in its query', () => {
+  const { parameters, token } = parsePacketflixUrl(
+    'packetflix:ws://host/capture?netns=7&nif=eth0/lo&filter=tcp%20port%2080&chaste&token=secret',
+  ) as Extract<ReturnType<typeof parsePacketflixUrl>, { kind: 'capture' }>
+  expect(token).toBe('secret')
+  expect(parameters).toEqual({
+    subject: { kind: 'netns', netns: 7 },
+    interfaces: ['eth0', 'lo'],
+    filter: 'tcp port 80',
+    promiscuous: false,
+    includeSelf: false,
+  })
+})
+
+test('is a ticket of our own service', () => {
+  expect(parsePacketflixUrl('packetflix:wss://:secret@host/x/v1/capture/abc-_1')).toEqual({
+    kind: 'ticket',
+    base: 'https://host/x',
+    token: 'secret',
+    path: '/v1/capture/abc-_1',
+  })
+})
+
+test.each([
+  '',
+  'packetflix:',
+  'packetflix:ws://',
+  'packetflix://',
+  'packetflix:ws://host/capture',
+  'packetflix:ws://%/',
+])('%j is none', text => {
+  expect(() => parsePacketflixUrl(text)).toThrow(expect.objectContaining({ code: 'USAGE' }))
+})
+
+test('whatever is clicked is a URL or a wrong use', () => {
+  const parts = fc.constantFrom(
+    'packetflix:',
+    'ws://',
+    'host',
+    ':',
+    '@',
+    '%',
+    '%e4',
+    '/',
+    '?',
+    'container=',
+    '{}',
+    '[',
+    '&netns=1',
+  )
+  const text = fc.array(fc.oneof(parts, fc.string({ unit: 'binary', maxLength: 5 })), { maxLength: 12 })
+  fc.assert(
+    fc.property(text, pieces => {
+      try {
+        parsePacketflixUrl(pieces.join(''))
+      } catch (error) {
+        expect(error, pieces.join('')).toBeInstanceOf(RemoraError)
+      }
+    }),
+    { numRuns: 20_000 },
+  )
+})

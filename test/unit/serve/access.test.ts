@@ -1,0 +1,98 @@
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { RemoraError } from '../../../src/base/errors.ts'
+import { type AccessRules, checkPlace, checkToken } from '../../../src/serve/access.ts'
+import type { ListenAddress } from '../../../src/serve/listen.ts'
+
+const open: AccessRules = { token: () => undefined, certificates: false, hosts: ['remora.example'], origins: [] }
+const guarded: AccessRules = { ...open, token: () => 'the-token-of-this-test' }
+const tcp: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 5001 }
+const unix: ListenAddress = { kind: 'unix', path: '/run/x' }
+
+function request(headers: Record<string, string>): IncomingMessage {
+  return Object.assign(new IncomingMessage(new Socket()), { headers })
+}
+
+/** Code of the refusal; undefined for none. */
+function refusal(action: () => void): string | undefined {
+  try {
+    action()
+    return undefined
+  } catch (error) {
+    if (error instanceof RemoraError) return error.code
+    throw error
+  }
+}
+
+describe('the place', () => {
+  test.each<[Record<string, string>, ListenAddress, AccessRules, string | undefined]>([
+    [{ host: 'localhost:5001' }, tcp, open, undefined],
+    [{ host: 'remora.example' }, tcp, open, undefined],
+    [{ host: '[fe80::1]:80' }, tcp, open, undefined],
+    [{ host: 'evil.example' }, tcp, open, 'FORBIDDEN'],
+    [{}, tcp, open, 'FORBIDDEN'],
+    [{ host: 'evil.example' }, tcp, guarded, undefined],
+    [{ host: 'evil.example' }, unix, open, undefined],
+    [{ host: 'localhost', origin: 'http://localhost' }, tcp, open, undefined],
+    [{ host: 'localhost:1', origin: 'http://localhost:2' }, tcp, open, 'FORBIDDEN'],
+    [{ host: 'localhost', origin: 'null' }, tcp, open, 'FORBIDDEN'],
+    [{ host: '', origin: 'file://' }, unix, open, undefined],
+    [{ host: 'localhost', origin: 'https://a.example' }, tcp, { ...open, origins: ['https://a.example'] }, undefined],
+    [
+      { host: 'localhost', origin: 'https://a.example.org' },
+      tcp,
+      { ...open, origins: ['https://a.example'] },
+      'FORBIDDEN',
+    ],
+  ])('%j by %j', (headers, address, rules, code) => {
+    expect(refusal(() => checkPlace(request(headers), address, rules))).toBe(code)
+  })
+
+  test('no page of another site comes in, whatever it is called', () => {
+    fc.assert(
+      fc.property(fc.webAuthority(), fc.string({ unit: 'binary' }), (site, noise) => {
+        fc.pre(site !== '127.0.0.1:5001')
+        for (const origin of [`https://${site}`, noise]) {
+          fc.pre(origin !== 'http://127.0.0.1:5001')
+          const headers = { host: '127.0.0.1:5001', origin }
+          expect(refusal(() => checkPlace(request(headers), tcp, open))).toBe('FORBIDDEN')
+        }
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+})
+
+describe('the token', () => {
+  test.each<[Record<string, string>, string | undefined, string | undefined]>([
+    [{ authorization: 'Bearer the-token-of-this-test' }, undefined, undefined],
+    [{ authorization: 'bearer  the-token-of-this-test ' }, undefined, undefined],
+    [{}, 'the-token-of-this-test', undefined],
+    [{ authorization: 'Bearer wrong' }, 'the-token-of-this-test', 'UNAUTHORIZED'],
+    [{ authorization: 'Basic the-token-of-this-test' }, undefined, 'UNAUTHORIZED'],
+    [{ authorization: 'Bearer' }, undefined, 'UNAUTHORIZED'],
+    [{}, '', 'UNAUTHORIZED'],
+    [{}, undefined, 'UNAUTHORIZED'],
+  ])('%j and %j of the query', (headers, query, code) => {
+    expect(refusal(() => checkToken(request(headers), tcp, guarded, query))).toBe(code)
+    expect(refusal(() => checkToken(request(headers), unix, guarded, query))).toBeUndefined()
+    expect(refusal(() => checkToken(request(headers), tcp, open, query))).toBeUndefined()
+  })
+
+  test('is needed where certificates count, and none is shown', () => {
+    const rules = { ...open, certificates: true }
+    expect(refusal(() => checkToken(request({}), tcp, rules))).toBe('UNAUTHORIZED')
+  })
+
+  test('is not guessed', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), guess => {
+        const headers = { authorization: `Bearer ${guess}` }
+        expect(refusal(() => checkToken(request(headers), tcp, guarded, guess))).toBe('UNAUTHORIZED')
+      }),
+      { numRuns: 10_000 },
+    )
+  })
+})
