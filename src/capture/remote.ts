@@ -264,7 +264,9 @@ function conclude(
   const counted = { reference, interfaces: [], packets, dropped: 0, seconds }
   if (told !== undefined) return { ...told, end: reason ?? told.end }
   if (reason !== undefined) return { ...counted, end: reason, complete: code !== undefined }
-  if (code === 1000 || code === 1005) return { ...counted, end: 'stop-condition', complete: true }
+  // Over the original's protocol a remora tells why in words.
+  const ownEnd = / has stopped$/.test(text) ? 'target-gone' : 'stop-condition'
+  if (code === 1000 || code === 1005) return { ...counted, end: ownEnd, complete: true }
   if (failure !== undefined && code === undefined) throw failure
   if (code !== undefined) throw closedFailure(service, code, text)
   throw new RemoraError('PEER_FAILED', `${describeService(service)} broke the connection off`, {

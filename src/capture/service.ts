@@ -3,6 +3,7 @@
  * on this host for such users.
  */
 import { accessSync, constants } from 'node:fs'
+import { RemoraError } from '../base/errors.ts'
 import { findToken, parseServiceAddress, type RemoteService } from '../remote/service.ts'
 
 export type { RemoteService }
@@ -26,7 +27,10 @@ const localSocket = '/run/remora/remora.sock'
  * @throws RemoraError USAGE
  */
 export function findService(options: ServiceOptions, env: NodeJS.ProcessEnv = process.env): RemoteService | undefined {
-  const { host } = options
+  const { host, tokenFile, ca, insecure } = options
+  if (host === undefined && (tokenFile ?? ca ?? insecure) !== undefined) {
+    throw new RemoraError('USAGE', '--token-file, --ca and --insecure are for a service: name it with --host')
+  }
   // An empty name, as of a variable that is not set, must not turn into this host.
   return host === undefined ? localService(env) : namedService({ ...options, host }, env)
 }
