@@ -9,7 +9,8 @@ import { listTimeout } from './step.ts'
 export interface RunningContainer {
   readonly name: string
   readonly engine: string
-  readonly reference: string
+  /** What finds it again; only a capture asks for it. */
+  reference(): Promise<string>
 }
 
 /**
@@ -22,18 +23,15 @@ export async function listRunning(timeout: number, signal: AbortSignal): Promise
     return targets
       .toSorted((one, other) => other.startTime - one.startTime)
       .flatMap(({ name, reference, container }) =>
-        container === undefined ? [] : [{ name, engine: container.engine, reference }],
+        container === undefined ? [] : [{ name, engine: container.engine, reference: async () => reference }],
       )
   }
-  const [{ listContainers }, { unambiguousReference }] = await Promise.all([
-    import('../src/discover/ask.ts'),
-    import('../src/discover/units.ts'),
-  ])
+  const { listContainers } = await import('../src/discover/ask.ts')
   const containers = await listContainers(timeout, signal)
   return containers.map(container => ({
     name: container.name,
     engine: container.engine,
-    reference: unambiguousReference(container),
+    reference: async () => (await import('../src/discover/units.ts')).unambiguousReference(container),
   }))
 }
 

@@ -80,7 +80,7 @@ async function targetReference({ interface: nif, values }: CaptureStep, signal: 
       hint: 'Refresh the interfaces (F5), or start the container.',
     })
   }
-  return match.container.reference
+  return match.container.reference()
 }
 
 /** A capture that ends by itself looks like a fault to whoever watches it, so the reason is told. */

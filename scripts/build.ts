@@ -102,9 +102,12 @@ function makeCodeCache(folder: string, name: string): void {
 
 /** Packages that are needed together; those without a group of their own are the service's and its clients'. */
 function groupOf(name: string): string {
-  if (/^(?:@grpc\/|pbf)/.test(name)) return 'grpc'
+  if (name.startsWith('@grpc/')) return 'grpc'
   return name === 'commander' ? 'commander' : 'service'
 }
+
+/** Packages of a few kB that every listing needs. */
+const small = new Set(['pbf'])
 
 /** In place of each package a module that loads its group from the executable. */
 function putAside(groups: Map<string, Set<string>>): Plugin {
@@ -112,7 +115,8 @@ function putAside(groups: Map<string, Set<string>>): Plugin {
     name: 'put-aside',
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^[^./]/ }, ({ path, kind, namespace }) => {
-        if (namespace !== 'file' || kind === 'entry-point' || path.startsWith('node:')) return undefined
+        if (namespace !== 'file' || kind === 'entry-point' || path.startsWith('node:') || small.has(path))
+          return undefined
         const group = groupOf(path)
         groups.set(group, (groups.get(group) ?? new Set()).add(path))
         return { path, namespace: 'package' }

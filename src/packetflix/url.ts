@@ -5,6 +5,7 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import { parseParameters, type StockParameters } from './parameters.ts'
+import { unescaped, withoutSecrets } from './secrets.ts'
 
 export type PacketflixUrl = {
   /** Address of the service, `http:` or `https:`, without a slash at the end. */
@@ -32,26 +33,6 @@ export function parsePacketflixUrl(text: string): PacketflixUrl {
     token,
     parameters: parseParameters(url.searchParams, () => undefined),
   }
-}
-
-/** The password of a URL; it may have a percent sign of its own. */
-export function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
-/**
- * A URL, or what was meant to be one, as it may be shown and logged: without passwords and tokens. A process in a target
- * reference (`pid:1@2`) stays.
- */
-export function withoutSecrets(text: string): string {
-  return text
-    .replace(/(^(?!pid:\d|packetflix:)|packetflix:(?!\w+:\/\/)|\/\/)[^/?#\s]*@/gi, '$1…@')
-    .replace(/([?&]token=)[^&#\s]*/gi, '$1…')
-    .replace(/(\/v1\/capture\/)[^/?#\s]+/g, '$1…')
 }
 
 function parse(text: string): URL {

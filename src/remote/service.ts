@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { RemoraError, reasonOf } from '../base/errors.ts'
-import { unescaped, withoutSecrets } from '../packetflix/url.ts'
+import { unescaped, withoutSecrets } from '../packetflix/secrets.ts'
 
 export interface RemoteService {
   /** `http://host:port/prefix` or `https://…`, without a slash at the end; or `unix:/path`. */

@@ -1,0 +1,21 @@
+/** The parts of a URL that nobody else may see. */
+
+/** The password of a URL; it may have a percent sign of its own. */
+export function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/**
+ * A URL, or what was meant to be one, as it may be shown and logged: without passwords and tokens. A process in a target
+ * reference (`pid:1@2`) stays.
+ */
+export function withoutSecrets(text: string): string {
+  return text
+    .replace(/(^(?!pid:\d|packetflix:)|packetflix:(?!\w+:\/\/)|\/\/)[^/?#\s]*@/gi, '$1…@')
+    .replace(/([?&]token=)[^&#\s]*/gi, '$1…')
+    .replace(/(\/v1\/capture\/)[^/?#\s]+/g, '$1…')
+}
