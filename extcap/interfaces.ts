@@ -25,7 +25,7 @@ export interface InterfaceArgument {
   readonly call: string
   /** At most 80 printable characters; nothing from outside, since Wireshark aborts over a bad one. */
   readonly display: string
-  readonly type: 'string' | 'selector' | 'boolflag' | 'unsigned' | 'password' | 'fileselect'
+  readonly type: 'string' | 'selector' | 'multicheck' | 'boolflag' | 'unsigned' | 'password' | 'fileselect'
   readonly tooltip?: string
   readonly placeholder?: string
   readonly reload?: boolean
@@ -51,10 +51,10 @@ export const localArguments: readonly InterfaceArgument[] = [
   {
     number: 2,
     call: 'reference',
-    display: 'or target reference',
+    display: 'or target references',
     type: 'string',
-    placeholder: 'pid:1234, named:blue, label:app=web',
-    tooltip: 'Wins over the target chosen above; remora --help lists the kinds of references',
+    placeholder: 'web db, pid:1234, named:blue, label:app=web',
+    tooltip: 'Win over the target chosen above; several are captured together; remora --help lists the kinds',
   },
   {
     number: 3,
@@ -106,6 +106,46 @@ export const localArguments: readonly InterfaceArgument[] = [
     tooltip: 'Go on when the target restarts, in the same capture',
   },
   { number: 20, call: 'noprom', display: 'No promiscuous mode', type: 'boolflag', group: 'Capture' },
+  {
+    number: 22,
+    call: 'direction',
+    display: 'Mark packets as received or sent',
+    type: 'boolflag',
+    group: 'Capture',
+    tooltip: 'Filter: frame.packet_flags_direction == 1 (in) or 2 (out)',
+  },
+  {
+    number: 23,
+    call: 'immediate',
+    display: 'Every packet at once, the last ones of a container included',
+    type: 'boolflag',
+    group: 'Capture',
+    tooltip: 'With tcpdump in place of dumpcap; costs more at high rates',
+  },
+  {
+    number: 24,
+    call: 'at',
+    display: 'Capture at',
+    type: 'selector',
+    group: 'Capture',
+    tooltip: "Inside the target, at the host's end of its veth pairs, or at both",
+  },
+  {
+    number: 25,
+    call: 'tlskeys',
+    display: 'Take TLS keys of the targets along (SSLKEYLOGFILE)',
+    type: 'boolflag',
+    group: 'Capture',
+    tooltip: 'Wireshark then decrypts while it captures; packets come 300 ms later',
+  },
+  {
+    number: 30,
+    call: 'together',
+    display: 'Capture together with',
+    type: 'multicheck',
+    group: 'Together',
+    tooltip: 'In one capture, each interface named after its target',
+  },
   {
     number: 21,
     call: 'snaplen',

@@ -62,6 +62,14 @@ export async function listInterfaces(reference: string, signal: AbortSignal): Pr
 }
 
 function askAbout(target: string, service: NonNullable<ReturnType<typeof localService>>) {
-  const request = { target, interfaces: [], filter: '', promiscuous: false, stop: {}, follow: false, names: false }
+  const request = {
+    targets: [target],
+    interfaces: [],
+    filter: '',
+    promiscuous: false,
+    stop: {},
+    follow: false,
+    names: false,
+  }
   return { kind: 'request', service, request, includeSelf: false } as const
 }

@@ -30,7 +30,7 @@ function dockerHostRequest(values: ArgumentValues, filter: string): RemoteReques
   if (target === undefined) throw missing('a container', 'Click the wheel beside the interface, and choose one.')
   const nif = textValue(values, 'nif')
   const parameters: StockParameters = {
-    subject: { kind: 'container', target },
+    subjects: [{ kind: 'container', target }],
     interfaces: nif === '' || nif === 'any' || nif === 'all' ? undefined : nif.split('/'),
     filter,
     promiscuous: values.noprom !== true,

@@ -7,8 +7,14 @@ import { printable, writeFully } from '../src/base/write.ts'
 import { runCapture } from '../src/capture/capture.ts'
 import type { Lifetime } from '../src/capture/lifetime.ts'
 import type { RemoteRequest } from '../src/capture/remote.ts'
-import { type CaptureRequest, parseInterfaceNames, parseSnaplen } from '../src/capture/request.ts'
-import type { CaptureReport } from '../src/capture/run-local.ts'
+import type { CaptureReport } from '../src/capture/report.ts'
+import {
+  type CaptureRequest,
+  parseInterfaceNames,
+  parsePoint,
+  parseReferences,
+  parseSnaplen,
+} from '../src/capture/request.ts'
 import { localService } from '../src/capture/service.ts'
 import { type CaptureStep, textValue, unknownArguments } from './argv.ts'
 import { dockerHostInterface, localInterface, packetflixInterface } from './interfaces.ts'
@@ -58,7 +64,7 @@ async function captureRequest(step: CaptureStep, signal: AbortSignal): Promise<C
   requireInterface(step.interface)
   if (unknown.length > 0) throw unknownArguments(unknown)
   return {
-    target: await targetReference(step, signal),
+    targets: await targetReferences(step, signal),
     interfaces: parseInterfaceNames([textValue(values, 'interface')]),
     filter,
     snaplen: parseSnaplen(textValue(values, 'snaplen')),
@@ -67,12 +73,21 @@ async function captureRequest(step: CaptureStep, signal: AbortSignal): Promise<C
     names: true,
     wait: values.wait === true ? {} : undefined,
     follow: values.follow === true,
+    direction: values.direction === true,
+    immediate: values.immediate === true,
+    at: parsePoint(textValue(values, 'at') || undefined) ?? 'inside',
+    keys: values.tlskeys === true ? { fromTargets: true, files: [] } : undefined,
   }
 }
 
-/** The target of the general interface is in its arguments, that of a container's own in its name. */
-async function targetReference({ interface: nif, values }: CaptureStep, signal: AbortSignal): Promise<string> {
-  if (nif === localInterface) return textValue(values, 'reference') || textValue(values, 'target') || 'host'
+/** The targets of the general interface are in its arguments, that of a container's own is in its name. */
+async function targetReferences({ interface: nif, values }: CaptureStep, signal: AbortSignal): Promise<string[]> {
+  if (nif === localInterface) {
+    const [first = textValue(values, 'target'), ...others] = parseReferences(textValue(values, 'reference'))
+    const together = parseReferences(textValue(values, 'together'))
+    const all = [...new Set([first, ...others, ...together])].filter(text => text !== '')
+    return all.length === 0 ? ['host'] : all
+  }
   const containers = await listRunning(engineTimeout, signal)
   const match = uniqueInterfaces(containers).find(({ value }) => value === nif)
   if (match === undefined) {
@@ -80,7 +95,7 @@ async function targetReference({ interface: nif, values }: CaptureStep, signal: 
       hint: 'Refresh the interfaces (F5), or start the container.',
     })
   }
-  return match.container.reference()
+  return [await match.container.reference()]
 }
 
 /** A capture that ends by itself looks like a fault to whoever watches it, so the reason is told. */

@@ -3,6 +3,7 @@
  * choice stays chosen when the dialog opens; its first entry is empty, so that a vanished target never silently becomes
  * another. What a service elsewhere has is asked for only when the user reloads it.
  */
+import { type CapturePoint, capturePoints } from '../src/capture/request.ts'
 import { type InterfaceArgument, stableInterfaces } from './interfaces.ts'
 import { sentence } from './sentence.ts'
 import type { StepContext } from './step.ts'
@@ -29,10 +30,28 @@ function argumentSentence({ call, ...attributes }: InterfaceArgument): string {
 
 /** What a selector offers before it is reloaded. */
 function selectorValues({ number, type, call }: InterfaceArgument, targets: string): string {
+  if (type === 'multicheck') return choices(targets, number)
   if (type !== 'selector') return ''
   if (call === 'target') return targets
+  if (call === 'at') return capturePoints.map(value => pointValue(number, value)).join('')
   if (call === 'interface') return everyInterface(number)
   const first =
     call === 'nif' ? { value: 'any', display: 'all' } : { value: '', display: 'Reload to see what there is' }
   return sentence('value', { arg: number, ...first, default: true })
+}
+
+/** The targets of the selector, as boxes to tick: all but the first, which stands for nothing chosen. */
+function choices(targets: string, number: number): string {
+  return targets
+    .split('\n')
+    .slice(1)
+    .map(line => line && `${line.replace(/\{arg=\d+\}/, `{arg=${number}}`)}{enabled=true}\n`)
+    .join('')
+}
+
+const points = { inside: 'the target', peer: 'the other end of its veth pairs', both: 'both ends' } as const
+
+function pointValue(number: number, point: CapturePoint): string {
+  const value = point === 'inside' ? '' : point
+  return sentence('value', { arg: number, value, display: points[point], default: point === 'inside' })
 }

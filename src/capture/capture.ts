@@ -7,8 +7,9 @@ import { silentLog } from '../base/log.ts'
 import { interestCheck, whileWanted } from './interest.ts'
 import { discard, type Output, type OutputRequest, openOutput } from './output.ts'
 import { type CaptureContext, type PreparedCapture, prepareCapture } from './prepare.ts'
+import type { CaptureReport, RunOptions } from './report.ts'
 import type { CaptureRequest } from './request.ts'
-import { type CaptureReport, type RunOptions, runLocal } from './run-local.ts'
+import { runLocal } from './run-local.ts'
 import { runWoven } from './run-woven.ts'
 
 /**
@@ -75,7 +76,7 @@ export async function runPrepared(
   context: CaptureContext & Omit<RunOptions, 'lifetime'>,
 ): Promise<CaptureReport> {
   const { log = silentLog } = context
-  const { plan, target } = prepared
+  const { plan, lives } = prepared
   let armed = false
   let report: CaptureReport
   const onArmed = () => {
@@ -84,10 +85,11 @@ export async function runPrepared(
     context.onArmed?.()
   }
   try {
-    log.debug(`dumpcap ${JSON.stringify(plan.dumpcap)}`)
+    log.debug(`plan ${JSON.stringify(plan)}`)
+    const [life] = lives
     report =
-      plan.route === 'direct'
-        ? await runLocal(plan, target.namespace, output.fd, { ...context, onArmed })
+      plan.route === 'direct' && life !== undefined
+        ? await runLocal(life.plan, life.target.namespace, output.fd, { ...context, onArmed })
         : await runWoven(prepared, output.fd, { ...context, onArmed })
     log.info(`the capture ended: ${JSON.stringify(report)}`)
   } catch (error) {

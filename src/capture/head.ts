@@ -10,7 +10,7 @@ import { type Log, silentLog } from '../base/log.ts'
 import { openArriving } from '../linux/arrivals.ts'
 import { type DumpcapProcess, startDumpcap } from '../linux/dumpcap.ts'
 import type { NetworkNamespace } from '../linux/netns.ts'
-import { packetData } from '../pcapng/stream.ts'
+import { packetField } from '../pcapng/lane.ts'
 import { drainTime, headBuffer } from './plan.ts'
 import type { CaptureRequest } from './request.ts'
 
@@ -151,8 +151,11 @@ function finish(dumpcap: DumpcapProcess): void {
   dumpcap.ended.finally(() => clearTimeout(timer)).catch(() => {})
 }
 
-/** Index of the interface a cooked packet was seen on: bytes 4 to 7, network order (pcap-linktype(7), LINUX_SLL2). */
-export function cookedInterface(packet: Buffer): number {
-  const data = packetData(packet)
-  return data.length < 8 ? 0 : data.readUInt32BE(4)
+/**
+ * Index of the interface a cooked packet was seen on: bytes 4 to 7, network order (pcap-linktype(7), LINUX_SLL2).
+ * @param at words from the start, where its block begins
+ */
+export function cookedInterface(words: Int32Array, at: number): number {
+  if ((words[at + packetField.captured] as number) < 8) return 0
+  return Buffer.from(words.buffer, words.byteOffset + (at + packetField.data + 1) * 4, 4).readUInt32BE()
 }

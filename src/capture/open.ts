@@ -6,15 +6,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RemoraError } from '../base/errors.ts'
-import { makeFifo } from '../linux/fifo.ts'
+import { makeFifos } from '../linux/fifo.ts'
 import { spawnCommand, startFailure } from '../linux/run.ts'
 import { findTool } from '../linux/tools.ts'
 import { runPrepared } from './capture.ts'
 import { type Output, openOutput } from './output.ts'
 import { type CaptureContext, prepareCapture } from './prepare.ts'
 import type { RemoteRequest } from './remote.ts'
+import type { CaptureReport } from './report.ts'
 import type { CaptureRequest } from './request.ts'
-import type { CaptureReport } from './run-local.ts'
 
 /**
  * Starts Wireshark on a live capture.
@@ -38,7 +38,7 @@ export async function openInWireshark(
   try {
     // Wireshark shows the name in its title.
     const fifo = join(folder, prepared.name.replace(/[^\w.-]+/g, '_'))
-    await makeFifo(fifo, env)
+    await makeFifos([fifo], env)
     const started = startWireshark(wireshark, fifo, prepared.name, env)
     const output = await Promise.race([openOutput({ kind: 'fifo', path: fifo }, lifetime.stop), started])
     rmSync(folder, { recursive: true, force: true })

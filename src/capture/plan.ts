@@ -10,9 +10,25 @@ import type { NetworkInterface } from '../linux/iproute.ts'
 import { targetComment } from '../packetflix/comment.ts'
 import { nearestNames } from '../target/match.ts'
 import { both, carried, exclusion } from './own-stream.ts'
-import type { CaptureRequest, StopConditions } from './request.ts'
+import { type CaptureRequest, keysWindow, type StopConditions } from './request.ts'
 
 export interface CapturePlan {
+  /** `direct`: dumpcap writes the output itself; `woven`: several captures become one stream on the way. */
+  readonly route: 'direct' | 'woven'
+  /** Why it is woven; empty for a direct one. */
+  readonly reasons: readonly string[]
+  /** What is captured, in canonical form, and how it is called. */
+  readonly reference: string
+  readonly name: string
+  /** Milliseconds a packet waits for others, where it is woven. */
+  readonly window: number
+  /** Comment of the first section. */
+  readonly comment: string
+  readonly sources: readonly SourcePlan[]
+}
+
+/** One target of a capture. */
+export interface SourcePlan {
   readonly reference: string
   readonly name: string
   readonly type: string
@@ -20,18 +36,24 @@ export interface CapturePlan {
   readonly netns: number
   /** Indexes of the interfaces captured, as packets on `any` tell them; undefined: of every one. */
   readonly interfaceIndexes: readonly number[] | undefined
-  /** `direct`: dumpcap writes the output itself; `woven`: several captures become one stream on the way. */
-  readonly route: 'direct' | 'woven'
   readonly dumpcap: DumpcapOptions
   /** Names written before the first packet. */
   readonly names: readonly HostName[]
 }
 
 /** Kernel buffer of one capture, MiB, shared by its interfaces. Above it arming gets slow, below it packets get lost. */
-export const standardBuffer = 32
+const standardBuffer = 32
 const leastBuffer = 2
 /** Kernel buffer of a capture that waits to be claimed, MiB; there may be several. */
 export const headBuffer = 4
+
+/** MiB of all kernel buffers of a capture of many targets. */
+const largestBuffer = 256
+
+/** Kernel buffer of each of several targets, MiB. */
+export function bufferFor(targets: number): number {
+  return Math.max(leastBuffer, Math.min(standardBuffer, Math.floor(largestBuffer / targets)))
+}
 
 /** Bytes that may wait inside dumpcap between its threads. */
 const queueSize = 64 * 1024 * 1024
@@ -42,29 +64,81 @@ const queueSize = 64 * 1024 * 1024
  */
 export const drainTime = 300
 
+/** Milliseconds a packet waits for others: dumpcap is up to 250 late, and a machine under load some more. */
+export const standardWindow = 300
+
 interface PlanOptions {
   /** Have dumpcap count packets for a progress line. */
   readonly counting?: boolean
   /** Several captures will become one stream, which meets the stop conditions as a whole. */
   readonly woven?: boolean
+  /** Interfaces are named after their target. */
+  readonly several?: boolean
   /** MiB of kernel buffer, for all interfaces together. */
   readonly buffer?: number | undefined
 }
 
+/** Why a capture cannot leave the writing to dumpcap. */
+function reasonsToWeave(request: CaptureRequest, targets: number, heads: boolean): string[] {
+  const { follow, window, direction, immediate, at = 'inside', keys } = request
+  const reasons: [boolean, string][] = [
+    [targets > 1, `${targets} targets`],
+    [follow, 'follow'],
+    [heads, 'captured since it came'],
+    [window !== undefined, 'window'],
+    [direction === true, 'direction'],
+    [immediate === true, 'immediate'],
+    [at !== 'inside', `at ${at}`],
+    [keys !== undefined, 'TLS keys'],
+  ]
+  return reasons.flatMap(([holds, reason]) => (holds ? [reason] : []))
+}
+
 /**
- * Plans a capture.
+ * Plans a whole capture, from what is known before its targets are looked at.
+ * @param heads whether packets were captured before the interfaces were known
+ */
+export function planRoute(
+  request: CaptureRequest,
+  targets: readonly { readonly reference: string; readonly name: string }[],
+  heads: boolean,
+): Omit<CapturePlan, 'sources' | 'comment'> {
+  const reasons = reasonsToWeave(request, targets.length, heads)
+  const window = request.window ?? standardWindow
+  return {
+    route: reasons.length === 0 ? 'direct' : 'woven',
+    reasons,
+    reference: targets.map(({ reference }) => reference).join(', '),
+    name: targets.map(({ name }) => name).join(', '),
+    window: request.keys === undefined ? window : Math.max(window, keysWindow),
+  }
+}
+
+/** The comment of the first section: of several targets stock tools read the names, and the type of the first. */
+export function sectionComment(
+  request: CaptureRequest,
+  { name }: Pick<CapturePlan, 'name'>,
+  [first, ...others]: readonly SourcePlan[],
+): string {
+  if (first === undefined) return ''
+  if (others.length === 0) return first.dumpcap.comment
+  return targetComment({ ...request, name, type: first.type, node: hostname() })
+}
+
+/**
+ * Plans the capture of one target.
  * @throws RemoraError INTERFACE_NOT_FOUND when an interface is unknown, down, or none is left, FILTER_INVALID when its
  *   parentheses do not match
  */
-export function planCapture(
+export function planSource(
   request: CaptureRequest,
   target: Omit<ResolvedTarget, 'namespace'> & {
     readonly namespace: { readonly inode: number; readonly own?: boolean }
   },
   interfaces: readonly NetworkInterface[],
-  { counting = false, woven = request.follow, buffer = standardBuffer }: PlanOptions = {},
-): CapturePlan {
-  const chosen = chooseInterfaces(request.interfaces, interfaces, target.name)
+  { counting = false, woven = false, several = false, buffer = standardBuffer }: PlanOptions = {},
+): SourcePlan {
+  const chosen = chooseInterfaces(request.interfaces, interfaces, target.name, several)
   const netns = target.namespace.inode
   const central = target.type === 'host' || target.namespace.own === true
   const excluding = exclusion(carried(request.ownStream ?? [], { central, interfaces }))
@@ -78,9 +152,8 @@ export function planCapture(
     interfaceIndexes: chosen.includes('any')
       ? undefined
       : interfaces.filter(({ name }) => chosen.includes(name)).map(({ index }) => index),
-    route: woven ? 'woven' : 'direct',
     dumpcap: {
-      interfaces: chosen.map(name => ({ name, description })),
+      interfaces: chosen.map(name => ({ name, description, ...(several && { shownName: `${target.name}/${name}` }) })),
       filter: both(excluding, request.filter),
       snaplen: request.snaplen,
       promiscuous: request.promiscuous,
@@ -97,9 +170,13 @@ function chooseInterfaces(
   wanted: readonly string[],
   interfaces: readonly NetworkInterface[],
   target: string,
+  several: boolean,
 ): string[] {
   const usable = interfaces.filter(({ up, name }) => up && isCapturableName(name)).map(({ name }) => name)
   const known = [...usable, 'any']
+  // Of several targets each has some of them.
+  const found = wanted.filter(name => known.includes(name))
+  if (several && found.length > 0) return found
   for (const name of wanted) {
     if (known.includes(name)) continue
     const state = interfaces.some(candidate => candidate.name === name && !candidate.up) ? 'is down' : 'does not exist'

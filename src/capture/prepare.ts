@@ -1,31 +1,48 @@
 /**
- * Everything before the first byte: the target is found, or waited for, its interfaces are chosen, the filter is compiled.
+ * Everything before the first byte: targets are found, or waited for, their interfaces are chosen, the filter is compiled.
  * Whatever can be refused is refused here.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
-import { type ResolvedTarget, resolveTarget } from '../discover/resolve.ts'
+import { type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
 import { checkFilter } from '../linux/dumpcap.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
 import { isStillThere } from '../linux/netns.ts'
 import { hasCapability } from '../linux/proc.ts'
 import type { Head } from './head.ts'
 import type { Lifetime } from './lifetime.ts'
-import { type CapturePlan, planCapture } from './plan.ts'
-import type { CaptureRequest } from './request.ts'
-import { type AwaitedTarget, type TargetWatch, watchForTarget } from './wait.ts'
+import { bufferFor, type CapturePlan, planRoute, planSource, type SourcePlan, sectionComment } from './plan.ts'
+import { type CaptureRequest, isForSeveral } from './request.ts'
+import { type AwaitedTarget, type TargetWatch, watchForTargets } from './wait.ts'
+
+/** One life of one target, ready to be captured. */
+export interface PreparedLife {
+  readonly plan: SourcePlan
+  readonly target: ResolvedTarget
+  /** Plans again, for all of the interfaces that are up. */
+  readonly replan: (interfaces: readonly NetworkInterface[]) => SourcePlan
+  /** What was captured before the target was known, where it was waited for. */
+  readonly head?: Head | undefined
+  /** Releases the namespace and the head. Again does nothing. */
+  close(): void
+}
 
 export interface PreparedCapture {
   readonly request: CaptureRequest
   readonly plan: CapturePlan
-  readonly target: ResolvedTarget
-  /** What was captured before the target was known, where it was waited for. */
-  readonly head?: Head | undefined
-  /** Waits for the next life of a target that is followed. */
-  readonly next?: ((signal: AbortSignal) => Promise<PreparedCapture>) | undefined
-  /** Releases the namespace and all that was begun; whoever prepared the capture calls it once. */
+  readonly lives: readonly PreparedLife[]
+  /** Lives that are still to come, where they are waited for or followed. */
+  readonly coming?: ComingLives | undefined
+  /** Releases all that was begun and not taken over; whoever prepared the capture calls it once. */
   close(): void
+}
+
+export interface ComingLives {
+  /** Waits for the next one; undefined when none will come any more. The caller closes it. */
+  next(signal: AbortSignal): Promise<PreparedLife | undefined>
+  /** A life counts again, should it be found again. */
+  forget(target: ResolvedTarget): void
 }
 
 export interface CaptureContext {
@@ -34,14 +51,14 @@ export interface CaptureContext {
   readonly env?: NodeJS.ProcessEnv
   /** Have packets counted while the capture runs. */
   readonly counting?: boolean
-  /** MiB of kernel buffer, for all interfaces together. */
+  /** MiB of kernel buffer for all interfaces of a target together. */
   readonly buffer?: number
-  /** Called once, when the target is not there and is waited for. */
+  /** Called once, when no target is there and one is waited for. */
   readonly onPending?: () => void
 }
 
 /**
- * Finds the target, or waits for it; chooses its interfaces and compiles the filter.
+ * Finds the targets, or waits for the first of them; chooses their interfaces and compiles the filter.
  * @throws RemoraError for everything that stands against the capture; the reason of the signal when that aborts
  */
 export async function prepareCapture(
@@ -49,64 +66,131 @@ export async function prepareCapture(
   context: CaptureContext,
   signal: AbortSignal = context.lifetime.stop,
 ): Promise<PreparedCapture> {
-  const { wait, follow } = request
-  const known = wait === undefined ? await prepareLife(request, undefined, context, signal) : undefined
-  if (known !== undefined && !follow) return known
-  const watch = watchForTarget(request, context, known?.target)
+  const { wait, follow, targets: references, names } = request
+  const { env = process.env, onPending } = context
+  const lives: PreparedLife[] = []
+  let watch: TargetWatch | undefined
+  const close = () => {
+    watch?.close()
+    for (const life of lives) life.close()
+  }
   try {
-    const first = known ?? (await prepareLife(request, watch, context, signal))
-    if (!follow) {
-      watch.close()
-      return first
+    const known = wait === undefined ? await resolveTargets(references, { signal, env, names }) : []
+    if (wait !== undefined || follow) watch = watchForTargets(request, context, known)
+    lives.push(
+      ...(await prepareAll(
+        request,
+        known.map(target => ({ target })),
+        context,
+        signal,
+      )),
+    )
+    while (lives.length === 0 && watch !== undefined) {
+      const awaited = [await watch.next({ signal, timeout: wait?.timeout, onPending })]
+      for (let more = watch.poll(); more !== undefined; more = watch.poll()) awaited.push(more)
+      lives.push(...(await prepareAll(request, awaited, context, signal)))
     }
-    const close = () => {
-      watch.close()
-      first.close()
-    }
-    return { ...first, close, next: limit => prepareLife({ ...request, wait: {} }, watch, context, limit) }
+    // Without --follow each reference is waited for once.
+    const missing = isForSeveral(request) && references.length > 1 ? references.length - lives.length : 0
+    if (!follow && missing <= 0) watch?.close()
+    const targets = lives.map(({ target }) => target)
+    const heads = lives.some(({ head }) => head !== undefined)
+    const route = planRoute(request, targets, heads || (!follow && missing > 0 && wait !== undefined))
+    const sources = lives.map(life => life.plan)
+    const plan = { ...route, comment: sectionComment(request, route, sources), sources }
+    if (watch === undefined || (!follow && missing <= 0)) return { request, plan, lives, close }
+    return { request, plan, lives, coming: comingLives(request, watch, targets, context), close }
   } catch (error) {
-    watch.close()
+    close()
     throw error
   }
 }
 
-/** Prepares the capture of one life of the target. */
-async function prepareLife(
+function comingLives(
   request: CaptureRequest,
-  watch: TargetWatch | undefined,
+  watch: TargetWatch,
+  known: readonly ResolvedTarget[],
+  context: CaptureContext,
+): ComingLives {
+  const served = new Set(known.map(({ reference }) => reference))
+  const waiting = { ...request, wait: {} }
+  return {
+    async next(signal) {
+      for (;;) {
+        if (!request.follow && served.size >= request.targets.length) return undefined
+        const awaited = await watch.next({ signal })
+        if (!request.follow && served.has(awaited.target.reference)) {
+          awaited.head?.close()
+          awaited.target.namespace.close()
+          continue
+        }
+        served.add(awaited.target.reference)
+        const [life] = await prepareAll(waiting, [awaited], context, signal)
+        if (life !== undefined) return life
+      }
+    },
+    forget: target => watch.forget(target),
+  }
+}
+
+/**
+ * Prepares lives that were found together; closes all of them when one cannot be captured. Of those that were waited for,
+ * what has gone before it could be looked at is left out.
+ */
+async function prepareAll(
+  request: CaptureRequest,
+  awaited: readonly AwaitedTarget[],
   context: CaptureContext,
   signal: AbortSignal,
-): Promise<PreparedCapture> {
-  const { log = silentLog, env = process.env, counting = false, buffer, onPending } = context
-  const { wait } = request
-  const { target, head }: AwaitedTarget =
-    watch === undefined || wait === undefined
-      ? { target: await resolveTarget(request.target, { signal, env, names: request.names }) }
-      : await watch.next({ signal, timeout: wait.timeout, onPending })
+): Promise<PreparedLife[]> {
+  const buffer = context.buffer ?? bufferFor(awaited.length)
+  const results = await Promise.allSettled(
+    awaited.map(one => prepareLife(request, one, awaited.length, buffer, context, signal)),
+  )
+  const lives = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+  const isGone = (error: unknown) =>
+    request.wait !== undefined && error instanceof RemoraError && error.code === 'TARGET_STALE'
+  const failed = results.find(result => result.status === 'rejected' && !isGone(result.reason))
+  if (failed?.status !== 'rejected') return lives
+  for (const life of lives) life.close()
+  throw failed.reason
+}
+
+/** Prepares the capture of one life of a target, which it owns from now on. */
+async function prepareLife(
+  request: CaptureRequest,
+  { target, head }: AwaitedTarget,
+  targets: number,
+  buffer: number,
+  { log = silentLog, counting = false }: CaptureContext,
+  signal: AbortSignal,
+): Promise<PreparedLife> {
   const { namespace } = target
+  let closed = false
   const close = () => {
+    if (closed) return
+    closed = true
     head?.close()
     namespace.close()
   }
   try {
-    log.info(
-      `${request.target} is ${target.reference}, netns ${namespace.inode}${head ? ', captured since it came' : ''}`,
-    )
-    const woven = request.follow || head !== undefined
-    const planFor = (interfaces: readonly NetworkInterface[], gone = false) =>
-      planCapture(gone ? { ...request, interfaces: ['any'] } : request, target, interfaces, { counting, woven, buffer })
-    const plan = await planWhenUp(planFor, target, wait !== undefined, signal)
+    log.info(`${target.reference}, netns ${namespace.inode}${head ? ', captured since it came' : ''}`)
+    const { route } = planRoute(request, [target], head !== undefined)
+    const several = targets > 1 || (isForSeveral(request) && (request.follow || request.wait !== undefined))
+    const options = { counting, woven: route === 'woven' || several, several, buffer }
+    const planFor = (interfaces: readonly NetworkInterface[]) => planSource(request, target, interfaces, options)
+    const replan = (interfaces: readonly NetworkInterface[]) =>
+      planSource({ ...request, interfaces: [] }, target, interfaces, options)
+    const onAny = () => planSource({ ...request, interfaces: ['any'] }, target, [], options)
+    const waiting = request.wait !== undefined
+    const plan = await planWhenUp(planFor, head === undefined ? undefined : onAny, target, waiting, signal)
     const { interfaces, filter } = plan.dumpcap
     // Without the right in our own hands only dumpcap itself can tell whether it may capture.
     if (filter !== '' || !hasCapability('netRaw')) {
-      await checkFilter(
-        namespace,
-        filter,
-        interfaces.map(({ name }) => name),
-        signal,
-      )
+      const names = interfaces.map(({ name }) => name)
+      await checkFilter(namespace, filter, names, signal)
     }
-    return { request, plan, target, head, close }
+    return { plan, target, replan, head, close }
   } catch (error) {
     close()
     throw error
@@ -116,19 +200,27 @@ async function prepareLife(
 /** Milliseconds between looks whether a target that was waited for has an interface now. */
 const interfaceInterval = 200
 
-/** Plans as soon as there is an interface. What has gone by then is captured on `any`: its head may have all its packets. */
+/**
+ * Plans as soon as there is an interface.
+ * @throws RemoraError TARGET_STALE when it has gone, and nothing was captured of it
+ * @param onAny plans for a target that has gone by then: its head may have all its packets
+ */
 async function planWhenUp(
-  plan: (interfaces: readonly NetworkInterface[], gone?: boolean) => CapturePlan,
+  plan: (interfaces: readonly NetworkInterface[]) => SourcePlan,
+  onAny: (() => SourcePlan) | undefined,
   { namespace }: ResolvedTarget,
   waiting: boolean,
   signal: AbortSignal,
-): Promise<CapturePlan> {
+): Promise<SourcePlan> {
   for (;;) {
     try {
       return plan(await listInterfaces(namespace, signal))
     } catch (error) {
       if (!waiting || !(error instanceof RemoraError) || error.code !== 'INTERFACE_NOT_FOUND') throw error
-      if (!isStillThere(namespace)) return plan([], true)
+      if (!isStillThere(namespace)) {
+        if (onAny !== undefined) return onAny()
+        throw new RemoraError('TARGET_STALE', 'it has ended before it could be captured', { cause: error })
+      }
       await sleep(interfaceInterval, undefined, { signal })
     }
   }

@@ -1,7 +1,7 @@
 /** A target reference against what a stock service lists: it only takes targets as it describes them. */
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
-import type { StockParameters } from '../packetflix/parameters.ts'
+import type { StockSubject } from '../packetflix/parameters.ts'
 import { type StockTarget, stockTargets } from '../packetflix/target.ts'
 import { statusFailure } from '../remote/failure.ts'
 import { ask } from '../remote/http.ts'
@@ -50,7 +50,7 @@ export async function findStockSubject(
   service: RemoteService,
   text: string,
   signal: AbortSignal,
-): Promise<StockParameters['subject']> {
+): Promise<StockSubject> {
   const reference = parseReference(text)
   if (reference.scheme === 'netns') return { kind: 'netns', netns: reference.inode }
   const targets = await listStockTargets(service, signal)

@@ -17,8 +17,8 @@ import { interestCheck, watchInterval } from './interest.ts'
 import { discard, type Output, type OutputRequest, openOutput } from './output.ts'
 import type { CaptureContext } from './prepare.ts'
 import { findStockSubject } from './remote-stock.ts'
+import type { CaptureEnd, CaptureReport, RunOptions } from './report.ts'
 import type { CaptureRequest } from './request.ts'
-import type { CaptureEnd, CaptureReport, RunOptions } from './run-local.ts'
 
 /** What is asked of a service. */
 export type RemoteRequest = { readonly service: RemoteService } & (
@@ -40,7 +40,7 @@ export interface RemoteCapture {
   readonly headers?: Record<string, string>
 }
 
-export type RemoteContext = CaptureContext & Omit<RunOptions, 'lifetime' | 'through' | 'enough'>
+export type RemoteContext = CaptureContext & Omit<RunOptions, 'lifetime'>
 
 /**
  * Asks for a capture; nothing runs yet.
@@ -56,16 +56,17 @@ export async function prepareRemote(remote: RemoteRequest, signal: AbortSignal):
   const { request, includeSelf } = remote
   const { status, body } = await ask(service, 'POST', '/v1/captures', { body: requestBody(remote), signal })
   if (status === 201) {
-    const { path, reference, name = request.target, ...plan } = parseGrant(service, body)
+    const { path, reference, name = request.targets.join(', '), ...plan } = parseGrant(service, body)
     return { reference, name, plan: { reference, name, ...plan }, service, path }
   }
   if (toldFailure(body) !== undefined || status === 401 || status === 403) throw statusFailure(service, status, body)
   // It knows nothing of remora's own protocol.
   const { filter, promiscuous, interfaces } = request
   refuseForStock(service, request)
-  const subject = await findStockSubject(service, request.target, signal)
+  const [target = ''] = request.targets
+  const subject = await findStockSubject(service, target, signal)
   const wanted = interfaces.length > 0 ? interfaces : undefined
-  return stockCapture(service, { subject, interfaces: wanted, filter, promiscuous, includeSelf })
+  return stockCapture(service, { subjects: [subject], interfaces: wanted, filter, promiscuous, includeSelf })
 }
 
 const grant = v.looseObject({
@@ -84,25 +85,39 @@ function parseGrant(service: RemoteService, body: string): v.InferOutput<typeof 
 }
 
 function requestBody({ request, includeSelf }: Extract<RemoteRequest, { kind: 'request' }>): Record<string, unknown> {
-  const { ownStream: _, snaplen = 0, ...rest } = request
-  return { ...rest, snaplen, includeSelf }
+  const { ownStream: _, keys, targets, snaplen = 0, ...rest } = request
+  const [target] = targets
+  return {
+    ...(targets.length === 1 ? { target } : { targets }),
+    ...rest,
+    ...(keys?.fromTargets && { tlsKeys: true }),
+    snaplen,
+    includeSelf,
+  }
 }
 
 function stockCapture(service: RemoteService, parameters: StockParameters): RemoteCapture {
-  const { subject } = parameters
+  const [subject] = parameters.subjects
   const { query, headers } = formatParameters(parameters)
   const name = subject.kind === 'netns' ? `netns:${subject.netns}` : subject.target.name
   return { reference: name, name, plan: { ...parameters }, service, path: `/capture?${query}`, headers }
 }
 
 /** What the original protocol has no words for. */
-function refuseForStock(service: RemoteService, { snaplen, stop, wait, follow }: CaptureRequest): void {
+function refuseForStock(service: RemoteService, request: CaptureRequest): void {
+  const { targets, snaplen, stop, wait, follow, window, direction, immediate, at = 'inside', keys } = request
   const wanted = [
     snaplen !== undefined && 'a snapshot length',
     (stop.packets !== undefined || stop.filesize !== undefined) && 'a number of packets or bytes to stop at',
     wait !== undefined && '--wait',
     follow && '--follow',
-  ].filter(text => text !== false)
+    targets.length > 1 && 'several targets',
+    window !== undefined && '--window',
+    direction && '--direction',
+    immediate && '--immediate',
+    at !== 'inside' && `--at ${at}`,
+    keys !== undefined && '--tls-keys',
+  ].filter(text => typeof text === 'string')
   if (wanted.length === 0) return
   throw new RemoraError('USAGE', `${describeService(service)} is no remora and does not know ${wanted.join(', ')}`, {
     hint: 'Leave it out, or run remora serve there.',

@@ -6,8 +6,8 @@ import { RemoraError } from '../base/errors.ts'
 import type { StreamConnection } from './own-stream.ts'
 
 export interface CaptureRequest {
-  /** Target reference as typed. */
-  readonly target: string
+  /** Target references as typed; one of them may mean several targets (`label:`, `compose:`). */
+  readonly targets: readonly string[]
   /** Interfaces to capture on; empty: every interface that is up. */
   readonly interfaces: readonly string[]
   /** Capture filter (pcap-filter(7)); empty: none. */
@@ -24,6 +24,34 @@ export interface CaptureRequest {
   readonly names: boolean
   /** Connections that carry the capture away, and are left out of it. */
   readonly ownStream?: readonly StreamConnection[]
+  /** Milliseconds a packet waits for earlier ones of other sources; undefined: as long as dumpcap may be late. */
+  readonly window?: number | undefined
+  /** Tell of each packet whether it was received or sent (epb_flags). */
+  readonly direction?: boolean
+  /** Hand every packet on at once, so that the last ones of a target that goes are there. */
+  readonly immediate?: boolean
+  /** Where: in the target, which is the default, at the other end of its veth pairs, or at both. */
+  readonly at?: CapturePoint
+  /** TLS keys that go into the stream. */
+  readonly keys?: KeysRequest | undefined
+}
+
+export const capturePoints = ['inside', 'peer', 'both'] as const
+export type CapturePoint = (typeof capturePoints)[number]
+
+export interface KeysRequest {
+  /** Look for SSLKEYLOGFILE in the processes of the targets. */
+  readonly fromTargets: boolean
+  /** Key log files of this host. */
+  readonly files: readonly string[]
+}
+
+/** Milliseconds packets are held back, so that the keys for them come first. */
+export const keysWindow = 300
+
+/** Whether a capture may come to have several targets: what it captures is then named after them. */
+export function isForSeveral({ targets }: CaptureRequest): boolean {
+  return targets.length > 1 || targets.some(target => /^(?:label|compose):/.test(target))
 }
 
 export interface StopConditions {
@@ -62,6 +90,24 @@ export const captureOptions = {
   noprom: { flags: '-p, --no-promiscuous-mode', description: 'do not put the interfaces into promiscuous mode' },
   wait: { flags: '--wait [S]', shown: '--wait[=S]', description: 'wait for the target, at most so many seconds' },
   follow: { flags: '--follow', description: 'go on when the target goes and comes back, in the same stream' },
+  window: {
+    flags: '--window <MS>',
+    description: 'let packets wait so long to come into the order of their time; 0: not at all; default: 300',
+  },
+  direction: { flags: '--direction', description: 'mark every packet as received or sent' },
+  immediate: {
+    flags: '--immediate',
+    description: 'hand every packet on at once, the last ones of a container included; costs more at high rates',
+  },
+  at: {
+    flags: '--at <POINT>',
+    description: "capture inside the target, at the host's end of its veth pairs (peer), or at both",
+  },
+  tlsKeys: {
+    flags: '--tls-keys',
+    description: "put TLS keys of the targets' processes (SSLKEYLOGFILE) into the stream",
+  },
+  keylog: { flags: '--keylog <FILE>', description: 'put TLS keys of a key log file into the stream', repeatable: true },
   noNames: { flags: '--no-names', description: 'leave the names of containers out of the stream' },
 } satisfies Record<string, CaptureOption>
 
@@ -94,6 +140,31 @@ export function parseWait(text: string | undefined): CaptureRequest['wait'] {
 }
 
 /**
+ * Reads how long packets wait for others, in milliseconds.
+ * @throws RemoraError USAGE
+ */
+export function parseWindow(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (/^\d{1,5}$/.test(text) && Number(text) <= longestWindow) return Number(text)
+  throw new RemoraError('USAGE', `"${text}" is no window`, {
+    hint: `Use a number of milliseconds from 0 to ${longestWindow}.`,
+  })
+}
+
+/** Milliseconds; what waits is in memory. */
+export const longestWindow = 10_000
+
+/**
+ * Reads where to capture.
+ * @throws RemoraError USAGE
+ */
+export function parsePoint(text: string | undefined): CapturePoint | undefined {
+  const point = capturePoints.find(name => name === text)
+  if (text === undefined || point !== undefined) return point
+  throw new RemoraError('USAGE', `"${text}" is no place to capture at`, { hint: `Use ${capturePoints.join(', ')}.` })
+}
+
+/**
  * Reads stop conditions in the notation of dumpcap's `-a`.
  * @throws RemoraError USAGE
  */
@@ -110,6 +181,11 @@ export function parseStopConditions(texts: readonly string[]): StopConditions {
     stop[name as keyof StopConditions] = Number(value)
   }
   return stop
+}
+
+/** Splits references that are parted by blanks or commas; inside of one those are percent-encoded. */
+export function parseReferences(text: string): string[] {
+  return text.split(/[\s,]+/).filter(reference => reference !== '')
 }
 
 /** Splits interface names joined by `/` or given one by one; empty ones and doubles fall out. */

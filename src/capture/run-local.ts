@@ -12,60 +12,15 @@
  *  8. the disk is full: dumpcap would go on and lose every packet without a word (docs/discoveries), so it is stopped.
  */
 import { fstatSync, statfsSync, writeSync } from 'node:fs'
-import type { Readable } from 'node:stream'
-import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
-import { type DumpcapEnd, type DumpcapProcess, diskFull, dumpcapFailure, startDumpcap } from '../linux/dumpcap.ts'
+import { RemoraError, systemCode } from '../base/errors.ts'
+import { type DumpcapEnd, type DumpcapProcess, diskFull, startDumpcap } from '../linux/dumpcap.ts'
 import { isStillThere, type NetworkNamespace } from '../linux/netns.ts'
 import { readBytesWritten } from '../linux/proc.ts'
-import { interestCheck, type LostInterest, watchInterval } from './interest.ts'
-import type { Lifetime } from './lifetime.ts'
-import { type CapturePlan, drainTime } from './plan.ts'
+import { type Ending, endingOf, failureOf } from './ending.ts'
+import { interestCheck, watchInterval } from './interest.ts'
+import type { SourcePlan } from './plan.ts'
 import { prelude } from './prelude.ts'
-import type { StrandEnd } from './weave.ts'
-
-/** Why a capture ended well. */
-export type CaptureEnd = 'stopped' | 'killed' | LostInterest | 'target-gone' | 'interface-gone' | 'stop-condition'
-
-export interface CaptureReport {
-  readonly reference: string
-  readonly end: CaptureEnd
-  /** Whether dumpcap ended by itself, with its statistics written. */
-  readonly complete: boolean
-  /** Interface whose removal ended the capture. */
-  readonly goneInterface?: string | undefined
-  readonly interfaces: readonly { readonly name: string; readonly received: number; readonly dropped: number }[]
-  readonly packets: number
-  readonly dropped: number
-  /** Seconds from armed to the end. */
-  readonly seconds: number
-  /** Lives of the target, where more than one was asked for. */
-  readonly lives?: number | undefined
-}
-
-export interface Progress {
-  readonly packets: number
-  readonly bytes: number
-  readonly seconds: number
-}
-
-export interface RunOptions {
-  readonly lifetime: Lifetime
-  /** End when this process is no longer a child of this one. */
-  readonly parent?: number
-  /** Called once, when the capture is active on every interface. */
-  readonly onArmed?: () => void
-  /** Called each second while the capture runs. */
-  readonly onProgress?: (progress: Progress) => void
-  /** Takes the stream in place of the output, up to its end; `ready` is false when dumpcap ended before it was armed. */
-  readonly through?: (stream: Readable, ready: Promise<boolean>) => Promise<StrandEnd>
-  /** Aborts when a stop condition that dumpcap does not know of is met. */
-  readonly enough?: AbortSignal
-}
-
-/** Milliseconds dumpcap has for its last blocks and its statistics; again as long as it goes on writing. */
-const patience = 1_000
-/** Milliseconds after which it is killed even then. */
-const longestEnd = 4_000
+import type { CaptureEnd, CaptureReport, RunOptions } from './report.ts'
 
 /**
  * Runs a planned capture to its end.
@@ -73,22 +28,20 @@ const longestEnd = 4_000
  * @throws RemoraError when the capture cannot start or breaks
  */
 export async function runLocal(
-  plan: CapturePlan,
+  plan: SourcePlan,
   namespace: NetworkNamespace,
   output: number,
   options: RunOptions,
 ): Promise<CaptureReport> {
-  const { lifetime, onArmed, through, enough } = options
+  const { lifetime, onArmed } = options
   if (lifetime.stop.aborted) return report(plan, 'stopped', false)
-  if (through === undefined && !writePrelude(plan, output)) return report(plan, 'reader-gone', false)
-  const dumpcap = startDumpcap(namespace, plan.dumpcap, through === undefined ? output : 'pipe')
+  if (!writePrelude(plan, output)) return report(plan, 'reader-gone', false)
+  const dumpcap = startDumpcap(namespace, plan.dumpcap, output)
   const cleanUp = new AbortController()
   let armedAt: number | undefined
-  const ending = endingOf(dumpcap, () => armedAt !== undefined)
+  const ending = endingOf<Reason>(dumpcap, () => armedAt !== undefined)
   lifetime.stop.addEventListener('abort', () => ending.drain('stopped'), { signal: cleanUp.signal })
-  lifetime.kill.addEventListener('abort', () => ending.kill(), { signal: cleanUp.signal })
-  enough?.addEventListener('abort', () => ending.drain('stop-condition'), { signal: cleanUp.signal })
-  const passing = passOn(dumpcap, ending, through)
+  lifetime.kill.addEventListener('abort', () => ending.kill('killed'), { signal: cleanUp.signal })
   try {
     // Only now: looking for the reader takes a moment that dumpcap can use to start.
     const watch = watcher(namespace, output, options, dumpcap, () => armedAt)
@@ -98,7 +51,7 @@ export async function runLocal(
       armedAt = performance.now()
       onArmed?.()
     }
-    const [end] = await Promise.all([dumpcap.ended, passing])
+    const end = await dumpcap.ended
     const seconds = armedAt === undefined ? 0 : (performance.now() - armedAt) / 1000
     return conclude(plan, namespace, end, ending.reason(), seconds)
   } finally {
@@ -107,26 +60,8 @@ export async function runLocal(
   }
 }
 
-/** Hands the stream on; whoever takes it may find that nobody reads any more. */
-async function passOn(dumpcap: DumpcapProcess, ending: Ending, through: RunOptions['through']): Promise<void> {
-  if (through === undefined || dumpcap.stdout === null) return
-  try {
-    if ((await through(dumpcap.stdout, dumpcap.ready)) === 'reader-gone') ending.interrupt('reader-gone')
-  } catch (error) {
-    ending.kill()
-    throw streamFailure(error)
-  }
-}
-
-/** The failure of a stream that could not be handed on. */
-function streamFailure(error: unknown): unknown {
-  if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(error) ?? '')) return diskFull()
-  if (error instanceof RemoraError) return error
-  return new RemoraError('CAPTURE_FAILED', `cannot write the capture: ${reasonOf(error)}`, { cause: error })
-}
-
 /** @returns false when nobody reads any more */
-function writePrelude(plan: CapturePlan, output: number): boolean {
+function writePrelude(plan: SourcePlan, output: number): boolean {
   const bytes = prelude(plan.names, plan.dumpcap.comment)
   try {
     for (let written = 0; written < bytes.length; ) written += writeSync(output, bytes, written)
@@ -140,61 +75,13 @@ function writePrelude(plan: CapturePlan, output: number): boolean {
 /** Why dumpcap was told to end. */
 type Reason = CaptureEnd | 'disk-full'
 
-interface Ending {
-  reason(): Reason | undefined
-  /** Waits for packets on their way, then interrupts. */
-  drain(reason: Reason): void
-  /** Interrupts at once: nobody wants what is on its way. */
-  interrupt(reason: Reason): void
-  kill(): void
-  /** Releases the timers. */
-  done(): void
-}
-
-/** The way to end dumpcap. While its reader does not read, a first signal only wakes it; so it gets two, then SIGKILL. */
-function endingOf(dumpcap: DumpcapProcess, isArmed: () => boolean): Ending {
-  let reason: Reason | undefined
-  const timers = new Set<NodeJS.Timeout>()
-  const after = (delay: number, action: () => void): void => void timers.add(setTimeout(action, delay))
-  const insist = (written: number, deadline: number) => {
-    const now = readBytesWritten(dumpcap.pid) ?? 0
-    if (now > written && performance.now() < deadline) return after(patience, () => insist(now, deadline))
-    dumpcap.send('SIGINT')
-    after(500, () => dumpcap.send('SIGKILL'))
-  }
-  const interruptNow = () => {
-    const written = readBytesWritten(dumpcap.pid) ?? 0
-    const deadline = performance.now() + longestEnd - patience
-    dumpcap.send('SIGINT')
-    after(patience, () => insist(written, deadline))
-  }
-  const begin = (why: Reason, delay: number) => {
-    if (reason !== undefined) return
-    reason = why
-    if (delay > 0) after(delay, interruptNow)
-    else interruptNow()
-  }
-  return {
-    reason: () => reason,
-    drain: why => begin(why, isArmed() ? drainTime : 0),
-    interrupt: why => begin(why, 0),
-    kill() {
-      reason = 'killed'
-      dumpcap.send('SIGKILL')
-    },
-    done() {
-      for (const timer of timers) clearTimeout(timer)
-    },
-  }
-}
-
 function watcher(
   namespace: NetworkNamespace,
   output: number,
   { parent, onProgress }: RunOptions,
   dumpcap: DumpcapProcess,
   armedAt: () => number | undefined,
-): (ending: Ending) => void {
+): (ending: Ending<Reason>) => void {
   const lostInterest = interestCheck(output, parent)
   const isFull = fullCheck(output)
   let ticks = 0
@@ -223,29 +110,26 @@ function fullCheck(output: number): () => boolean {
 
 /** From the end of the process to the end of the capture. */
 function conclude(
-  plan: CapturePlan,
+  plan: SourcePlan,
   namespace: NetworkNamespace,
-  { status, signal, messages }: DumpcapEnd,
+  processEnd: DumpcapEnd,
   reason: Reason | undefined,
   seconds: number,
 ): CaptureReport {
+  const { status, messages } = processEnd
   if (reason === 'disk-full') throw diskFull()
   const finished = (end: CaptureEnd, goneInterface?: string) =>
     report(plan, end, status === 0, { ...messages, goneInterface }, seconds)
   if (/Broken pipe/.test(messages.complaint ?? '')) return finished(reason ?? 'reader-gone')
-  if (reason !== undefined && (status === 0 || signal !== null)) return finished(reason)
-  if (messages.goneInterface !== undefined) {
-    return finished(isStillThere(namespace) ? 'interface-gone' : 'target-gone', messages.goneInterface)
-  }
-  if (status === 0) return finished(reason ?? 'stop-condition')
-  if (messages.complaint !== undefined) throw dumpcapFailure(messages.complaint)
-  throw new RemoraError('CAPTURE_FAILED', `dumpcap ended unexpectedly (${signal ?? `status ${status}`})`, {
-    hint: 'Somebody killed it, or the system ran out of memory; the packets up to then are kept.',
-  })
+  const failure = failureOf(processEnd, reason !== undefined)
+  if (failure !== undefined) throw failure
+  if (reason !== undefined) return finished(reason)
+  if (messages.goneInterface === undefined) return finished('stop-condition')
+  return finished(isStillThere(namespace) ? 'interface-gone' : 'target-gone', messages.goneInterface)
 }
 
 function report(
-  plan: CapturePlan,
+  plan: SourcePlan,
   end: CaptureEnd,
   complete: boolean,
   messages: Partial<DumpcapEnd['messages']> = {},

@@ -3,11 +3,12 @@
  * slow reader dumpcap waits at the pipe, and the kernel counts what it had to throw away. So nothing piles up here.
  */
 import { closeSync } from 'node:fs'
+import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { makePipe } from '../linux/fifo.ts'
+import { makePipes } from '../linux/fifo.ts'
 import { runPrepared } from './capture.ts'
 import type { CaptureContext, PreparedCapture } from './prepare.ts'
-import type { CaptureReport, RunOptions } from './run-local.ts'
+import type { CaptureReport, RunOptions } from './report.ts'
 
 export interface CaptureStream {
   /** The capture (pcapng); destroying it ends the capture. */
@@ -22,9 +23,11 @@ export interface CaptureStream {
  */
 export async function openCaptureStream(
   prepared: PreparedCapture,
-  context: CaptureContext & Omit<RunOptions, 'lifetime' | 'through' | 'enough'>,
+  context: CaptureContext & Omit<RunOptions, 'lifetime'>,
 ): Promise<CaptureStream> {
-  const { reader, writer } = await makePipe()
+  const [pipe = { reader: -1, writer: -1 }] = await makePipes(1)
+  const { writer } = pipe
+  const reader = new Socket({ fd: pipe.reader, readable: true, writable: false })
   reader.on('error', () => {})
   const close = () => closeSync(writer)
   const report = runPrepared(prepared, { fd: writer, finish: close, discard: close }, context)

@@ -1,12 +1,13 @@
 /**
- * Waiting for a target: it is looked for again whenever something on the host changes. Meanwhile every network namespace
+ * Waiting for targets: they are looked for again whenever something on the host changes. Meanwhile every network namespace
  * that is mounted is captured on suspicion, so that the first packets are there when it turns out to be the one.
  */
 import { RemoraError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import { makeSignal } from '../base/signal.ts'
 import { followHost, type HostChange } from '../discover/changes.ts'
-import { namespaceOfContainer, type ResolvedTarget, resolveTarget } from '../discover/resolve.ts'
+import { namespaceOfContainer, type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
+import { isStillThere } from '../linux/netns.ts'
 import { type Head, type Heads, makeHeads } from './head.ts'
 import type { CaptureRequest } from './request.ts'
 
@@ -20,34 +21,38 @@ export interface WaitOptions {
   readonly signal: AbortSignal
   /** Seconds; undefined: without a limit. */
   readonly timeout?: number | undefined
-  /** Called once, when the target is not there and is waited for. */
+  /** Called once, when no target is there and one is waited for. */
   readonly onPending?: (() => void) | undefined
 }
 
 export interface TargetWatch {
   /**
-   * The next life of the target: the one there is at first, then each in the order they began, also one that has ended
-   * meanwhile. The caller closes its namespace and head.
+   * The next life of a target: those there are at first, then each in the order they began, also one that has ended
+   * meanwhile if what it sent was captured. The caller closes its namespace and head.
    * @throws RemoraError WAIT_TIMEOUT; USAGE, TARGET_AMBIGUOUS or FORBIDDEN at once, since waiting does not mend them; the
    *   reason of the signal
    */
   next(options: WaitOptions): Promise<AwaitedTarget>
+  /** A life that is there already; undefined when there is none more. */
+  poll(): AwaitedTarget | undefined
+  /** A life counts again, should it be found again: its capture has ended before it. */
+  forget(target: ResolvedTarget): void
   close(): void
 }
 
-/** Milliseconds after which the target is looked for even when nothing was told. */
-const lookInterval = 1_000
-/** Lives that may wait for the end of the one that is captured; of a target that restarts faster the eldest are let go. */
-const mostLives = 4
+/** Milliseconds after which the targets are looked for even when nothing was told: at first, and once there was one. */
+const lookInterval = { pending: 1_000, later: 4_000 } as const
+/** Lives that may wait to be taken; of targets that restart faster the eldest are let go. */
+const mostLives = 64
 
 /**
- * Watches for the target of a request, from now on until it is closed: also while an earlier life is captured.
- * @param known a life that is captured already
+ * Watches for the targets of a request, from now on until it is closed: also while earlier lives are captured.
+ * @param known lives that are captured already
  */
-export function watchForTarget(
+export function watchForTargets(
   request: CaptureRequest,
-  { env, log = silentLog }: { readonly env?: NodeJS.ProcessEnv; readonly log?: Log },
-  known?: ResolvedTarget,
+  { env, log = silentLog }: { readonly env?: NodeJS.ProcessEnv | undefined; readonly log?: Log },
+  known: readonly ResolvedTarget[] = [],
 ): TargetWatch {
   const ended = new AbortController()
   const heads = makeHeads(request, log)
@@ -55,14 +60,17 @@ export function watchForTarget(
   const arrivals = makeSignal()
   const lives: AwaitedTarget[] = []
   let started: Started[] = []
-  let current = known && identity(known)
-  let served = known !== undefined
+  let current = new Set(known.map(identity))
   let failure: unknown
 
   const take = (target: ResolvedTarget) => {
-    if (identity(target) === current) return target.namespace.close()
-    current = identity(target)
-    lives.push({ target, head: heads.claim(target.namespace.inode) })
+    if (current.has(identity(target))) return target.namespace.close()
+    const life = { target, head: heads.claim(target.namespace.inode) }
+    // What has gone and was not captured since it came has nothing to give.
+    if (life.head === undefined && !isStillThere(target.namespace)) return release(life)
+    clearInterval(timer)
+    if (!ended.signal.aborted) timer = setInterval(() => changes.raise(), lookInterval.later)
+    lives.push(life)
     if (lives.length > mostLives) release(lives.shift())
     arrivals.raise()
   }
@@ -70,13 +78,16 @@ export function watchForTarget(
     for (;;) {
       const others = started
       started = []
-      const target = await lookFor(request, ended.signal, env)
-      if (ended.signal.aborted) return target?.namespace.close()
-      if (target !== undefined) take(target)
-      else {
-        failure = undefined
-        await releaseAll(others, heads, ended.signal)
+      const { targets, complete } = await lookFor(request, ended.signal, env)
+      if (ended.signal.aborted) {
+        for (const { namespace } of targets) namespace.close()
+        return
       }
+      const identities = targets.map(identity)
+      for (const target of targets) take(target)
+      // What could not be looked for may still be the same.
+      current = new Set([...(complete ? [] : current), ...identities])
+      await releaseAll(others, heads, ended.signal)
       await changes.next()
     }
   }
@@ -90,6 +101,7 @@ export function watchForTarget(
       changes.raise()
     },
   })
+  let timer = setInterval(() => changes.raise(), known.length > 0 ? lookInterval.later : lookInterval.pending)
   look().catch(error => {
     failure = error
     arrivals.raise()
@@ -100,30 +112,25 @@ export function watchForTarget(
       const limit = deadline === undefined ? signal : AbortSignal.any([signal, deadline])
       const wake = () => arrivals.raise()
       limit.addEventListener('abort', wake)
-      if (served && lives.length === 0) {
-        // The same one counts again, now that its capture has ended: one of its interfaces may have gone.
-        current = undefined
-        changes.raise()
-      }
-      served = true
-      const timer = setInterval(() => changes.raise(), lookInterval)
       try {
         for (let pending = false; ; pending = true) {
           const life = lives.shift()
           if (life !== undefined) return life
           if (failure !== undefined) throw failure
           signal.throwIfAborted()
-          if (deadline?.aborted) throw timedOut(request.target, timeout)
+          if (deadline?.aborted) throw timedOut(request.targets.join(', '), timeout)
           if (!pending) onPending?.()
           await arrivals.next()
         }
       } finally {
-        clearInterval(timer)
         limit.removeEventListener('abort', wake)
       }
     },
+    poll: () => lives.shift(),
+    forget: target => void current.delete(identity(target)),
     close() {
       ended.abort()
+      clearInterval(timer)
       changes.raise()
       heads.close()
       for (const life of lives.splice(0)) release(life)
@@ -144,15 +151,26 @@ function release(life: AwaitedTarget | undefined): void {
 /** Failures that pass when the target or its engine comes. */
 const passing = new Set(['TARGET_NOT_FOUND', 'TARGET_STALE', 'PEER_FAILED'])
 
+/** The targets there are; not complete when some reference could not be looked for. */
 async function lookFor(
-  { target, names }: CaptureRequest,
+  { targets: references, names }: CaptureRequest,
   signal: AbortSignal,
   env?: NodeJS.ProcessEnv,
-): Promise<ResolvedTarget | undefined> {
+): Promise<{ readonly targets: readonly ResolvedTarget[]; readonly complete: boolean }> {
+  let complete = true
   try {
-    return await resolveTarget(target, { signal, names, ...(env && { env }) })
+    const targets = await resolveTargets(references, {
+      signal,
+      names,
+      ...(env && { env }),
+      onMissing(_, error) {
+        if (!passing.has(error.code)) throw error
+        if (error.code !== 'TARGET_NOT_FOUND') complete = false
+      },
+    })
+    return { targets, complete }
   } catch (error) {
-    if (error instanceof RemoraError && passing.has(error.code)) return undefined
+    if (signal.aborted) return { targets: [], complete: false }
     throw error
   }
 }

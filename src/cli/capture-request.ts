@@ -1,12 +1,13 @@
 /** From what was typed for a capture to what is meant. */
-import { RemoraError } from '../base/errors.ts'
 import type { RemoteRequest } from '../capture/remote.ts'
 import {
   type CaptureRequest,
   parseInterfaceNames,
+  parsePoint,
   parseSnaplen,
   parseStopConditions,
   parseWait,
+  parseWindow,
 } from '../capture/request.ts'
 import { findService, type ServiceOptions } from '../capture/service.ts'
 
@@ -20,6 +21,12 @@ export interface TypedOptions extends ServiceOptions {
   /** Empty when --wait came without a number. */
   readonly wait?: string
   readonly follow?: boolean
+  readonly window?: string
+  readonly direction?: boolean
+  readonly immediate?: boolean
+  readonly at?: string
+  readonly tlsKeys?: boolean
+  readonly keylog?: readonly string[]
   /** False when -p was given. */
   readonly promiscuousMode: boolean
   /** False when --no-names was given. */
@@ -31,14 +38,11 @@ export interface TypedOptions extends ServiceOptions {
  * @throws RemoraError USAGE
  */
 export function captureRequest(targets: readonly string[], options: TypedOptions): CaptureRequest {
-  const [target = '', ...others] = targets
-  if (others.length > 0) {
-    throw new RemoraError('USAGE', `one capture has one target, and ${targets.length} were given`, {
-      hint: 'Start one capture for each of them.',
-    })
-  }
+  const keylogs = options.keylog ?? []
+  const keys =
+    options.tlsKeys || keylogs.length > 0 ? { fromTargets: options.tlsKeys ?? false, files: keylogs } : undefined
   return {
-    target,
+    targets: [...new Set(targets)],
     interfaces: parseInterfaceNames(options.interface ?? []),
     filter: (options.filter ?? '').trim(),
     snaplen: parseSnaplen(options.snapshotLength),
@@ -47,6 +51,11 @@ export function captureRequest(targets: readonly string[], options: TypedOptions
     names: options.names,
     wait: parseWait(options.wait),
     follow: options.follow ?? false,
+    window: parseWindow(options.window),
+    direction: options.direction ?? false,
+    immediate: options.immediate ?? false,
+    at: parsePoint(options.at) ?? 'inside',
+    keys,
   }
 }
 

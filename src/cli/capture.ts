@@ -5,10 +5,10 @@ import { runCapture } from '../capture/capture.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
 import type { OutputRequest } from '../capture/output.ts'
 import { sessionConnections } from '../capture/own-stream.ts'
-import type { CapturePlan } from '../capture/plan.ts'
+import type { SourcePlan } from '../capture/plan.ts'
 import { prepareCapture } from '../capture/prepare.ts'
+import type { CaptureReport, Progress } from '../capture/report.ts'
 import type { CaptureRequest } from '../capture/request.ts'
-import type { CaptureReport, Progress } from '../capture/run-local.ts'
 import { captureRequest, remoteRequest, type TypedOptions } from './capture-request.ts'
 import { progressLine, summary } from './render/progress.ts'
 import { hasTerminal, print, warn } from './render/terminal.ts'
@@ -33,7 +33,7 @@ export async function capture(targets: readonly string[], options: CaptureOption
   if (options.dryRun) {
     const prepared = await prepareCapture(request, { lifetime })
     prepared.close()
-    print(options.json ? `${JSON.stringify(prepared.plan, null, 2)}\n` : describe(prepared.plan))
+    print(options.json ? `${JSON.stringify(prepared.plan, null, 2)}\n` : prepared.plan.sources.map(describe).join('\n'))
     return
   }
   const line = hasTerminal() ? progressLine() : undefined
@@ -42,8 +42,8 @@ export async function capture(targets: readonly string[], options: CaptureOption
     log: openLog(),
     counting: line !== undefined,
     ...(line && {
-      onPending: () => line.pending(request.target),
-      onArmed: () => line.armed(request.target),
+      onPending: () => line.pending(request.targets.join(', ')),
+      onArmed: () => line.armed(request.targets.join(', ')),
       onProgress: (progress: Progress) => line.update(progress),
     }),
   }
@@ -74,7 +74,7 @@ function reportJson(report: CaptureReport, destination: OutputRequest): Record<s
   return { ...report, ...(destination.kind === 'file' && { file: destination.path }) }
 }
 
-function describe({ reference, netns, dumpcap }: CapturePlan): string {
+function describe({ reference, netns, dumpcap }: SourcePlan): string {
   const lines = [
     `target      ${reference} (network namespace ${netns})`,
     `interfaces  ${printable(dumpcap.interfaces.map(({ name }) => name).join(', '))}`,

@@ -51,16 +51,61 @@ const engineTimeout = { target: 2_000, names: 300 } as const
  * @throws RemoraError USAGE, TARGET_NOT_FOUND, TARGET_AMBIGUOUS, TARGET_STALE, FORBIDDEN or PEER_FAILED
  */
 export async function resolveTarget(text: string, options: ResolveOptions): Promise<ResolvedTarget> {
-  const reference = parseReference(text)
-  const { signal, env } = options
-  if (isContainerReference(reference)) return resolveContainer(reference, signal, env)
-  const found = openDirect(reference)
-  if (options.names === false) return { ...found, names: [] }
-  const answers = await askHost(engineTimeout.names, signal, env, { addresses: true }).catch(error => {
-    found.namespace.close()
+  const [target, ...others] = await resolveTargets([text], options)
+  for (const { namespace } of [...others, ...(others.length > 0 && target ? [target] : [])]) namespace.close()
+  if (target === undefined || others.length > 0) {
+    throw ambiguous(
+      text,
+      [target, ...others].flatMap(found => found?.reference ?? []),
+    )
+  }
+  return target
+}
+
+export interface ResolveManyOptions extends ResolveOptions {
+  /** Told of a reference that means nothing, or cannot be opened; without it that is a failure of all. */
+  readonly onMissing?: (reference: string, error: RemoraError) => void
+}
+
+/**
+ * Finds the targets that references mean, and opens their network namespaces: each once, however often it is meant. Labels
+ * and Compose projects may mean several targets, everything else means one.
+ * @throws RemoraError as {@link resolveTarget} does
+ */
+export async function resolveTargets(texts: readonly string[], options: ResolveManyOptions): Promise<ResolvedTarget[]> {
+  const { signal, env, names = true, onMissing } = options
+  const references = texts.map(text => ({ text, reference: parseReference(text) }))
+  const schemes = references.flatMap(({ reference }) => (isContainerReference(reference) ? [reference.scheme] : []))
+  const answers =
+    schemes.length > 0 || names ? await askHost(timeoutFor(schemes), signal, env, { addresses: true }) : []
+  const found = new Map<number, Omit<ResolvedTarget, 'names'>>()
+  try {
+    for (const { text, reference } of references) {
+      try {
+        const targets = isContainerReference(reference)
+          ? await openContainers(reference, answers, signal)
+          : [openDirect(reference)]
+        for (const target of targets) {
+          if (found.has(target.namespace.inode)) target.namespace.close()
+          else found.set(target.namespace.inode, target)
+        }
+      } catch (error) {
+        if (onMissing === undefined || !(error instanceof RemoraError)) throw error
+        onMissing(text, error)
+      }
+    }
+  } catch (error) {
+    for (const { namespace } of found.values()) namespace.close()
     throw error
-  })
-  return { ...found, names: hostNames(answers) }
+  }
+  const known = names ? hostNames(answers) : []
+  return [...found.values()].map(target => ({ ...target, names: known }))
+}
+
+/** An engine that was not named tells names of addresses only. */
+function timeoutFor(schemes: readonly string[]): (engine: Engine) => number {
+  const needsEvery = schemes.some(scheme => !engineSchemes.some(named => named === scheme))
+  return ({ name }) => (needsEvery || schemes.includes(name) ? engineTimeout.target : engineTimeout.names)
 }
 
 /** Inode of the network namespace of a container; undefined when it does not run (any more). */
@@ -150,24 +195,37 @@ function openCommand(command: string): Omit<ResolvedTarget, 'names'> {
   return processTarget(openProcessNamespace(pid, { startTime, inode: netns }), command)
 }
 
-async function resolveContainer(
+/** References that mean every match. */
+const setSchemes = new Set(['label', 'compose'])
+
+async function openContainers(
   reference: ContainerReference,
+  answers: readonly EngineAnswer[],
   signal: AbortSignal,
-  env?: NodeJS.ProcessEnv,
-): Promise<ResolvedTarget> {
-  const { scheme } = reference
-  // An engine that was not named tells names of addresses only.
-  const isOther = (engine: Engine) => engineSchemes.some(named => named === scheme) && engine.name !== scheme
-  const timeout = (engine: Engine) => (isOther(engine) ? engineTimeout.names : engineTimeout.target)
-  const answers = await askHost(timeout, signal, env, { addresses: true })
+): Promise<Omit<ResolvedTarget, 'names'>[]> {
   let units = matchUnits(reference, answers)
   // What no engine knows may still run.
   if (units.length === 0)
     units = matchUnits(reference, await askEngines([tracesEngine()], engineTimeout.target, signal))
-  const [unit, ...others] = units
-  if (unit === undefined) throw notFound(reference, answers)
-  if (others.length > 0) throw ambiguous(formatReference(reference), distinctReferences(units))
-  return { ...describeUnit(unit), namespace: await openUnit(unit, signal), names: hostNames(answers) }
+  if (units.length === 0) throw notFound(reference, answers)
+  if (units.length > 1 && !setSchemes.has(reference.scheme)) {
+    throw ambiguous(formatReference(reference), distinctReferences(units))
+  }
+  const opened: Omit<ResolvedTarget, 'names'>[] = []
+  try {
+    for (const unit of units) {
+      // One of several may end meanwhile.
+      const namespace = await openUnit(unit, signal).catch(error => {
+        if (units.length > 1 && error instanceof RemoraError && error.code === 'TARGET_NOT_FOUND') return undefined
+        throw error
+      })
+      if (namespace !== undefined) opened.push({ ...describeUnit(unit), namespace })
+    }
+  } catch (error) {
+    for (const { namespace } of opened) namespace.close()
+    throw error
+  }
+  return opened
 }
 
 /** Opens the namespace of the first container that still runs. */

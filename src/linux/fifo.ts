@@ -17,10 +17,8 @@ import {
   rmSync,
   statSync,
 } from 'node:fs'
-import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { listProcesses, readText } from './proc.ts'
@@ -53,37 +51,43 @@ export async function openFifo(path: string, timeout: number, signal?: AbortSign
   }
 }
 
-/** A pipe between a child, which writes blocking, and this process, which reads as it can. */
+/** A pipe between a child, which writes blocking, and this process, which reads as it can. Whoever made it closes both. */
 export interface LocalPipe {
-  readonly reader: Readable
-  /** Descriptor for the child; whoever made the pipe closes it. */
+  readonly reader: number
   readonly writer: number
 }
 
 /**
- * Makes a pipe. What node makes for a child is a pair of sockets, which holds only a few hundred small packets and costs
+ * Makes pipes. What node makes for a child is a pair of sockets, which holds only a few hundred small packets and costs
  * more for each; a fifo is a pipe of 64 KiB, and has a name only until both ends are open.
  * @throws RemoraError CAPTURE_FAILED or TOOL_MISSING
  */
-export async function makePipe(): Promise<LocalPipe> {
+export async function makePipes(count: number): Promise<LocalPipe[]> {
   const folder = mkdtempSync(join(tmpdir(), 'remora-'))
+  const open: number[] = []
+  const opened = (path: string, flags: number) => {
+    open.push(openSync(path, flags))
+    return open.at(-1) as number
+  }
   try {
-    const path = join(folder, 'pipe')
-    await makeFifo(path)
-    const reader = openSync(path, O_RDONLY | O_NONBLOCK)
-    const writer = openSync(path, O_WRONLY)
-    return { reader: new Socket({ fd: reader, readable: true, writable: false }), writer }
+    const paths = Array.from({ length: count }, (_, index) => join(folder, `pipe${index}`))
+    await makeFifos(paths)
+    return paths.map(path => ({ reader: opened(path, O_RDONLY | O_NONBLOCK), writer: opened(path, O_WRONLY) }))
+  } catch (error) {
+    for (const fd of open) closeSync(fd)
+    throw error
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
 /**
- * Makes a fifo that only this user may open.
+ * Makes fifos that only this user may open.
  * @throws RemoraError CAPTURE_FAILED or TOOL_MISSING
  */
-export async function makeFifo(path: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
-  const { status, stderr } = await run([findTool('mkfifo', env), '-m', '600', path])
+export async function makeFifos(paths: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  if (paths.length === 0) return
+  const { status, stderr } = await run([findTool('mkfifo', env), '-m', '600', ...paths])
   if (status !== 0) throw new RemoraError('CAPTURE_FAILED', `cannot make a fifo: ${stderr.trim()}`)
 }
 

@@ -6,11 +6,14 @@ import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
 import { type StockTarget, stockTarget, stockTargetJson } from './target.ts'
 
+export type StockSubject =
+  | { readonly kind: 'container'; readonly target: StockTarget }
+  /** Any namespace, by its inode. */
+  | { readonly kind: 'netns'; readonly netns: number }
+
 export interface StockParameters {
-  readonly subject:
-    | { readonly kind: 'container'; readonly target: StockTarget }
-    /** Any namespace, by its inode. */
-    | { readonly kind: 'netns'; readonly netns: number }
+  /** What to capture: the original knows one, remora any number. */
+  readonly subjects: readonly [StockSubject, ...StockSubject[]]
   /** Interfaces asked for one by one; undefined: those of the target, `any`. */
   readonly interfaces: readonly string[] | undefined
   /** Capture filter; empty for none. */
@@ -28,6 +31,9 @@ const headerNames = {
   chaste: 'Clustershark-Chaste',
 } as const
 
+/** Targets of one capture. */
+const mostSubjects = 64
+
 /** Names that mean every interface of the target: the original service knows one, its clients also send the other. */
 const everyInterface = new Set(['any', 'all'])
 
@@ -38,13 +44,20 @@ const everyInterface = new Set(['any', 'all'])
  */
 export function parseParameters(query: URLSearchParams, header: (name: string) => string | undefined): StockParameters {
   const value = (name: keyof typeof headerNames) => header(headerNames[name]) ?? query.get(name) ?? undefined
-  const container = value('container')
-  const netns = query.get('netns')
-  if (container !== undefined && netns !== null) {
+  const inHeader = header(headerNames.container)
+  const containers = inHeader === undefined ? query.getAll('container') : [inHeader]
+  const namespaces = query.getAll('netns')
+  if (containers.length > 0 && namespaces.length > 0) {
     throw usage('container and netns query parameters are mutually exclusive')
   }
+  const [first, ...others] = [
+    ...containers.map(json => ({ kind: 'container', target: parseTarget(json) }) as const),
+    ...namespaces.map(parseNetns),
+  ]
+  if (first === undefined) throw usage('either container or netns query parameter required')
+  if (others.length >= mostSubjects) throw usage(`more than ${mostSubjects} targets`)
   return {
-    subject: container === undefined ? parseNetns(netns) : { kind: 'container', target: parseTarget(container) },
+    subjects: [first, ...others],
     interfaces: parseInterfaces(value('nif')),
     filter: (value('filter') ?? '').trim(),
     promiscuous: value('chaste') === undefined,
@@ -57,15 +70,20 @@ export function formatParameters(parameters: StockParameters): {
   readonly query: URLSearchParams
   readonly headers: Record<string, string>
 } {
-  const { subject, interfaces, filter, promiscuous, includeSelf } = parameters
+  const { subjects, interfaces, filter, promiscuous, includeSelf } = parameters
+  const [first, ...others] = subjects.map(subject =>
+    subject.kind === 'netns' ? String(subject.netns) : asciiJson(stockTargetJson(subject.target)),
+  )
+  const name = subjects[0].kind
   const values: Partial<Record<keyof typeof headerNames, string>> = {
-    ...(subject.kind === 'container' && { container: asciiJson(stockTargetJson(subject.target)) }),
+    // A header can say one only.
+    ...(name === 'container' && others.length === 0 && { container: first }),
     nif: interfaces === undefined ? 'any' : interfaces.join('/'),
     ...(filter !== '' && { filter }),
     ...(!promiscuous && { chaste: '' }),
   }
   const query = new URLSearchParams(values)
-  if (subject.kind === 'netns') query.set('netns', String(subject.netns))
+  if (name === 'netns' || others.length > 0) for (const text of [first, ...others]) query.append(name, text ?? '')
   if (includeSelf) query.set('include-self', '')
   const fit = Object.entries(values).filter(([, text]) => isHeaderValue(text))
   return { query, headers: Object.fromEntries(fit.map(([name, text]) => [nameOf(name), text])) }
@@ -84,8 +102,7 @@ function asciiJson(json: string): string {
   return json.replace(/[^\x20-\x7e]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-function parseNetns(text: string | null): StockParameters['subject'] {
-  if (text === null) throw usage('either container or netns query parameter required')
+function parseNetns(text: string): StockSubject {
   if (!/^[1-9]\d{0,14}$/.test(text)) throw usage(`invalid netns ${JSON.stringify(text.slice(0, 40))}`)
   return { kind: 'netns', netns: Number(text) }
 }
@@ -113,9 +130,11 @@ function parseInterfaces(text: string | undefined): string[] | undefined {
   return names.length === 0 || names.some(name => everyInterface.has(name)) ? undefined : names
 }
 
-/** Interfaces of a stock target that are to be captured: none means all that are up. */
-export function wantedInterfaces({ subject, interfaces }: StockParameters): string[] {
+/** Interfaces of stock targets that are to be captured: none means all that are up. */
+export function wantedInterfaces({ subjects, interfaces }: StockParameters): string[] {
   if (interfaces !== undefined) return [...interfaces]
+  const [subject, ...others] = subjects
+  if (others.length > 0) return []
   const known = subject.kind === 'container' ? subject.target['network-interfaces'] : []
   return known.some(name => everyInterface.has(name)) ? [] : [...new Set(known)]
 }

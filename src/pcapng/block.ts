@@ -17,7 +17,18 @@ export const blockTypes = {
 export const maximumBlockLength = 262_144
 
 const byteOrderMagic = 0x1a2b3c4d
-export const optionCodes = { endOfOptions: 0, comment: 1, userApplication: 4, timestampResolution: 9 } as const
+export const optionCodes = {
+  endOfOptions: 0,
+  comment: 1,
+  userApplication: 4,
+  interfaceName: 2,
+  interfaceDescription: 3,
+  timestampResolution: 9,
+  interfaceFilter: 11,
+  interfaceOs: 12,
+  packetsReceived: 4,
+  packetsDropped: 5,
+} as const
 const recordTypes = { end: 0, ipv4: 1, ipv6: 2 } as const
 const little = endianness() === 'LE'
 
@@ -38,6 +49,59 @@ export function sectionHeaderBlock(userApplication: string, comment: string): Bu
     option(optionCodes.endOfOptions),
   ]
   return block(blockTypes.sectionHeader, [fixed, ...options])
+}
+
+/** What is said of an interface of a section. */
+export interface InterfaceDescription {
+  /** LINKTYPE (https://www.tcpdump.org/linktypes.html). */
+  readonly linkType: number
+  /** Bytes kept of each packet. */
+  readonly snaplen: number
+  readonly name: string
+  readonly description: string
+  /** Capture filter; empty for none. */
+  readonly filter: string
+  /** Operating system it is captured on. */
+  readonly os: string
+}
+
+/** Interface description block, with the options dumpcap writes; times are nanoseconds since 1970. */
+export function interfaceDescriptionBlock(nif: InterfaceDescription): Buffer {
+  const fixed = Buffer.alloc(8)
+  put16(fixed, nif.linkType, 0)
+  put32(fixed, nif.snaplen, 4)
+  const text = (code: number, value: string) => (value === '' ? [] : [option(code, Buffer.from(value))])
+  return block(blockTypes.interfaceDescription, [
+    fixed,
+    ...text(optionCodes.interfaceName, nif.name),
+    ...text(optionCodes.interfaceDescription, nif.description),
+    option(optionCodes.timestampResolution, Buffer.of(9)),
+    // The first byte says that a filter as in pcap-filter(7) follows.
+    ...text(optionCodes.interfaceFilter, nif.filter && `\0${nif.filter}`),
+    ...text(optionCodes.interfaceOs, nif.os),
+    option(optionCodes.endOfOptions),
+  ])
+}
+
+/**
+ * Interface statistics block.
+ * @param time two halves of nanoseconds since 1970
+ */
+export function interfaceStatisticsBlock(
+  number: number,
+  { received, dropped }: { readonly received: number; readonly dropped: number },
+  { high, low }: { readonly high: number; readonly low: number },
+): Buffer {
+  const fixed = Buffer.alloc(12)
+  put32(fixed, number, 0)
+  put32(fixed, high, 4)
+  put32(fixed, low, 8)
+  return block(blockTypes.interfaceStatistics, [
+    fixed,
+    option(optionCodes.packetsReceived, number64(received)),
+    option(optionCodes.packetsDropped, number64(dropped)),
+    option(optionCodes.endOfOptions),
+  ])
 }
 
 /** One address and the names it goes by. */
@@ -128,6 +192,13 @@ function cleanName(name: string): string {
     .subarray(0, 255)
     .toString()
     .replace(/\uFFFD+$/, '')
+}
+
+function number64(value: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  if (little) bytes.writeBigUInt64LE(BigInt(value))
+  else bytes.writeBigUInt64BE(BigInt(value))
+  return bytes
 }
 
 function put16(bytes: Buffer, value: number, at: number): void {

@@ -1,7 +1,7 @@
 /** One capture of the service, from its place among the sessions to its last byte and its line in the log. */
 import { type RemoraError, toRemoraError } from '../base/errors.ts'
 import { type PreparedCapture, prepareCapture } from '../capture/prepare.ts'
-import type { CaptureReport } from '../capture/run-local.ts'
+import type { CaptureReport } from '../capture/report.ts'
 import { openCaptureStream } from '../capture/stream.ts'
 import type { Channel } from './channel.ts'
 import type { ServiceContext } from './context.ts'
@@ -26,7 +26,9 @@ export async function prepareSession(
     },
   }).finally(leave)
   state.reference = prepared.plan.reference
-  state.interfaces = prepared.plan.dumpcap.interfaces.map(({ name }) => name)
+  state.interfaces = prepared.plan.sources.flatMap(({ dumpcap }) =>
+    dumpcap.interfaces.map(({ name, shownName = name }) => shownName),
+  )
   return prepared
 }
 
@@ -102,7 +104,7 @@ async function run(
 
 function nothing({ request }: Session): CaptureReport {
   return {
-    reference: request.target,
+    reference: request.targets.join(', '),
     end: 'stopped',
     complete: false,
     interfaces: [],

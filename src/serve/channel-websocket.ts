@@ -4,7 +4,7 @@
  */
 import { WebSocket } from 'ws'
 import type { RemoraError } from '../base/errors.ts'
-import type { CaptureReport } from '../capture/run-local.ts'
+import type { CaptureReport } from '../capture/report.ts'
 import { type CloseReason, closeOf, shorten } from '../packetflix/close.ts'
 import type { CaptureNote } from '../packetflix/notes.ts'
 import { type Channel, pump } from './channel.ts'

@@ -4,7 +4,7 @@
  */
 import type { Readable } from 'node:stream'
 import type { RemoraError } from '../base/errors.ts'
-import type { CaptureReport } from '../capture/run-local.ts'
+import type { CaptureReport } from '../capture/report.ts'
 import type { CaptureNote } from '../packetflix/notes.ts'
 
 export interface Channel {

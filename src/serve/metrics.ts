@@ -1,7 +1,7 @@
 /** Counts of the service in the text format of Prometheus (version 0.0.4). */
 import type { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { RemoraError } from '../base/errors.ts'
-import type { CaptureReport } from '../capture/run-local.ts'
+import type { CaptureReport } from '../capture/report.ts'
 
 export interface Metrics {
   packets: number

@@ -82,9 +82,9 @@ async function check(body: CaptureBody): Promise<Record<string, unknown>> {
   const signal = AbortSignal.timeout(checkTime)
   const request = requestOf(body)
   if (request.wait !== undefined) {
-    parseReference(request.target)
+    for (const target of request.targets) parseReference(target)
     if (request.filter !== '') await compileFilter(request.filter, signal)
-    return { reference: request.target }
+    return { reference: request.targets.join(', ') }
   }
   const never = new AbortController().signal
   const { plan, close } = await prepareCapture(
@@ -93,8 +93,13 @@ async function check(body: CaptureBody): Promise<Record<string, unknown>> {
     signal,
   )
   close()
-  const { reference, name, type, netns, dumpcap } = plan
-  return { reference, name, type, netns, interfaces: dumpcap.interfaces.map(nif => nif.name), filter: dumpcap.filter }
+  const { reference, name, route, sources } = plan
+  const described = sources.map(({ reference, name, type, netns, dumpcap }) => ({
+    ...{ reference, name, type, netns },
+    interfaces: dumpcap.interfaces.map(nif => nif.name),
+    filter: dumpcap.filter,
+  }))
+  return { ...described[0], reference, name, route, ...(described.length > 1 && { targets: described }) }
 }
 
 /** How the client reached the service, also through a proxy that tells of itself. */
@@ -112,8 +117,8 @@ export function listCaptures(c: RouteContext): Response {
 }
 
 function sessionJson({ id, request, peer, since, state }: Session): Record<string, unknown> {
-  const { filter, target } = request
-  return { id, target, ...state, filter, peer, since: since.toISOString() }
+  const { filter, targets } = request
+  return { id, target: targets.join(', '), ...state, filter, peer, since: since.toISOString() }
 }
 
 /** Asks a capture to end; what it has is kept. */

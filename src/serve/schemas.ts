@@ -1,14 +1,19 @@
 /** What clients of `/v1` send, as schemas: they validate, and docs and OpenAPI are made from them. */
 import * as v from 'valibot'
-import { type CaptureRequest, maximumSnaplen } from '../capture/request.ts'
+import { type CaptureRequest, capturePoints, longestWindow, maximumSnaplen } from '../capture/request.ts'
 
 const positive = v.pipe(v.number(), v.minValue(0.001), v.maxValue(1e9))
 const wholePositive = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e9))
 const flag = (initial: boolean, description: string) =>
   v.optional(v.pipe(v.boolean(), v.description(description)), initial)
 
-export const captureBody = v.strictObject({
-  target: v.pipe(v.string(), v.minLength(1), v.maxLength(4096), v.description('target reference')),
+const reference = v.pipe(v.string(), v.minLength(1), v.maxLength(4096))
+
+const fields = v.strictObject({
+  target: v.optional(v.pipe(reference, v.description('target reference'))),
+  targets: v.optional(
+    v.pipe(v.array(reference), v.minLength(1), v.maxLength(64), v.description('several, in place of target')),
+  ),
   interfaces: v.optional(
     v.pipe(
       v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(64))),
@@ -48,15 +53,45 @@ export const captureBody = v.strictObject({
   ),
   follow: flag(false, 'go on when the target goes and comes back'),
   names: flag(true, 'put the names of containers into the stream'),
+  window: v.optional(
+    v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(0),
+      v.maxValue(longestWindow),
+      v.description('milliseconds a packet waits for earlier ones of other interfaces'),
+    ),
+  ),
+  direction: flag(false, 'mark every packet as received or sent'),
+  immediate: flag(false, 'hand every packet on at once, with tcpdump in place of dumpcap'),
+  at: v.optional(
+    v.pipe(
+      v.picklist(capturePoints),
+      v.description("inside the target, at the host's end of its veth pairs, or at both"),
+    ),
+    'inside',
+  ),
+  tlsKeys: flag(false, 'put TLS keys of the targets into the stream; the service must allow it'),
   includeSelf: flag(false, 'capture the connection that carries the capture, too'),
 })
+
+export const captureBody = v.pipe(
+  fields,
+  v.check(
+    ({ target, targets }) => (target === undefined) !== (targets === undefined),
+    'expected either target or targets',
+  ),
+)
 
 export type CaptureBody = v.InferOutput<typeof captureBody>
 
 /** The request a body means. */
-export function requestOf({ interfaces, snaplen, stop, wait, includeSelf: _, ...rest }: CaptureBody): CaptureRequest {
+export function requestOf(body: CaptureBody): CaptureRequest {
+  const { target, targets, interfaces, snaplen, stop, wait, tlsKeys, includeSelf: _, ...rest } = body
   return {
     ...rest,
+    targets: target === undefined ? [...new Set(targets)] : [target],
+    keys: tlsKeys ? { fromTargets: true, files: [] } : undefined,
     interfaces: [...new Set(interfaces)],
     snaplen: snaplen === 0 ? undefined : snaplen,
     stop: present(stop),

@@ -52,8 +52,8 @@ export function makeSessions(limits: Limits): Sessions {
       if (sessions.size >= limits.captures) throw tooMany(`${limits.captures} captures run already`)
       const ofPeer = [...sessions.values()].filter(session => session.peer === peer).length
       if (ofPeer >= limits.capturesPerPeer) throw tooMany(`${peer} has ${ofPeer} captures already`)
-      let id = readableId(request.target)
-      while (sessions.has(id)) id = readableId(request.target)
+      let id = readableId(request.targets[0] ?? '')
+      while (sessions.has(id)) id = readableId(request.targets[0] ?? '')
       const session = makeSession(id, request, peer)
       sessions.set(id, session)
       return session
@@ -89,7 +89,7 @@ function makeSession(id: string, request: CaptureRequest, peer: string): Session
     peer,
     since: new Date(),
     lifetime: { stop: stop.signal, kill: kill.signal },
-    state: { reference: request.target, interfaces: [], phase: 'preparing', packets: 0, bytes: 0 },
+    state: { reference: request.targets.join(', '), interfaces: [], phase: 'preparing', packets: 0, bytes: 0 },
     stop(reason) {
       why ??= reason
       stop.abort()

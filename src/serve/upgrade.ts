@@ -9,7 +9,7 @@ import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { isPeerThere } from '../capture/interest.ts'
 import type { CaptureRequest } from '../capture/request.ts'
 import { referenceOfStock } from '../discover/stock.ts'
-import { parseParameters, type StockParameters, wantedInterfaces } from '../packetflix/parameters.ts'
+import { parseParameters, type StockParameters, type StockSubject, wantedInterfaces } from '../packetflix/parameters.ts'
 import { formatReference } from '../target/reference.ts'
 import { checkPlace, checkToken } from './access.ts'
 import { carry, prepareSession } from './carry.ts'
@@ -138,8 +138,8 @@ function captureStock(
     return
   }
   const prepare = async () => {
-    const target = await referenceOf(parameters, context)
-    return prepareSession(session, context, { ...session.request, target })
+    const targets = await Promise.all(parameters.subjects.map(subject => referenceOf(subject, context)))
+    return prepareSession(session, context, { ...session.request, targets })
   }
   carry(session, channelOf(websocket, session, request, false), prepare, context)
 }
@@ -148,9 +148,11 @@ const unattended = { onAsked: () => {}, isAlive: async () => true, notes: false 
 
 /** What is known before the host has been looked at. */
 function provisional(parameters: StockParameters, request: IncomingMessage): CaptureRequest {
-  const { subject, filter, promiscuous, includeSelf } = parameters
+  const { subjects, filter, promiscuous, includeSelf } = parameters
   return {
-    target: subject.kind === 'netns' ? formatReference({ scheme: 'netns', inode: subject.netns }) : subject.target.name,
+    targets: subjects.map(subject =>
+      subject.kind === 'netns' ? formatReference({ scheme: 'netns', inode: subject.netns }) : subject.target.name,
+    ),
     interfaces: wantedInterfaces(parameters),
     filter,
     promiscuous,
@@ -161,7 +163,7 @@ function provisional(parameters: StockParameters, request: IncomingMessage): Cap
   }
 }
 
-async function referenceOf({ subject }: StockParameters, { discovery }: ServiceContext): Promise<string> {
+async function referenceOf(subject: StockSubject, { discovery }: ServiceContext): Promise<string> {
   if (subject.kind === 'netns') return formatReference({ scheme: 'netns', inode: subject.netns })
   return referenceOfStock(subject.target, (await discovery.names()).targets)
 }

@@ -121,8 +121,8 @@ function malformed(text: string, reason: string): RemoraError {
   })
 }
 
-/** White space, control and format characters, braces, the percent sign itself, and a comma at the end. */
-const unsafe = /[\s\p{C}\p{Z}%{}]|,$/gu
+/** White space, control and format characters, braces, the percent sign itself, and commas, which part references. */
+const unsafe = /[\s\p{C}\p{Z}%{},]/gu
 
 function encode(value: string): string {
   return value.toWellFormed().replace(unsafe, character => encodeBytes(character))

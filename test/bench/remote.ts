@@ -8,12 +8,12 @@ import { closeSync, constants, openSync, readSync, writeFileSync } from 'node:fs
 import { open } from 'node:fs/promises'
 import { createServer, Socket } from 'node:net'
 import { join, resolve } from 'node:path'
-import { blockSplitter, blockType } from '../../src/pcapng/stream.ts'
 import { description, packet, sectionHeader } from '../helpers/blocks.ts'
 import { end, must, sleep, start } from '../helpers/command.ts'
 import type { NetnsPair } from '../helpers/netns.ts'
 import { executable } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
+import { blockSplitter, blockType } from '../helpers/split.ts'
 import { alternate, cpuSeconds, median, type Row, spreadOf } from './measure.ts'
 import { startService, withDumpcap } from './service.ts'
 

@@ -2,7 +2,7 @@
 
 import { printable } from '../../base/write.ts'
 import type { OutputRequest } from '../../capture/output.ts'
-import type { CaptureEnd, CaptureReport, Progress } from '../../capture/run-local.ts'
+import type { CaptureEnd, CaptureReport, Progress } from '../../capture/report.ts'
 import { warn } from './terminal.ts'
 
 export interface ProgressLine {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { planCapture } from '../../../src/capture/plan.ts'
+import { planSource } from '../../../src/capture/plan.ts'
 import {
   type CaptureRequest,
   parseInterfaceNames,
@@ -9,7 +9,7 @@ import {
 import type { NetworkInterface } from '../../../src/linux/iproute.ts'
 
 const request: CaptureRequest = {
-  target: 'web',
+  targets: ['web'],
   interfaces: [],
   filter: '',
   promiscuous: true,
@@ -37,7 +37,7 @@ const interfaces = [nif('lo'), nif('eth0'), nif('eth1', false), nif('-'), nif('T
 
 describe('interfaces', () => {
   const chosen = (wanted: string[]) =>
-    planCapture({ ...request, interfaces: wanted }, target, interfaces).dumpcap.interfaces.map(({ name }) => name)
+    planSource({ ...request, interfaces: wanted }, target, interfaces).dumpcap.interfaces.map(({ name }) => name)
 
   test('every one that is up, and that dumpcap takes for one', () => {
     expect(chosen([])).toEqual(['lo', 'eth0'])
@@ -62,13 +62,13 @@ describe('interfaces', () => {
   })
 
   test('a target without any is refused', () => {
-    expect(() => planCapture(request, target, [nif('lo', false)])).toThrow(/no network interface that is up/)
+    expect(() => planSource(request, target, [nif('lo', false)])).toThrow(/no network interface that is up/)
   })
 })
 
 describe('what dumpcap is told', () => {
   test('describes the interfaces and the target', () => {
-    const { dumpcap, netns, names } = planCapture({ ...request, filter: 'icmp' }, target, interfaces)
+    const { dumpcap, netns, names } = planSource({ ...request, filter: 'icmp' }, target, interfaces)
     expect(dumpcap.interfaces[0]).toEqual({ name: 'lo', description: 'docker lab:1 netns 42' })
     expect(dumpcap.comment).toMatch(
       /container-name: web\ncontainer-type: docker\nnode-name: .*\ncapture-filter: icmp\n$/,
@@ -79,7 +79,7 @@ describe('what dumpcap is told', () => {
 
   test('the kernel buffers of all interfaces together stay the same', () => {
     const buffer = (count: number) =>
-      planCapture(
+      planSource(
         request,
         target,
         Array.from({ length: count }, (_, index) => nif(`eth${index}`)),
@@ -88,12 +88,12 @@ describe('what dumpcap is told', () => {
   })
 
   test('a duration lasts until its last packet is written', () => {
-    const { dumpcap } = planCapture({ ...request, stop: { duration: 2, packets: 3, filesize: 4 } }, target, interfaces)
+    const { dumpcap } = planSource({ ...request, stop: { duration: 2, packets: 3, filesize: 4 } }, target, interfaces)
     expect(dumpcap.stopConditions).toEqual(['duration:2.3', 'packets:3', 'filesize:4'])
   })
 
   test('names can be left out', () => {
-    expect(planCapture({ ...request, names: false }, target, interfaces).names).toEqual([])
+    expect(planSource({ ...request, names: false }, target, interfaces).names).toEqual([])
   })
 })
 

@@ -109,7 +109,7 @@ test.each([
 ])('a ticket of %s is a failure of the service', async (_, body) => {
   const service = await answering((_request, response) => response.writeHead(201).end(body))
   const request = {
-    target: 'host',
+    targets: ['host'],
     interfaces: [],
     filter: '',
     promiscuous: true,

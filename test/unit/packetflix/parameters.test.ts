@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { RemoraError } from '../../../src/base/errors.ts'
-import { formatParameters, parseParameters, wantedInterfaces } from '../../../src/packetflix/parameters.ts'
+import {
+  formatParameters,
+  parseParameters,
+  type StockSubject,
+  wantedInterfaces,
+} from '../../../src/packetflix/parameters.ts'
 import { stockTarget } from '../../../src/packetflix/target.ts'
 
 function parse(query: string | Record<string, string>, headers: Record<string, string> = {}) {
@@ -28,7 +33,7 @@ test('a header wins over the query, also an empty one', () => {
   const query = { container: web, filter: 'tcp', nif: 'lo' }
   const headers = { 'Clustershark-Container': '{"name":"db"}', 'Clustershark-Filter': '', 'Clustershark-Chaste': '' }
   expect(parse(query, headers)).toMatchObject({
-    subject: { kind: 'container', target: { name: 'db' } },
+    subjects: [{ kind: 'container', target: { name: 'db' } }],
     filter: '',
     interfaces: ['lo'],
     promiscuous: false,
@@ -36,7 +41,10 @@ test('a header wins over the query, also an empty one', () => {
 })
 
 test('the first of several is meant', () => {
-  expect(parse('netns=1&netns=2&filter=a&filter=b')).toMatchObject({ subject: { netns: 1 }, filter: 'a' })
+  expect(parse('netns=1&netns=2&filter=a&filter=b')).toMatchObject({
+    subjects: [{ netns: 1 }, { netns: 2 }],
+    filter: 'a',
+  })
 })
 
 test.each<[string, RegExp]>([
@@ -88,22 +96,23 @@ test('what is written is read again, by the query and by the headers', () => {
   const name = fc
     .string({ minLength: 1, maxLength: 20 })
     .filter(text => !/[/]/.test(text) && !['any', 'all'].includes(text))
+  const containerSubject = fc.record({
+    kind: fc.constant('container' as const),
+    target: fc.record({
+      name: fc.string({ unit: 'grapheme' }),
+      type: fc.string(),
+      netns: fc.nat(),
+      'network-interfaces': fc.array(name),
+      pid: fc.nat(),
+      starttime: fc.nat(),
+      prefix: fc.string(),
+      'node-name': fc.string(),
+    }),
+  })
   const parameters = fc.record({
-    subject: fc.oneof(
-      fc.record({ kind: fc.constant('netns' as const), netns: fc.integer({ min: 1 }) }),
-      fc.record({
-        kind: fc.constant('container' as const),
-        target: fc.record({
-          name: fc.string({ unit: 'grapheme' }),
-          type: fc.string(),
-          netns: fc.nat(),
-          'network-interfaces': fc.array(name),
-          pid: fc.nat(),
-          starttime: fc.nat(),
-          prefix: fc.string(),
-          'node-name': fc.string(),
-        }),
-      }),
+    subjects: fc.oneof(
+      fc.tuple(fc.record({ kind: fc.constant('netns' as const), netns: fc.integer({ min: 1 }) })),
+      fc.array(containerSubject, { minLength: 1, maxLength: 3 }).map(list => list as [StockSubject, ...StockSubject[]]),
     ),
     interfaces: fc.option(fc.array(name, { minLength: 1 }), { nil: undefined }),
     filter: fc.string().map(text => text.trim()),

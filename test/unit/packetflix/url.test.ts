@@ -27,7 +27,7 @@ test.each<[string, string, string]>([
     kind: 'capture',
     base,
     token: undefined,
-    parameters: { subject: { kind: 'container', target: { name: '50%+ web' } } },
+    parameters: { subjects: [{ kind: 'container', target: { name: '50%+ web' } }] },
   })
 })
 
@@ -37,7 +37,7 @@ test('carries everything else in its query', () => {
   ) as Extract<ReturnType<typeof parsePacketflixUrl>, { kind: 'capture' }>
   expect(token).toBe('secret')
   expect(parameters).toEqual({
-    subject: { kind: 'netns', netns: 7 },
+    subjects: [{ kind: 'netns', netns: 7 }],
     interfaces: ['eth0', 'lo'],
     filter: 'tcp port 80',
     promiscuous: false,

@@ -3,7 +3,7 @@ import type { CaptureRequest } from '../../../src/capture/request.ts'
 import { makeSessions } from '../../../src/serve/sessions.ts'
 
 function request(target: string): CaptureRequest {
-  return { target, interfaces: [], filter: '', promiscuous: true, stop: {}, follow: false, names: true }
+  return { targets: [target], interfaces: [], filter: '', promiscuous: true, stop: {}, follow: false, names: true }
 }
 
 test('there is room for so many, and for so many of one client', () => {

@@ -1,0 +1,78 @@
+/** How a running dumpcap is brought to its end, and what its end means. */
+import { RemoraError } from '../base/errors.ts'
+import { type DumpcapEnd, type DumpcapProcess, dumpcapFailure } from '../linux/dumpcap.ts'
+import { readBytesWritten } from '../linux/proc.ts'
+import { drainTime } from './plan.ts'
+
+/** Milliseconds dumpcap has for its last blocks and its statistics; again as long as it goes on writing. */
+const patience = 1_000
+/** Milliseconds after which it is killed even then. */
+const longestEnd = 4_000
+
+export interface Ending<Reason extends string> {
+  /** Why it was told to end; undefined when it was not. */
+  reason(): Reason | undefined
+  /** Waits for packets on their way, then interrupts. */
+  drain(reason: Reason): void
+  /** Interrupts at once: nobody wants what is on its way. */
+  interrupt(reason: Reason): void
+  kill(reason: Reason): void
+  /** Releases the timers. */
+  done(): void
+}
+
+/**
+ * The way to end dumpcap. While its reader does not read, a first signal only wakes it; so it gets two, then SIGKILL.
+ * @param late milliseconds a packet may be on its way to the output
+ */
+export function endingOf<Reason extends string>(
+  dumpcap: Pick<DumpcapProcess, 'pid' | 'send'>,
+  isArmed: () => boolean,
+  late = drainTime,
+): Ending<Reason> {
+  let reason: Reason | undefined
+  const timers = new Set<NodeJS.Timeout>()
+  const after = (delay: number, action: () => void): void => void timers.add(setTimeout(action, delay))
+  const insist = (written: number, deadline: number) => {
+    const now = readBytesWritten(dumpcap.pid) ?? 0
+    if (now > written && performance.now() < deadline) return after(patience, () => insist(now, deadline))
+    dumpcap.send('SIGINT')
+    after(500, () => dumpcap.send('SIGKILL'))
+  }
+  const interruptNow = () => {
+    const written = readBytesWritten(dumpcap.pid) ?? 0
+    const deadline = performance.now() + longestEnd - patience
+    dumpcap.send('SIGINT')
+    after(patience, () => insist(written, deadline))
+  }
+  const begin = (why: Reason, delay: number) => {
+    if (reason !== undefined) return
+    reason = why
+    if (delay > 0) after(delay, interruptNow)
+    else interruptNow()
+  }
+  return {
+    reason: () => reason,
+    drain: why => begin(why, isArmed() ? late : 0),
+    interrupt: why => begin(why, 0),
+    kill(why) {
+      reason = why
+      dumpcap.send('SIGKILL')
+    },
+    done() {
+      for (const timer of timers) clearTimeout(timer)
+    },
+  }
+}
+
+/**
+ * The failure of a capture that nobody asked to end; undefined when it ended well.
+ * @param asked whether it was told to end, which also excuses a signal
+ */
+export function failureOf({ status, signal, messages }: DumpcapEnd, asked: boolean): RemoraError | undefined {
+  if (status === 0 || messages.goneInterface !== undefined || (asked && signal !== null)) return undefined
+  if (messages.complaint !== undefined) return dumpcapFailure(messages.complaint)
+  return new RemoraError('CAPTURE_FAILED', `dumpcap ended unexpectedly (${signal ?? `status ${status}`})`, {
+    hint: 'Somebody killed it, or the system ran out of memory; the packets up to then are kept.',
+  })
+}

@@ -1,0 +1,245 @@
+/**
+ * One life of one target in a woven stream: a source for each of its interfaces, also for those that come later, and the
+ * head, where it was waited for.
+ *
+ * Head and interfaces run side by side for a moment, and the clock divides them: packets from before an instant soon after
+ * the interfaces were armed come from the head, all others from the interfaces. The kernel stamps a packet once for all who
+ * see it (net/core/dev.c), so none is lost there and none comes twice.
+ */
+import { RemoraError } from '../base/errors.ts'
+import { type Log, silentLog } from '../base/log.ts'
+import type { DumpcapOptions } from '../linux/dumpcap.ts'
+import { makePipes } from '../linux/fifo.ts'
+import { listInterfaces } from '../linux/iproute.ts'
+import { readDeviceCounters } from '../linux/net-dev.ts'
+import { isStillThere } from '../linux/netns.ts'
+import { type Accept, packetField } from '../pcapng/lane.ts'
+import { joined } from '../pcapng/merge.ts'
+import { cookedInterface } from './head.ts'
+import type { SourcePlan } from './plan.ts'
+import type { PreparedLife } from './prepare.ts'
+import type { InterfaceReport } from './report.ts'
+import { type RunningSource, type SourceEnd, startSource } from './source.ts'
+import type { Weave } from './weave.ts'
+
+export type LifeEnd = 'asked' | 'target-gone' | 'interface-gone'
+
+export interface LifeReport {
+  readonly end: LifeEnd
+  readonly complete: boolean
+  readonly goneInterface: string | undefined
+  readonly interfaces: readonly InterfaceReport[]
+  /** What broke; undefined when nothing did. */
+  readonly failure: unknown
+}
+
+export interface Life {
+  readonly plan: SourcePlan
+  /** True when every interface is armed; false when it ended before. */
+  readonly armed: Promise<boolean>
+  /** Never fails. */
+  readonly ended: Promise<LifeReport>
+  /** Looks whether the target is there still, and which interfaces it has. Called twice a second. */
+  look(): void
+  /** Time of the last packet, nanoseconds since 1970; undefined before the first. */
+  lastTime(): bigint | undefined
+  drain(): void
+  interrupt(): void
+  kill(): void
+}
+
+export interface LifeOptions {
+  readonly weave: Weave
+  readonly log?: Log | undefined
+  /** Interfaces asked for; empty: all. */
+  readonly interfaces: readonly string[]
+  /** Go on without any interface, for as long as the namespace is there. */
+  readonly stay: boolean
+  /** Comment for its first packet, made when that is known. */
+  readonly comment?: ((time: bigint) => string | undefined) | undefined
+}
+
+/**
+ * Milliseconds for which the head goes on once the interfaces are armed: dumpcap loses the last 250 ms of an interface that
+ * goes, `any` loses none, so a container that ends so soon is captured whole.
+ */
+const seam = 300
+
+/** Starts the capture of a life, which owns what was prepared from now on. */
+export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
+  const { plan, target, head } = prepared
+  const { weave, log = silentLog, stay } = options
+  const { namespace } = target
+  const running = new Map<string, RunningSource>()
+  const ends: SourceEnd[] = []
+  const over = Promise.withResolvers<void>()
+  let last: bigint | undefined
+  let failure: unknown
+  let end: LifeEnd | undefined
+  let starting = 0
+  let known: string | undefined
+  let looking = false
+  let cut: bigint | undefined
+
+  const noteTime = (time: bigint | undefined) => {
+    if (time !== undefined && (last === undefined || time > last)) last = time
+  }
+  const comment = options.comment && once(options.comment)
+  const afterCut: Accept | undefined = head && ((words, at) => cut !== undefined && timeOf(words, at) >= cut)
+
+  const check = () => {
+    if (running.size > 0 || starting > 0) return
+    if (end === undefined && failure === undefined && isStillThere(namespace) && stay) return
+    end ??= isStillThere(namespace) ? 'interface-gone' : 'target-gone'
+    over.resolve()
+  }
+
+  const start = async (plan: SourcePlan, names: readonly string[]): Promise<boolean> => {
+    const wanted = plan.dumpcap.interfaces.filter(({ name }) => names.includes(name) && !running.has(name))
+    if (wanted.length === 0) return true
+    starting++
+    try {
+      const pipes = await makePipes(wanted.length)
+      const sources = wanted.map((nif, index) => {
+        const pipe = pipes[index] as (typeof pipes)[number]
+        const dumpcap: DumpcapOptions = { ...plan.dumpcap, interfaces: [nif], counting: false }
+        const source = startSource(namespace, dumpcap, pipe, weave, { comment, accept: afterCut })
+        running.set(nif.name, source)
+        if (end !== undefined) source.interrupt()
+        source.ended.then(ended => {
+          running.delete(nif.name)
+          noteTime(source.woven.lastTime())
+          ends.push(ended)
+          log.info(`${plan.name}/${nif.name} ended: ${JSON.stringify(ended.report)}`)
+          if (ended.failure !== undefined && !isRace(ended.failure)) failure ??= ended.failure
+          check()
+        })
+        return source
+      })
+      const ready = await Promise.all(sources.map(source => source.ready))
+      return ready.every(Boolean)
+    } finally {
+      starting--
+      check()
+    }
+  }
+
+  /** An interface that has gone between the look and the start; or all of them, with the target. */
+  const isRace = (error: unknown) =>
+    (error instanceof RemoraError && error.code === 'INTERFACE_NOT_FOUND' && (stay || running.size > 0)) ||
+    !isStillThere(namespace)
+
+  const join = async () => {
+    if (looking || end !== undefined || plan.interfaceIndexes === undefined) return
+    const [source] = running.values()
+    const counters = source && readDeviceCounters(source.pid)
+    const names = counters && [...counters.keys()].join(' ')
+    if (names !== undefined && names === known) return
+    looking = true
+    try {
+      const interfaces = await listInterfaces(namespace)
+      const wanted = interfaces.filter(
+        ({ name }) => options.interfaces.length === 0 || options.interfaces.includes(name),
+      )
+      // One that is down is looked at again.
+      known = wanted.every(({ up }) => up) ? names : undefined
+      const there = wanted.filter(({ up }) => up).map(({ name }) => name)
+      const fresh = there.filter(name => !running.has(name))
+      if (fresh.length === 0 || end !== undefined) return
+      log.info(`${plan.name}: interfaces ${fresh.join(', ')} have come`)
+      await start(prepared.replan(interfaces.map(nif => ({ ...nif, up: fresh.includes(nif.name) }))), fresh)
+    } catch (error) {
+      log.debug(`${plan.name}: ${error}`)
+    } finally {
+      looking = false
+    }
+  }
+
+  const each = (how: 'drain' | 'interrupt' | 'kill', why: LifeEnd) => {
+    end ??= why
+    for (const source of running.values()) source[how]()
+    if (how === 'kill') head?.close()
+    else head?.finish()
+    check()
+  }
+
+  const headSource =
+    head &&
+    weave.open(
+      { stream: head.stream },
+      {
+        comment,
+        accept: (words, at) =>
+          (cut === undefined || timeOf(words, at) < cut) && isWanted(plan, cookedInterface(words, at)),
+      },
+    )
+  const armed = start(
+    plan,
+    plan.dumpcap.interfaces.map(({ name }) => name),
+  ).then(
+    ready => {
+      if (!ready || head === undefined) {
+        head?.finish()
+        return ready
+      }
+      cut = BigInt(Date.now() + seam) * 1_000_000n
+      setTimeout(() => head.finish(), seam)
+      return true
+    },
+    error => {
+      failure = error
+      head?.finish()
+      check()
+      return false
+    },
+  )
+  const ended = over.promise.then(async (): Promise<LifeReport> => {
+    await headSource?.done.catch(() => {})
+    noteTime(headSource?.lastTime())
+    // Its life was shorter than opening its interfaces takes: what the head has is all there is.
+    const short = head !== undefined && cut === undefined && !isStillThere(namespace)
+    prepared.close()
+    return {
+      end: end ?? 'asked',
+      complete: ends.every(({ complete }) => complete),
+      goneInterface: end === 'interface-gone' ? ends.findLast(({ gone }) => gone)?.report.name : undefined,
+      interfaces: ends.map(({ report }) => report),
+      failure: short ? undefined : failure,
+    }
+  })
+  return {
+    plan,
+    armed,
+    ended,
+    look() {
+      if (end === undefined && !isStillThere(namespace)) each('drain', 'target-gone')
+      else join()
+    },
+    lastTime() {
+      for (const { woven } of running.values()) noteTime(woven.lastTime())
+      noteTime(headSource?.lastTime())
+      return last
+    },
+    drain: () => each('drain', 'asked'),
+    interrupt: () => each('interrupt', 'asked'),
+    kill: () => each('kill', 'asked'),
+  }
+}
+
+function timeOf(words: Int32Array, at: number): bigint {
+  return joined((words[at + packetField.timeHigh] as number) >>> 0, (words[at + packetField.timeLow] as number) >>> 0)
+}
+
+function isWanted({ interfaceIndexes }: SourcePlan, index: number): boolean {
+  return interfaceIndexes === undefined || interfaceIndexes.includes(index)
+}
+
+/** A comment that is made once, whichever source comes first. */
+function once(comment: (time: bigint) => string | undefined): (time: bigint) => string | undefined {
+  let told = false
+  return time => {
+    if (told) return undefined
+    told = true
+    return comment(time)
+  }
+}

@@ -1,0 +1,45 @@
+/** What is told of a capture while it runs, and when it has ended. */
+import type { LostInterest } from './interest.ts'
+import type { Lifetime } from './lifetime.ts'
+
+/** Why a capture ended well. */
+export type CaptureEnd = 'stopped' | 'killed' | LostInterest | 'target-gone' | 'interface-gone' | 'stop-condition'
+
+export interface CaptureReport {
+  readonly reference: string
+  readonly end: CaptureEnd
+  /** Whether dumpcap ended by itself, with its statistics written. */
+  readonly complete: boolean
+  /** Interface whose removal ended the capture. */
+  readonly goneInterface?: string | undefined
+  readonly interfaces: readonly InterfaceReport[]
+  readonly packets: number
+  readonly dropped: number
+  /** Seconds from armed to the end. */
+  readonly seconds: number
+  /** Lives of the target, where more than one was asked for. */
+  readonly lives?: number | undefined
+}
+
+export interface InterfaceReport {
+  readonly name: string
+  readonly received: number
+  /** Packets lost, wherever that was. */
+  readonly dropped: number
+}
+
+export interface Progress {
+  readonly packets: number
+  readonly bytes: number
+  readonly seconds: number
+}
+
+export interface RunOptions {
+  readonly lifetime: Lifetime
+  /** End when this process is no longer a child of this one. */
+  readonly parent?: number
+  /** Called once, when the capture is active on every interface. */
+  readonly onArmed?: () => void
+  /** Called each second while the capture runs. */
+  readonly onProgress?: (progress: Progress) => void
+}

@@ -1,0 +1,80 @@
+/**
+ * The older format, pcap with nanoseconds (draft-ietf-opsawg-pcap), as tcpdump writes it on this machine: turned into
+ * pcapng on the way. Records have no alignment, so each is copied once.
+ */
+import { blockTypes, maximumBlockLength } from './block.ts'
+import { packetField, packetOverhead } from './lane.ts'
+import { makeSlab, slabSize } from './slab.ts'
+
+const nanosecondMagic = 0xa1b23c4d
+const headerLength = 24
+const recordHeaderLength = 16
+
+/**
+ * A reader for pieces of any size.
+ * @param describe makes the description of the interface, from what the file header says
+ * @param take takes whole blocks; they are valid during the call
+ * @returns takes the next piece; throws RangeError when it is no such pcap
+ */
+export function pcapReader(
+  describe: (linkType: number, snaplen: number) => Buffer,
+  take: (blocks: Buffer) => void,
+): (chunk: Buffer) => void {
+  const target = scratch
+  let rest: Buffer = Buffer.alloc(0)
+  let begun = false
+  return chunk => {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    let at = 0
+    let fill = 0
+    if (!begun) {
+      if (bytes.length < headerLength) {
+        rest = Buffer.from(bytes)
+        return
+      }
+      if (view.getUint32(0, little) !== nanosecondMagic) throw new RangeError('no pcap with nanoseconds')
+      take(describe(view.getUint32(20, little) & 0xffff, view.getUint32(16, little)))
+      at = headerLength
+      begun = true
+    }
+    while (bytes.length - at >= recordHeaderLength) {
+      const captured = view.getUint32(at + 8, little)
+      const length = packetOverhead + captured + (-captured & 3)
+      if (length > maximumBlockLength + packetOverhead) throw new RangeError(`packet of ${captured} bytes`)
+      if (bytes.length - at < recordHeaderLength + captured) break
+      if (fill + length > slabSize && fill > 0) {
+        take(target.bytes.subarray(0, fill))
+        fill = 0
+      }
+      writePacket(target.words, fill >> 2, length, view, at)
+      bytes.copy(target.bytes, fill + packetField.data * 4, at + recordHeaderLength, at + recordHeaderLength + captured)
+      at += recordHeaderLength + captured
+      fill += length
+    }
+    if (fill > 0) take(target.bytes.subarray(0, fill))
+    rest = Buffer.from(bytes.subarray(at))
+  }
+}
+
+/** Writes everything of a block but its data. */
+function writePacket(words: Int32Array, to: number, length: number, view: DataView, at: number): void {
+  const seconds = view.getUint32(at, little)
+  // Split, since nanoseconds since 1970 need more bits than a number has: 10^9 = 15258 * 2^16 + 51712.
+  const low = seconds * 51_712 + view.getUint32(at + 4, little)
+  const middle = seconds * 15_258 + Math.floor(low / 65_536)
+  words[to + (length >> 2) - 2] = 0
+  words[to] = blockTypes.enhancedPacket
+  words[to + 1] = length
+  words[to + packetField.interface] = 0
+  words[to + packetField.timeHigh] = Math.floor(middle / 65_536)
+  words[to + packetField.timeLow] = ((middle % 65_536) * 65_536 + (low % 65_536)) | 0
+  words[to + packetField.captured] = view.getUint32(at + 8, little)
+  words[to + packetField.original] = view.getUint32(at + 12, little)
+  words[to + (length >> 2) - 1] = length
+}
+
+/** What is handed on is taken before the next is made, so one is enough for all. */
+const scratch = makeSlab(slabSize + maximumBlockLength + packetOverhead)
+
+const little = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
