@@ -10,15 +10,17 @@ import { RemoraError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import type { DumpcapOptions } from '../linux/dumpcap.ts'
 import { makePipes } from '../linux/fifo.ts'
-import { listInterfaces } from '../linux/iproute.ts'
+import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
 import { readDeviceCounters } from '../linux/net-dev.ts'
 import { isStillThere } from '../linux/netns.ts'
 import { type Accept, packetField } from '../pcapng/lane.ts'
 import { joined } from '../pcapng/merge.ts'
+import { directionOf } from './direction.ts'
 import { cookedInterface } from './head.ts'
 import type { SourcePlan } from './plan.ts'
 import type { PreparedLife } from './prepare.ts'
 import type { InterfaceReport } from './report.ts'
+import type { CaptureRequest } from './request.ts'
 import { type RunningSource, type SourceEnd, startSource } from './source.ts'
 import type { Weave } from './weave.ts'
 
@@ -51,10 +53,7 @@ export interface Life {
 export interface LifeOptions {
   readonly weave: Weave
   readonly log?: Log | undefined
-  /** Interfaces asked for; empty: all. */
-  readonly interfaces: readonly string[]
-  /** Go on without any interface, for as long as the namespace is there. */
-  readonly stay: boolean
+  readonly request: CaptureRequest
   /** Comment for its first packet, made when that is known. */
   readonly comment?: ((time: bigint) => string | undefined) | undefined
 }
@@ -68,7 +67,9 @@ const seam = 300
 /** Starts the capture of a life, which owns what was prepared from now on. */
 export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   const { plan, target, head } = prepared
-  const { weave, log = silentLog, stay } = options
+  const { weave, log = silentLog, request } = options
+  // It goes on without any interface, for as long as the namespace is there.
+  const stay = request.follow
   const { namespace } = target
   const running = new Map<string, RunningSource>()
   const ends: SourceEnd[] = []
@@ -94,16 +95,25 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     over.resolve()
   }
 
-  const start = async (plan: SourcePlan, names: readonly string[]): Promise<boolean> => {
+  const start = async (
+    plan: SourcePlan,
+    names: readonly string[],
+    interfaces: readonly NetworkInterface[],
+  ): Promise<boolean> => {
     const wanted = plan.dumpcap.interfaces.filter(({ name }) => names.includes(name) && !running.has(name))
     if (wanted.length === 0) return true
+    const known = new Map(interfaces.map(one => [one.name, one]))
     starting++
     try {
       const pipes = await makePipes(wanted.length)
       const sources = wanted.map((nif, index) => {
         const pipe = pipes[index] as (typeof pipes)[number]
         const dumpcap: DumpcapOptions = { ...plan.dumpcap, interfaces: [nif], counting: false }
-        const source = startSource(namespace, dumpcap, pipe, weave, { comment, accept: afterCut })
+        const source = startSource(namespace, dumpcap, pipe, weave, {
+          comment,
+          accept: afterCut,
+          ...(request.direction && { decorate: type => directionOf(type, known.get(nif.name)) }),
+        })
         running.set(nif.name, source)
         if (end !== undefined) source.interrupt()
         source.ended.then(ended => {
@@ -139,7 +149,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     try {
       const interfaces = await listInterfaces(namespace)
       const wanted = interfaces.filter(
-        ({ name }) => options.interfaces.length === 0 || options.interfaces.includes(name),
+        ({ name }) => request.interfaces.length === 0 || request.interfaces.includes(name),
       )
       // One that is down is looked at again.
       known = wanted.every(({ up }) => up) ? names : undefined
@@ -147,7 +157,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       const fresh = there.filter(name => !running.has(name))
       if (fresh.length === 0 || end !== undefined) return
       log.info(`${plan.name}: interfaces ${fresh.join(', ')} have come`)
-      await start(prepared.replan(interfaces.map(nif => ({ ...nif, up: fresh.includes(nif.name) }))), fresh)
+      await start(prepared.replan(interfaces.map(nif => ({ ...nif, up: fresh.includes(nif.name) }))), fresh, interfaces)
     } catch (error) {
       log.debug(`${plan.name}: ${error}`)
     } finally {
@@ -169,6 +179,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       { stream: head.stream },
       {
         comment,
+        ...(request.direction && { decorate: type => directionOf(type, undefined) }),
         accept: (words, at) =>
           (cut === undefined || timeOf(words, at) < cut) && isWanted(plan, cookedInterface(words, at)),
       },
@@ -176,6 +187,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   const armed = start(
     plan,
     plan.dumpcap.interfaces.map(({ name }) => name),
+    prepared.interfaces,
   ).then(
     ready => {
       if (!ready || head === undefined) {

@@ -67,13 +67,13 @@ export const drainTime = 300
 /** Milliseconds a packet waits for others: dumpcap is up to 250 late, and a machine under load some more. */
 export const standardWindow = 300
 
-interface PlanOptions {
+export interface PlanOptions {
   /** Have dumpcap count packets for a progress line. */
   readonly counting?: boolean
   /** Several captures will become one stream, which meets the stop conditions as a whole. */
   readonly woven?: boolean
-  /** Interfaces are named after their target. */
-  readonly several?: boolean
+  /** Name of the target among several, which interfaces are named after. */
+  readonly label?: string | undefined
   /** MiB of kernel buffer, for all interfaces together. */
   readonly buffer?: number | undefined
 }
@@ -136,9 +136,9 @@ export function planSource(
     readonly namespace: { readonly inode: number; readonly own?: boolean }
   },
   interfaces: readonly NetworkInterface[],
-  { counting = false, woven = false, several = false, buffer = standardBuffer }: PlanOptions = {},
+  { counting = false, woven = false, label, buffer = standardBuffer }: PlanOptions = {},
 ): SourcePlan {
-  const chosen = chooseInterfaces(request.interfaces, interfaces, target.name, several)
+  const chosen = chooseInterfaces(request.interfaces, interfaces, target.name, label !== undefined)
   const netns = target.namespace.inode
   const central = target.type === 'host' || target.namespace.own === true
   const excluding = exclusion(carried(request.ownStream ?? [], { central, interfaces }))
@@ -153,7 +153,11 @@ export function planSource(
       ? undefined
       : interfaces.filter(({ name }) => chosen.includes(name)).map(({ index }) => index),
     dumpcap: {
-      interfaces: chosen.map(name => ({ name, description, ...(several && { shownName: `${target.name}/${name}` }) })),
+      interfaces: chosen.map(name => ({
+        name,
+        description,
+        ...(label !== undefined && { shownName: `${label}/${name}` }),
+      })),
       filter: both(excluding, request.filter),
       snaplen: request.snaplen,
       promiscuous: request.promiscuous,

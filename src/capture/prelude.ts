@@ -31,7 +31,7 @@ export function nameRecords(names: readonly HostName[]): NameRecord[] {
 }
 
 /** Bytes of an IPv4 or IPv6 address in network order; undefined for any other text. */
-function addressBytes(text: string): Uint8Array | undefined {
+export function addressBytes(text: string): Uint8Array | undefined {
   if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) {
     const bytes = text.split('.').map(Number)
     return bytes.every(byte => byte <= 255) ? Uint8Array.from(bytes) : undefined

@@ -2,6 +2,7 @@
  * Everything before the first byte: targets are found, or waited for, their interfaces are chosen, the filter is compiled.
  * Whatever can be refused is refused here.
  */
+import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
@@ -12,7 +13,15 @@ import { isStillThere } from '../linux/netns.ts'
 import { hasCapability } from '../linux/proc.ts'
 import type { Head } from './head.ts'
 import type { Lifetime } from './lifetime.ts'
-import { bufferFor, type CapturePlan, planRoute, planSource, type SourcePlan, sectionComment } from './plan.ts'
+import {
+  bufferFor,
+  type CapturePlan,
+  type PlanOptions,
+  planRoute,
+  planSource,
+  type SourcePlan,
+  sectionComment,
+} from './plan.ts'
 import { type CaptureRequest, isForSeveral } from './request.ts'
 import { type AwaitedTarget, type TargetWatch, watchForTargets } from './wait.ts'
 
@@ -20,6 +29,8 @@ import { type AwaitedTarget, type TargetWatch, watchForTargets } from './wait.ts
 export interface PreparedLife {
   readonly plan: SourcePlan
   readonly target: ResolvedTarget
+  /** Interfaces it has, also those that are not captured. */
+  readonly interfaces: readonly NetworkInterface[]
   /** Plans again, for all of the interfaces that are up. */
   readonly replan: (interfaces: readonly NetworkInterface[]) => SourcePlan
   /** What was captured before the target was known, where it was waited for. */
@@ -143,9 +154,9 @@ async function prepareAll(
   context: CaptureContext,
   signal: AbortSignal,
 ): Promise<PreparedLife[]> {
-  const buffer = context.buffer ?? bufferFor(awaited.length)
+  const buffer = Math.min(context.buffer ?? Infinity, bufferFor(awaited.length))
   const results = await Promise.allSettled(
-    awaited.map(one => prepareLife(request, one, awaited.length, buffer, context, signal)),
+    awaited.map(one => prepareLife(request, one, { ...labelsOf(awaited, one, request), buffer }, context, signal)),
   )
   const lives = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
   const isGone = (error: unknown) =>
@@ -156,12 +167,27 @@ async function prepareAll(
   throw failed.reason
 }
 
+/** What the interfaces of a target are named after, where there may be several. */
+function labelsOf(
+  all: readonly AwaitedTarget[],
+  { target }: AwaitedTarget,
+  request: CaptureRequest,
+): Pick<PlanOptions, 'label'> {
+  if (all.length < 2 && !(isForSeveral(request) && (request.follow || request.wait !== undefined))) return {}
+  const name = shortName(target)
+  const isOnly = all.filter(other => shortName(other.target) === name).length === 1
+  return { label: isOnly ? name : target.reference }
+}
+
+function shortName({ type, name }: ResolvedTarget): string {
+  return type === 'bindmount' ? basename(name) : name
+}
+
 /** Prepares the capture of one life of a target, which it owns from now on. */
 async function prepareLife(
   request: CaptureRequest,
   { target, head }: AwaitedTarget,
-  targets: number,
-  buffer: number,
+  how: Pick<PlanOptions, 'label' | 'buffer'>,
   { log = silentLog, counting = false }: CaptureContext,
   signal: AbortSignal,
 ): Promise<PreparedLife> {
@@ -176,21 +202,21 @@ async function prepareLife(
   try {
     log.info(`${target.reference}, netns ${namespace.inode}${head ? ', captured since it came' : ''}`)
     const { route } = planRoute(request, [target], head !== undefined)
-    const several = targets > 1 || (isForSeveral(request) && (request.follow || request.wait !== undefined))
-    const options = { counting, woven: route === 'woven' || several, several, buffer }
+    const options = { ...how, counting, woven: route === 'woven' || how.label !== undefined }
     const planFor = (interfaces: readonly NetworkInterface[]) => planSource(request, target, interfaces, options)
     const replan = (interfaces: readonly NetworkInterface[]) =>
       planSource({ ...request, interfaces: [] }, target, interfaces, options)
     const onAny = () => planSource({ ...request, interfaces: ['any'] }, target, [], options)
     const waiting = request.wait !== undefined
-    const plan = await planWhenUp(planFor, head === undefined ? undefined : onAny, target, waiting, signal)
+    const known = await planWhenUp(planFor, head === undefined ? undefined : onAny, target, waiting, signal)
+    const { plan } = known
     const { interfaces, filter } = plan.dumpcap
     // Without the right in our own hands only dumpcap itself can tell whether it may capture.
     if (filter !== '' || !hasCapability('netRaw')) {
       const names = interfaces.map(({ name }) => name)
       await checkFilter(namespace, filter, names, signal)
     }
-    return { plan, target, replan, head, close }
+    return { ...known, target, replan, head, close }
   } catch (error) {
     close()
     throw error
@@ -211,14 +237,15 @@ async function planWhenUp(
   { namespace }: ResolvedTarget,
   waiting: boolean,
   signal: AbortSignal,
-): Promise<SourcePlan> {
+): Promise<Pick<PreparedLife, 'plan' | 'interfaces'>> {
   for (;;) {
+    const interfaces = await listInterfaces(namespace, signal)
     try {
-      return plan(await listInterfaces(namespace, signal))
+      return { plan: plan(interfaces), interfaces }
     } catch (error) {
       if (!waiting || !(error instanceof RemoraError) || error.code !== 'INTERFACE_NOT_FOUND') throw error
       if (!isStillThere(namespace)) {
-        if (onAny !== undefined) return onAny()
+        if (onAny !== undefined) return { plan: onAny(), interfaces }
         throw new RemoraError('TARGET_STALE', 'it has ended before it could be captured', { cause: error })
       }
       await sleep(interfaceInterval, undefined, { signal })

@@ -108,6 +108,7 @@ export const captureOptions = {
     description: "put TLS keys of the targets' processes (SSLKEYLOGFILE) into the stream",
   },
   keylog: { flags: '--keylog <FILE>', description: 'put TLS keys of a key log file into the stream', repeatable: true },
+  strict: { flags: '--strict', description: 'lost packets are a failure (exit status 7)' },
   noNames: { flags: '--no-names', description: 'leave the names of containers out of the stream' },
 } satisfies Record<string, CaptureOption>
 

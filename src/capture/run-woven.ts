@@ -68,8 +68,7 @@ export async function runWoven(
     const number = (before?.lives ?? 0) + 1
     history.set(reference, { lives: number, last: before?.last })
     const comment = before && gapComment(prepared, number, () => history.get(reference)?.last)
-    const stay = request.follow
-    const life = startLife(prepared, { weave, log, interfaces: request.interfaces, stay, comment })
+    const life = startLife(prepared, { weave, log, request, comment })
     lives.set(life, prepared)
     life.ended.then(report => {
       lives.delete(life)

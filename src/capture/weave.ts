@@ -23,8 +23,10 @@ import type { StopConditions } from './request.ts'
 /** Where a source's bytes come from: a descriptor of a pipe, which is the weave's from then on, or a stream. */
 export type SourceInput = { readonly fd: number } | { readonly stream: Readable }
 
-export interface SourceOptions extends Pick<Strand, 'comment' | 'decorate'> {
+export interface SourceOptions extends Pick<Strand, 'comment'> {
   readonly accept?: Accept | undefined
+  /** What is added to every packet, once the link type of the interface is known. */
+  readonly decorate?: ((linkType: number) => Strand['decorate']) | undefined
   /** Makes the description of the interface of a pcap source; a pcapng source brings its own. */
   readonly describe?: ((linkType: number, snaplen: number) => Buffer) | undefined
 }
@@ -251,6 +253,7 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
         accept,
         describe(block) {
           add(block)
+          source.decorate = decorate?.(linkTypeOf(block))
           source.number = interfaces
           return interfaces++
         },
@@ -261,7 +264,7 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
       const input =
         'stream' in from ? from.stream : readPipe(from.fd, lane, converter === undefined, take, () => source)
       const source: Source = {
-        ...{ lane, comment, decorate, input, statistics: undefined, number: undefined },
+        ...{ lane, comment, input, statistics: undefined, number: undefined },
         ...{ packets: 0, lost: 0, high: 0, low: 0 },
         done: Promise.withResolvers(),
       }
@@ -320,4 +323,9 @@ function readPipe(
       callback: count => take(source(), discard => lane.commit(count, discard)),
     },
   })
+}
+
+/** Link type of an interface description, which is in host byte order. */
+function linkTypeOf(description: Buffer): number {
+  return new Uint16Array(Uint8Array.from(description.subarray(8, 10)).buffer)[0] ?? 0
 }

@@ -1,5 +1,7 @@
 /** From what was typed for a capture to what is meant. */
+import { RemoraError } from '../base/errors.ts'
 import type { RemoteRequest } from '../capture/remote.ts'
+import type { CaptureReport } from '../capture/report.ts'
 import {
   type CaptureRequest,
   parseInterfaceNames,
@@ -27,6 +29,7 @@ export interface TypedOptions extends ServiceOptions {
   readonly at?: string
   readonly tlsKeys?: boolean
   readonly keylog?: readonly string[]
+  readonly strict?: boolean
   /** False when -p was given. */
   readonly promiscuousMode: boolean
   /** False when --no-names was given. */
@@ -65,5 +68,22 @@ export function captureRequest(targets: readonly string[], options: TypedOptions
  */
 export function remoteRequest(request: CaptureRequest, options: TypedOptions): RemoteRequest | undefined {
   const service = findService(options)
+  if (service !== undefined && request.keys !== undefined && request.keys.files.length > 0) {
+    throw new RemoraError('USAGE', 'a key log file of this machine cannot be sent to a capture service', {
+      hint: 'Use --tls-keys for the keys of the targets, or give the file to Wireshark (tls.keylog_file).',
+    })
+  }
   return service && { kind: 'request', service, request, includeSelf: options.includeSelf ?? false }
+}
+
+/**
+ * With --strict lost packets are a failure, of a capture that is otherwise whole.
+ * @throws RemoraError CAPTURE_FAILED
+ */
+export function refuseLosses({ dropped, interfaces }: CaptureReport, { strict = false }: TypedOptions): void {
+  if (!strict || dropped === 0) return
+  const where = interfaces.filter(nif => nif.dropped > 0).map(nif => `${nif.name} ${nif.dropped}`)
+  throw new RemoraError('CAPTURE_FAILED', `${dropped} packets were lost (${where.join(', ')})`, {
+    hint: 'A capture filter (-f), a snapshot length (-s) or fewer interfaces (-i) make less to carry.',
+  })
 }

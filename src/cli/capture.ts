@@ -9,7 +9,7 @@ import type { SourcePlan } from '../capture/plan.ts'
 import { prepareCapture } from '../capture/prepare.ts'
 import type { CaptureReport, Progress } from '../capture/report.ts'
 import type { CaptureRequest } from '../capture/request.ts'
-import { captureRequest, remoteRequest, type TypedOptions } from './capture-request.ts'
+import { captureRequest, refuseLosses, remoteRequest, type TypedOptions } from './capture-request.ts'
 import { progressLine, summary } from './render/progress.ts'
 import { hasTerminal, print, warn } from './render/terminal.ts'
 
@@ -55,6 +55,7 @@ export async function capture(targets: readonly string[], options: CaptureOption
   if (report === undefined) return
   if (options.json) (destination.kind === 'file' ? print : warn)(`${JSON.stringify(reportJson(report, destination))}\n`)
   else if (line !== undefined || report.goneInterface !== undefined) warn(summary(report, destination))
+  refuseLosses(report, options)
 }
 
 /** Packets that go to standard output may leave the machine by the very network that is captured. */

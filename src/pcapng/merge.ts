@@ -14,7 +14,7 @@ import type { Slab, SlabPool } from './slab.ts'
 export interface Strand {
   readonly lane: Lane
   /** Adds to a packet; called for each of them. */
-  readonly decorate?: ((words: Int32Array, at: number, added: Decoration) => void) | undefined
+  decorate?: ((slab: Slab, at: number, added: Decoration) => void) | undefined
   /** Comment for its next packet, made when that is known (nanoseconds since 1970); undefined: none after all. */
   comment?: ((time: bigint) => string | undefined) | undefined
   /** Packets taken so far. */
@@ -168,7 +168,7 @@ function takeDecorated(strand: Strand, segment: Segment, outlet: Outlet, options
     added.flags = added.packetId = 0
     added.lost = segment.lost
     added.comment = text === undefined ? undefined : Buffer.from(text).subarray(0, longestComment)
-    strand.decorate?.(words, at, added)
+    strand.decorate?.(segment.slab, at, added)
     strand.comment = undefined
     if (length * 4 + decorationLength(added) <= maximumBlockLength)
       outlet.fill += writeDecorated(words, at, outlet.slab, outlet.fill, added)

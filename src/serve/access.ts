@@ -7,10 +7,13 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { RemoraError } from '../base/errors.ts'
+import type { CaptureRequest } from '../capture/request.ts'
 import { isLoopbackHost, type ListenAddress } from './listen.ts'
 import { isSameToken } from './token.ts'
 
 export interface AccessRules {
+  /** Captures may take TLS keys of their targets along. */
+  readonly tlsKeys: boolean
   /** Undefined: none is asked for. */
   readonly token: () => string | undefined
   /** Client certificates count as well as a token. */
@@ -70,5 +73,16 @@ export function checkToken(
   if (token !== undefined && given !== undefined && isSameToken(given, token)) return
   throw new RemoraError('UNAUTHORIZED', given === undefined ? 'a token is needed' : 'the token is wrong', {
     hint: 'The token is in the file the service was started with (--token-file).',
+  })
+}
+
+/**
+ * TLS keys are given away only by a service that was told to.
+ * @throws RemoraError FORBIDDEN
+ */
+export function checkKeys({ keys }: Pick<CaptureRequest, 'keys'>, { tlsKeys }: AccessRules): void {
+  if (keys === undefined || tlsKeys) return
+  throw new RemoraError('FORBIDDEN', 'this service gives no TLS keys away', {
+    hint: 'Leave --tls-keys out, or start the service with --allow-tls-keys.',
   })
 }

@@ -18,6 +18,7 @@ interface ServeOptions {
   readonly tlsClientCa?: string
   readonly allowHost?: readonly string[]
   readonly allowOrigin?: readonly string[]
+  readonly allowTlsKeys?: boolean
   readonly maxCaptures: string
   readonly maxCapturesPerPeer: string
   readonly logLevel: string
@@ -64,6 +65,7 @@ function serveCommand(): Command {
       'another site whose pages may call, https://example.org; may be repeated',
       several,
     )
+    .option('--allow-tls-keys', 'let clients have the TLS keys of the targets (SSLKEYLOGFILE) in their captures')
     .option('--max-captures <NUMBER>', 'captures at once', '256')
     .option('--max-captures-per-peer <NUMBER>', 'captures at once of one client address', '128')
     .option('--log-level <LEVEL>', 'trace, debug, info, warn or error', 'info')
@@ -86,6 +88,7 @@ async function serve(options: ServeOptions): Promise<void> {
     listen: options.listen?.map(parseListenAddress) ?? standardAddresses,
     socketGroup: groupNumber(options.socketGroup),
     rules: {
+      tlsKeys: options.allowTlsKeys ?? false,
       token: tokenSource(options.tokenFile, log),
       certificates: options.tlsClientCa !== undefined,
       hosts: (options.allowHost ?? []).map(name => name.toLowerCase()),

@@ -4,6 +4,7 @@ import { RemoraError } from '../base/errors.ts'
 import { compileFilter } from '../capture/filter.ts'
 import { prepareCapture } from '../capture/prepare.ts'
 import { parseReference } from '../target/reference.ts'
+import { checkKeys } from './access.ts'
 import type { RouteContext } from './context.ts'
 import { type CaptureBody, captureBody, requestOf } from './schemas.ts'
 import type { Session } from './sessions.ts'
@@ -18,6 +19,7 @@ const checkTime = 8_000
 export async function askForCapture(c: RouteContext): Promise<Response> {
   const { tickets, starts } = c.env.service
   const body = await readBody(c)
+  checkKeys(requestOf(body), c.env.service.rules)
   // Before the work: whoever asks too often gets an answer that costs little.
   const seconds = tickets.wait()
   if (seconds > 0)

@@ -87,7 +87,9 @@ describe.each(Object.entries(stableInterfaces))(
       expect(argument.call).toMatch(/^[a-z0-9][a-z0-9-]*$/)
       expect([...argument.display].length).toBeLessThanOrEqual(80)
       expect(attributeText(argument.display)).toBe(argument.display)
-      expect(['string', 'selector', 'boolflag', 'unsigned', 'password', 'fileselect']).toContain(argument.type)
+      expect(['string', 'selector', 'multicheck', 'boolflag', 'unsigned', 'password', 'fileselect']).toContain(
+        argument.type,
+      )
       if (argument.range !== undefined) expect(argument.range).toMatch(/^\d+,\d+$/)
       for (const text of [argument.tooltip, argument.placeholder, argument.group])
         expect(attributeText(text ?? '')).toBe(text ?? '')

@@ -6,7 +6,13 @@ import { RemoraError } from '../../../src/base/errors.ts'
 import { type AccessRules, checkPlace, checkToken } from '../../../src/serve/access.ts'
 import type { ListenAddress } from '../../../src/serve/listen.ts'
 
-const open: AccessRules = { token: () => undefined, certificates: false, hosts: ['remora.example'], origins: [] }
+const open: AccessRules = {
+  tlsKeys: false,
+  token: () => undefined,
+  certificates: false,
+  hosts: ['remora.example'],
+  origins: [],
+}
 const guarded: AccessRules = { ...open, token: () => 'the-token-of-this-test' }
 const tcp: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 5001 }
 const unix: ListenAddress = { kind: 'unix', path: '/run/x' }
