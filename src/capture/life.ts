@@ -17,7 +17,7 @@ import { type Accept, packetField } from '../pcapng/lane.ts'
 import { joined } from '../pcapng/merge.ts'
 import { directionOf } from './direction.ts'
 import { cookedInterface } from './head.ts'
-import type { SourcePlan } from './plan.ts'
+import { type SourcePlan, shownName } from './plan.ts'
 import type { PreparedLife } from './prepare.ts'
 import type { InterfaceReport } from './report.ts'
 import type { CaptureRequest } from './request.ts'
@@ -102,7 +102,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   ): Promise<boolean> => {
     const wanted = plan.dumpcap.interfaces.filter(({ name }) => names.includes(name) && !running.has(name))
     if (wanted.length === 0) return true
-    const known = new Map(interfaces.map(one => [one.name, one]))
+    const facts = new Map(interfaces.map(one => [one.name, one]))
     starting++
     try {
       const pipes = await makePipes(wanted.length)
@@ -110,14 +110,17 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
         const pipe = pipes[index] as (typeof pipes)[number]
         const dumpcap: DumpcapOptions = { ...plan.dumpcap, interfaces: [nif], counting: false }
         const source = startSource(namespace, dumpcap, pipe, weave, {
+          name: shownName(plan, nif.name),
           comment,
           accept: afterCut,
-          ...(request.direction && { decorate: type => directionOf(type, known.get(nif.name)) }),
+          ...(request.direction && { decorate: type => directionOf(type, facts.get(nif.name)) }),
         })
         running.set(nif.name, source)
         if (end !== undefined) source.interrupt()
         source.ended.then(ended => {
           running.delete(nif.name)
+          // It may come again under the same name.
+          known = undefined
           noteTime(source.woven.lastTime())
           ends.push(ended)
           log.info(`${plan.name}/${nif.name} ended: ${JSON.stringify(ended.report)}`)
@@ -178,6 +181,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     weave.open(
       { stream: head.stream },
       {
+        name: shownName(plan, 'any'),
         comment,
         ...(request.direction && { decorate: type => directionOf(type, undefined) }),
         accept: (words, at) =>

@@ -32,6 +32,8 @@ export interface SourcePlan {
   readonly reference: string
   readonly name: string
   readonly type: string
+  /** What its interfaces are named after in the capture, among several targets. */
+  readonly label?: string | undefined
   /** Inode of the network namespace. */
   readonly netns: number
   /** Indexes of the interfaces captured, as packets on `any` tell them; undefined: of every one. */
@@ -147,17 +149,14 @@ export function planSource(
     reference: target.reference,
     name: target.name,
     type: target.type,
+    label,
     netns,
     names: request.names ? target.names : [],
     interfaceIndexes: chosen.includes('any')
       ? undefined
       : interfaces.filter(({ name }) => chosen.includes(name)).map(({ index }) => index),
     dumpcap: {
-      interfaces: chosen.map(name => ({
-        name,
-        description,
-        ...(label !== undefined && { shownName: `${label}/${name}` }),
-      })),
+      interfaces: chosen.map(name => ({ name, description })),
       filter: both(excluding, request.filter),
       snaplen: request.snaplen,
       promiscuous: request.promiscuous,
@@ -207,4 +206,9 @@ function stopConditions({ duration, packets, filesize }: StopConditions): string
     ...(packets === undefined ? [] : [`packets:${packets}`]),
     ...(filesize === undefined ? [] : [`filesize:${filesize}`]),
   ]
+}
+
+/** Name an interface of a target has in the capture. */
+export function shownName({ label }: Pick<SourcePlan, 'label'>, nif: string): string {
+  return label === undefined ? nif : `${label}/${nif}`
 }

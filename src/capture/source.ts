@@ -59,7 +59,7 @@ export function startSource(
   } finally {
     closeSync(pipe.writer)
   }
-  const [{ name, shownName = name }] = options.interfaces as [DumpcapOptions['interfaces'][number]]
+  const [{ name }] = options.interfaces as [DumpcapOptions['interfaces'][number]]
   const woven = weave.open({ fd: pipe.reader }, strand)
   let armed = false
   dumpcap.ready.then(ready => {
@@ -70,7 +70,7 @@ export function startSource(
     pid: dumpcap.pid,
     name,
     ready: dumpcap.ready,
-    ended: conclude(dumpcap, woven, shownName, ending.reason).finally(() => ending.done()),
+    ended: conclude(dumpcap, woven, strand.name ?? name, ending.reason).finally(() => ending.done()),
     woven,
     drain: () => ending.drain('drain'),
     interrupt: () => ending.interrupt('interrupt'),

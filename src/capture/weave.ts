@@ -12,7 +12,12 @@ import { systemCode } from '../base/errors.ts'
 import { version } from '../base/version.ts'
 import type { HostName } from '../discover/resolve.ts'
 import type { Sink } from '../linux/sink.ts'
-import { interfaceStatisticsBlock, nameResolutionBlock, sectionHeaderBlock } from '../pcapng/block.ts'
+import {
+  interfaceStatisticsBlock,
+  nameResolutionBlock,
+  sectionHeaderBlock,
+  withInterfaceName,
+} from '../pcapng/block.ts'
 import { type Accept, type Lane, openLane } from '../pcapng/lane.ts'
 import { joined, type MergeOptions, merge, type Outlet, type Strand } from '../pcapng/merge.ts'
 import { pcapReader } from '../pcapng/pcap.ts'
@@ -24,6 +29,8 @@ import type { StopConditions } from './request.ts'
 export type SourceInput = { readonly fd: number } | { readonly stream: Readable }
 
 export interface SourceOptions extends Pick<Strand, 'comment'> {
+  /** Name its interfaces get in the stream, in place of their own. */
+  readonly name?: string
   readonly accept?: Accept | undefined
   /** What is added to every packet, once the link type of the interface is known. */
   readonly decorate?: ((linkType: number) => Strand['decorate']) | undefined
@@ -247,12 +254,12 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
     },
     addNames,
     add,
-    open(from, { accept, describe, comment, decorate } = {}) {
+    open(from, { name, accept, describe, comment, decorate } = {}) {
       const lane = openLane({
         pool,
         accept,
         describe(block) {
-          add(block)
+          add(name === undefined ? block : withInterfaceName(block, name))
           source.decorate = decorate?.(linkTypeOf(block))
           source.number = interfaces
           return interfaces++

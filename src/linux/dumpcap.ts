@@ -15,15 +15,8 @@ import { ownerMark } from './orphans.ts'
 import { run, spawnCommand, startFailure, toolEnvironment } from './run.ts'
 import { findTool, installCommand, lookUpTool } from './tools.ts'
 
-export interface CapturedInterface {
-  readonly name: string
-  readonly description: string
-  /** Name it has in the capture; its own unless said otherwise. */
-  readonly shownName?: string
-}
-
 export interface DumpcapOptions {
-  readonly interfaces: readonly CapturedInterface[]
+  readonly interfaces: readonly { readonly name: string; readonly description: string }[]
   /** Capture filter; empty for none. */
   readonly filter: string
   /** Bytes kept of each packet; undefined: all. */
@@ -61,9 +54,8 @@ export function dumpcapArguments(options: DumpcapOptions): string[] {
     ...(threads ? ['-N', '10000000', '-C', String(options.queueSize)] : []),
     ...['--capture-comment', options.comment],
     ...options.stopConditions.flatMap(condition => ['-a', condition]),
-    ...options.interfaces.flatMap(({ name, description, shownName }) => [
+    ...options.interfaces.flatMap(({ name, description }) => [
       ...['-i', name, '--ifdescr', description],
-      ...(shownName === undefined ? [] : ['--ifname', shownName]),
       ...(options.linkType === undefined ? [] : ['-y', options.linkType]),
     ]),
   ]

@@ -83,6 +83,25 @@ export function interfaceDescriptionBlock(nif: InterfaceDescription): Buffer {
   ])
 }
 
+/** An interface description with another name (if_name); everything else stays. */
+export function withInterfaceName(description: Buffer, name: string): Buffer {
+  const rest: Buffer[] = []
+  const end = description.length - 4
+  for (let at = 16; at + 4 <= end; ) {
+    const [code, length] = [read16(description, at), read16(description, at + 2)]
+    const next = at + 4 + length + (-length & 3)
+    if (code === optionCodes.endOfOptions || next > end) break
+    if (code !== optionCodes.interfaceName) rest.push(description.subarray(at, next))
+    at = next
+  }
+  return block(blockTypes.interfaceDescription, [
+    description.subarray(8, 16),
+    option(optionCodes.interfaceName, Buffer.from(name)),
+    ...rest,
+    option(optionCodes.endOfOptions),
+  ])
+}
+
 /**
  * Interface statistics block.
  * @param time two halves of nanoseconds since 1970
@@ -199,6 +218,10 @@ function number64(value: number): Buffer {
   if (little) bytes.writeBigUInt64LE(BigInt(value))
   else bytes.writeBigUInt64BE(BigInt(value))
   return bytes
+}
+
+function read16(bytes: Buffer, at: number): number {
+  return little ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at)
 }
 
 function put16(bytes: Buffer, value: number, at: number): void {

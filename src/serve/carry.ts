@@ -1,5 +1,6 @@
 /** One capture of the service, from its place among the sessions to its last byte and its line in the log. */
 import { type RemoraError, toRemoraError } from '../base/errors.ts'
+import { shownName } from '../capture/plan.ts'
 import { type PreparedCapture, prepareCapture } from '../capture/prepare.ts'
 import type { CaptureReport } from '../capture/report.ts'
 import { openCaptureStream } from '../capture/stream.ts'
@@ -26,8 +27,8 @@ export async function prepareSession(
     },
   }).finally(leave)
   state.reference = prepared.plan.reference
-  state.interfaces = prepared.plan.sources.flatMap(({ dumpcap }) =>
-    dumpcap.interfaces.map(({ name, shownName = name }) => shownName),
+  state.interfaces = prepared.plan.sources.flatMap(source =>
+    source.dumpcap.interfaces.map(({ name }) => shownName(source, name)),
   )
   return prepared
 }
