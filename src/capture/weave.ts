@@ -83,7 +83,7 @@ const queueLimit = 12 * 1024 * 1024
 /** Bytes any source may have in the queue, however full it is. */
 const fairShare = 2 * slabSize
 /** Milliseconds without a byte leaving until packets are thrown away. */
-const longestStall = 100
+const longestStall = 1_000
 /** Bytes written at once; the longest block, with what is added to it, fits. */
 const outletSize = 9 * slabSize
 

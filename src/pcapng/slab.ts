@@ -22,8 +22,8 @@ export interface SlabPool {
 /** Bytes of a slab; a pipe holds as much (pipe(7)). */
 export const slabSize = 65_536
 
-/** Free slabs that are kept for later. */
-const mostFree = 16
+/** Free slabs that are kept for later; what is let go stays in memory until the garbage collector comes by. */
+const mostFree = 256
 
 /** A pool. It sets no limit: whoever fills slabs looks at {@link SlabPool.used}. */
 export function slabPool(): SlabPool {
