@@ -4,9 +4,9 @@
  * is looked at before anything is opened: a fifo, a device, or a file of /proc such as kmsg would do something, or nothing
  * for ever. Below a file system that a process or another machine serves each step may take for ever: there we do not go.
  */
-import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, type Stats, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { remoteMounts } from './mountinfo.ts'
+import { answeringMounts, remoteMounts } from './mountinfo.ts'
 import { readText } from './proc.ts'
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = constants
@@ -20,13 +20,41 @@ const maximumSize = 64 * 1024
 const maximumLinks = 40
 const maximumSteps = 256
 
+/** Something that is there and has not been opened yet. */
+export interface Place {
+  readonly stats: Stats
+  /** Type of its file system, as statfs(2) numbers them; asked for only where that answers. */
+  fileSystem(): number
+  /** Opens it for reading; the descriptor is the caller's. */
+  open(): number
+}
+
 /**
  * The text of a file under another root, cut off after 64 KiB.
  * @param root folder that stands for `/`, as `/proc/1234/root`; the mounts below it are told by the file beside it
  * @returns undefined when it cannot be read, or is no regular file
  */
 export function readInRoot(root: string, path: string): string | undefined {
-  const blocked = remoteMounts(readText(`${dirname(root)}/mountinfo`) ?? '')
+  return lookInRoot(root, path, ({ stats: { size }, open }) => {
+    // A file of /proc has no size, and no content that we want.
+    if (size === 0) return ''
+    const file = open()
+    try {
+      return readStart(file, size)
+    } finally {
+      closeSync(file)
+    }
+  })
+}
+
+/**
+ * Looks at a regular file under another root.
+ * @param look called once, while the root it was found under is held open
+ * @returns what look returned; undefined when there is no such file, it is no regular one, or a system call failed
+ */
+export function lookInRoot<T>(root: string, path: string, look: (place: Place) => T): T | undefined {
+  const mountinfo = readText(`${dirname(root)}/mountinfo`) ?? ''
+  const blocked = remoteMounts(mountinfo)
   if (blocked.has('/')) return undefined
   const descriptors: number[] = []
   const open = (place: string, flags: number) => {
@@ -36,11 +64,22 @@ export function readInRoot(root: string, path: string): string | undefined {
   }
   try {
     const start = open(root, O_PATH | O_DIRECTORY)
-    const place = walk(start, path, blocked, next => open(next, O_PATH | O_NOFOLLOW))
-    if (place === undefined || !fstatSync(place).isFile()) return undefined
-    const { size } = fstatSync(place)
-    // A file of /proc has no size, and no content that we want.
-    return size === 0 ? '' : readStart(open(`/proc/self/fd/${place}`, O_RDONLY | O_NONBLOCK), size)
+    const answering = answeringMounts(mountinfo).add(mountOf(start))
+    const step = (next: string) => {
+      const place = open(next, O_PATH | O_NOFOLLOW)
+      // What was mounted there since: asking anything of it might take for ever.
+      return answering.has(mountOf(place)) ? place : undefined
+    }
+    const place = walk(start, path, blocked, step)
+    if (place === undefined) return undefined
+    const stats = fstatSync(place)
+    if (!stats.isFile()) return undefined
+    const name = `/proc/self/fd/${place}`
+    return look({
+      stats,
+      fileSystem: () => statfsSync(name).type,
+      open: () => openSync(name, O_RDONLY | O_NONBLOCK),
+    })
   } catch {
     return undefined
   } finally {
@@ -48,12 +87,18 @@ export function readInRoot(root: string, path: string): string | undefined {
   }
 }
 
+/** Number of the mount that a descriptor stands on (proc_pid_fdinfo(5)). */
+function mountOf(descriptor: number): number {
+  const [, id] = /^mnt_id:\s*(\d+)$/m.exec(readText(`/proc/self/fdinfo/${descriptor}`) ?? '') ?? []
+  return Number(id)
+}
+
 /** Descriptor of the place that a path means. */
 function walk(
   root: number,
   path: string,
   blocked: ReadonlySet<string>,
-  open: (place: string) => number,
+  step: (place: string) => number | undefined,
 ): number | undefined {
   const pending = path.split('/').reverse()
   let [names, places]: [string[], number[]] = [[], [root]]
@@ -68,7 +113,8 @@ function walk(
     }
     if (blocked.has(`/${[...names, name].join('/')}`)) return undefined
     const next = `/proc/self/fd/${places.at(-1)}/${name}`
-    const place = open(next)
+    const place = step(next)
+    if (place === undefined) return undefined
     if (!fstatSync(place).isSymbolicLink()) {
       names = [...names, name]
       places = [...places, place]

@@ -78,6 +78,16 @@ export function remoteMounts(mountinfo: string): Set<string> {
   )
 }
 
+/** Numbers of all other mounts, as proc_pid_fdinfo(5) tells them of a descriptor. */
+export function answeringMounts(mountinfo: string): Set<number> {
+  return new Set(
+    mountinfo.split('\n').flatMap(line => {
+      const fields = line.split(' ')
+      return remote.test(fields[fields.indexOf('-') + 1] ?? '') ? [] : [Number(fields[0])]
+    }),
+  )
+}
+
 /** The kernel writes blank, tab, newline and backslash as three octal digits. */
 function unescapeOctal(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))

@@ -1,5 +1,5 @@
 /**
- * Blocks of pcapng (draft-ietf-opsawg-pcapng): the frame every block shares, its options, and the two blocks remora
+ * Blocks of pcapng (draft-ietf-opsawg-pcapng): the frame every block shares, its options, and the blocks remora
  * writes itself. Numbers are in host byte order, since Wireshark's pipe reader refuses the other one.
  */
 import { endianness } from 'node:os'
@@ -11,6 +11,7 @@ export const blockTypes = {
   nameResolution: 4,
   interfaceStatistics: 5,
   enhancedPacket: 6,
+  decryptionSecrets: 10,
 } as const
 
 /** A longer block makes Wireshark's pipe reader give up (WTAP_MAX_PACKET_SIZE_STANDARD). */
@@ -150,6 +151,24 @@ export function nameResolutionBlock(records: Iterable<NameRecord>, limit = maxim
   }
   parts.push(typeLengthValue(recordTypes.end, Buffer.alloc(0)))
   return block(blockTypes.nameResolution, parts)
+}
+
+/** secrets_type of a TLS key log: the letters `TLSK`. */
+const tlsKeyLog = 0x544c534b
+
+/**
+ * Decryption secrets block, section 4.7 of the draft, with lines of a TLS key log (RFC 9850). It must come before the
+ * packets it decrypts.
+ * @param secrets whole lines; whoever has more than fit splits them at a line
+ * @throws RangeError when the block would be longer than {@link maximumBlockLength}
+ */
+export function decryptionSecretsBlock(secrets: Buffer): Buffer {
+  const length = 20 + secrets.length + (-secrets.length & 3)
+  if (length > maximumBlockLength) throw new RangeError(`${secrets.length} bytes of secrets do not fit into a block`)
+  const fixed = Buffer.alloc(8)
+  put32(fixed, tlsKeyLog, 0)
+  put32(fixed, secrets.length, 4)
+  return block(blockTypes.decryptionSecrets, [fixed, secrets, Buffer.alloc(-secrets.length & 3)])
 }
 
 /** What a block header says; offsets are bytes from the start of the buffer. */

@@ -40,6 +40,7 @@ describe('files in a root', () => {
 
   test('a file of /proc is not opened: reading /proc/kmsg takes the messages of the kernel away', () => {
     symlinkSync('/', join(outside, 'whole'))
+    symlinkSync('/proc/self/mountinfo', join(outside, 'mountinfo'))
     expect(readInRoot(join(outside, 'whole'), '/proc/version')).toBe('')
     expect(readInRoot(join(outside, 'whole'), '/dev/null')).toBeUndefined()
   })
@@ -57,6 +58,14 @@ describe('files in a root', () => {
       writeFileSync(join(proc, 'mountinfo'), line('/', 'overlay') + line(mount, 'fuse'))
       expect(readInRoot(join(proc, 'root'), '/etc/absolute')).toBe(text)
     }
+  })
+
+  test('nothing on what was mounted after the mounts were read, since that may never answer either', () => {
+    const proc = scratch()
+    symlinkSync('/', join(proc, 'root'))
+    writeFileSync(join(proc, 'mountinfo'), '')
+    expect(readInRoot(join(proc, 'root'), '/proc/version')).toBeUndefined()
+    expect(readInRoot(join(proc, 'root'), '/etc/passwd')).toContain('root')
   })
 
   test('64 KiB are enough', () => expect(readInRoot(root, '/etc/large')).toHaveLength(65_536))

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest'
 import {
   blockFrame,
   blockTypes,
+  decryptionSecretsBlock,
+  maximumBlockLength,
   nameResolutionBlock,
   sectionByteOrder,
   sectionHeaderBlock,
@@ -47,6 +49,28 @@ describe('blocks remora writes', () => {
     expect(second?.type).toBe(2)
     expect(second?.value.subarray(16).toString()).toBe(`${'é'.repeat(127)}\0`)
     expect(end?.type).toBe(0)
+  })
+})
+
+describe('decryption secrets', () => {
+  test('are a TLS key log in host byte order, padded, unchanged', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 500 }), bytes => {
+        const block = decryptionSecretsBlock(Buffer.from(bytes))
+        expect(blockFrame(block, 0, true)).toEqual({ type: 10, start: 0, length: block.length })
+        expect(block.readUInt32LE(8)).toBe(0x544c534b)
+        expect(block.readUInt32LE(12)).toBe(bytes.length)
+        expect(block.subarray(16, 16 + bytes.length)).toEqual(Buffer.from(bytes))
+        expect(block.subarray(16 + bytes.length, -4)).toEqual(Buffer.alloc(-bytes.length & 3))
+        expect(block.readUInt32LE(block.length - 4)).toBe(block.length)
+      }),
+    )
+  })
+
+  test('are refused beyond what a reader takes', () => {
+    const most = maximumBlockLength - 20
+    expect(decryptionSecretsBlock(Buffer.alloc(most))).toHaveLength(maximumBlockLength)
+    expect(() => decryptionSecretsBlock(Buffer.alloc(most + 1))).toThrow(RangeError)
   })
 })
 
