@@ -14,11 +14,14 @@ import { type ContainerReference, nearestNames, qualifiedName } from '../target/
 import type { ContainerFacts, TargetType } from '../target/model.ts'
 import { engineSchemes, formatReference, parseReference, type Reference } from '../target/reference.ts'
 import { askHost } from './ask.ts'
-import { hostPid, openContainer } from './containers.ts'
+import { hostPid, type OpenedContainer, openContainer } from './containers.ts'
 import { findHost, openHost } from './host.ts'
+import { engineNames, gatherNames, type HostName, hostNames, targetNames } from './names.ts'
 import { findCommand, listTenants } from './processes.ts'
 import { namedPath } from './targets.ts'
-import { describeUnit, distinctReferences, matchUnits, type Unit } from './units.ts'
+import { describeUnit, distinctReferences, lifeFacts, matchUnits, type Unit } from './units.ts'
+
+export type { HostName } from './names.ts'
 
 export interface ResolvedTarget {
   /** Canonical form of what was asked for. */
@@ -27,19 +30,19 @@ export interface ResolvedTarget {
   readonly type: TargetType
   readonly container?: ContainerFacts
   readonly namespace: NetworkNamespace
-  /** Addresses of this host's containers and the names they go by. */
+  /** The containers of a pod, its sandbox first where that is known. */
+  readonly members?: readonly ContainerFacts[]
+  /**
+   * Names of addresses that may occur, the best of each first; none where none were asked for. The gateways of a namespace
+   * without a process are not among them: they cost a process (linux/network).
+   */
   readonly names: readonly HostName[]
-}
-
-export interface HostName {
-  readonly address: string
-  readonly name: string
 }
 
 export interface ResolveOptions {
   readonly signal: AbortSignal
   readonly env?: NodeJS.ProcessEnv
-  /** Gather names of containers also where the target is none of them; true unless said otherwise. */
+  /** Gather names of addresses; true unless said otherwise. */
   readonly names?: boolean
 }
 
@@ -52,15 +55,15 @@ const engineTimeout = { target: 2_000, names: 300 } as const
  */
 export async function resolveTarget(text: string, options: ResolveOptions): Promise<ResolvedTarget> {
   const reference = parseReference(text)
-  const { signal, env } = options
-  if (isContainerReference(reference)) return resolveContainer(reference, signal, env)
+  if (isContainerReference(reference)) return resolveContainer(reference, options)
   const found = openDirect(reference)
   if (options.names === false) return { ...found, names: [] }
-  const answers = await askHost(engineTimeout.names, signal, env, { addresses: true }).catch(error => {
+  try {
+    return { ...found, names: [...(await gatherNames(options)), ...targetNames(found)] }
+  } catch (error) {
     found.namespace.close()
     throw error
-  })
-  return { ...found, names: hostNames(answers) }
+  }
 }
 
 /** Inode of the network namespace of a container; undefined when it does not run (any more). */
@@ -152,14 +155,13 @@ function openCommand(command: string): Omit<ResolvedTarget, 'names'> {
 
 async function resolveContainer(
   reference: ContainerReference,
-  signal: AbortSignal,
-  env?: NodeJS.ProcessEnv,
+  { signal, env, names = true }: ResolveOptions,
 ): Promise<ResolvedTarget> {
   const { scheme } = reference
   // An engine that was not named tells names of addresses only.
   const isOther = (engine: Engine) => engineSchemes.some(named => named === scheme) && engine.name !== scheme
   const timeout = (engine: Engine) => (isOther(engine) ? engineTimeout.names : engineTimeout.target)
-  const answers = await askHost(timeout, signal, env, { addresses: true })
+  const answers = await askHost(timeout, signal, env, { addresses: names })
   let units = matchUnits(reference, answers)
   // What no engine knows may still run.
   if (units.length === 0)
@@ -167,11 +169,15 @@ async function resolveContainer(
   const [unit, ...others] = units
   if (unit === undefined) throw notFound(reference, answers)
   if (others.length > 0) throw ambiguous(formatReference(reference), distinctReferences(units))
-  return { ...describeUnit(unit), namespace: await openUnit(unit, signal), names: hostNames(answers) }
+  const { namespace, process } = await openUnit(unit, signal)
+  const target = { ...describeUnit(unit), ...lifeFacts(unit, process), namespace }
+  if (!names) return { ...target, names: [] }
+  const owner = unit.containers[0].owner
+  return { ...target, names: [...engineNames(answers, owner), ...hostNames(), ...targetNames(target)] }
 }
 
 /** Opens the namespace of the first container that still runs. */
-async function openUnit({ containers }: Unit, signal: AbortSignal): Promise<NetworkNamespace> {
+async function openUnit({ containers }: Unit, signal: AbortSignal): Promise<OpenedContainer> {
   for (const container of containers.slice(0, -1)) {
     try {
       return await openContainer(container.owner, container, signal)
@@ -181,15 +187,6 @@ async function openUnit({ containers }: Unit, signal: AbortSignal): Promise<Netw
   }
   const last = containers.at(-1) ?? containers[0]
   return openContainer(last.owner, last, signal)
-}
-
-/** Names of the containers of all engines that answered. */
-function hostNames(answers: readonly EngineAnswer[]): HostName[] {
-  return answers.flatMap(({ containers }) =>
-    containers.flatMap(({ prefix, name, pod, addresses }) =>
-      addresses.map(address => ({ address, name: qualifiedName({ prefix, name: pod?.name ?? name }) })),
-    ),
-  )
 }
 
 function notFound(reference: ContainerReference, answers: readonly EngineAnswer[]): RemoraError {
