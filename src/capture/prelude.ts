@@ -17,16 +17,20 @@ export const preludeLimit = 60_000
 export function prelude(names: readonly HostName[], comment: string): Buffer {
   const records = nameRecords(names)
   if (records.length === 0) return Buffer.alloc(0)
-  return Buffer.concat([sectionHeaderBlock(`remora ${version}`, comment), nameResolutionBlock(records, preludeLimit)])
+  const header = sectionHeaderBlock(`remora ${version}`, comment)
+  return Buffer.concat([header, nameResolutionBlock(records, preludeLimit - header.length)])
 }
 
-/** One record an address, its names in the order given. */
+/**
+ * One record an address. Names come the best first and are written the best last: of several, Wireshark shows the one it
+ * read last (add_ipv4_name in epan/addr_resolv.c).
+ */
 export function nameRecords(names: readonly HostName[]): NameRecord[] {
   const byAddress = new Map<string, Set<string>>()
   for (const { address, name } of names) byAddress.set(address, (byAddress.get(address) ?? new Set()).add(name))
   return [...byAddress].flatMap(([text, found]) => {
     const address = addressBytes(text)
-    return address === undefined ? [] : [{ address, names: [...found] }]
+    return address === undefined ? [] : [{ address, names: [...found].reverse() }]
   })
 }
 

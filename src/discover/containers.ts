@@ -4,11 +4,18 @@
  * lead into another container.
  */
 import { RemoraError } from '../base/errors.ts'
-import type { Container, Engine } from '../engine/engine.ts'
+import type { Container, ContainerProcess, Engine } from '../engine/engine.ts'
 import { type NetworkNamespace, openProcessNamespace } from '../linux/netns.ts'
 import { translatePid } from '../linux/pid-namespace.ts'
 
 const attempts = 3
+
+export interface OpenedContainer {
+  /** The caller closes it. */
+  readonly namespace: NetworkNamespace
+  /** What the engine says of the process it was opened through. */
+  readonly process: ContainerProcess
+}
 
 /**
  * Opens the network namespace of a running container.
@@ -18,7 +25,7 @@ export async function openContainer(
   engine: Engine,
   container: Container,
   signal: AbortSignal,
-): Promise<NetworkNamespace> {
+): Promise<OpenedContainer> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const before = await engine.process(container.id, signal)
     if (before === undefined) break
@@ -26,7 +33,7 @@ export async function openContainer(
     if (namespace === undefined) continue
     try {
       const after = await engine.process(container.id, signal)
-      if (after?.incarnation === before.incarnation) return namespace
+      if (after?.incarnation === before.incarnation) return { namespace, process: after }
     } catch (error) {
       namespace.close()
       throw error

@@ -14,11 +14,14 @@ import { type ContainerReference, nearestNames, qualifiedName } from '../target/
 import type { ContainerFacts, TargetType } from '../target/model.ts'
 import { engineSchemes, formatReference, parseReference, type Reference } from '../target/reference.ts'
 import { askHost } from './ask.ts'
-import { hostPid, openContainer } from './containers.ts'
+import { hostPid, type OpenedContainer, openContainer } from './containers.ts'
 import { findHost, openHost } from './host.ts'
+import { engineNames, type HostName, hostNames, targetNames } from './names.ts'
 import { findCommand, listTenants } from './processes.ts'
 import { namedPath } from './targets.ts'
-import { describeUnit, distinctReferences, matchUnits, type Unit } from './units.ts'
+import { describeUnit, distinctReferences, lifeFacts, matchUnits, type Unit } from './units.ts'
+
+export type { HostName } from './names.ts'
 
 export interface ResolvedTarget {
   /** Canonical form of what was asked for. */
@@ -27,19 +30,19 @@ export interface ResolvedTarget {
   readonly type: TargetType
   readonly container?: ContainerFacts
   readonly namespace: NetworkNamespace
-  /** Addresses of this host's containers and the names they go by. */
+  /** The containers of a pod, its sandbox first where that is known. */
+  readonly members?: readonly ContainerFacts[]
+  /**
+   * Names of addresses that may occur, the best of each first; none where none were asked for. The gateways of a namespace
+   * without a process are not among them: they cost a process (linux/network).
+   */
   readonly names: readonly HostName[]
-}
-
-export interface HostName {
-  readonly address: string
-  readonly name: string
 }
 
 export interface ResolveOptions {
   readonly signal: AbortSignal
   readonly env?: NodeJS.ProcessEnv
-  /** Gather names of containers also where the target is none of them; true unless said otherwise. */
+  /** Gather names of addresses; true unless said otherwise. */
   readonly names?: boolean
 }
 
@@ -77,8 +80,8 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
   const references = texts.map(text => ({ text, reference: parseReference(text) }))
   const schemes = references.flatMap(({ reference }) => (isContainerReference(reference) ? [reference.scheme] : []))
   const answers =
-    schemes.length > 0 || names ? await askHost(timeoutFor(schemes), signal, env, { addresses: true }) : []
-  const found = new Map<number, Omit<ResolvedTarget, 'names'>>()
+    schemes.length > 0 || names ? await askHost(timeoutFor(schemes), signal, env, { addresses: names }) : []
+  const found = new Map<number, FoundTarget>()
   try {
     for (const { text, reference } of references) {
       try {
@@ -98,9 +101,14 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
     for (const { namespace } of found.values()) namespace.close()
     throw error
   }
-  const known = names ? hostNames(answers) : []
-  return [...found.values()].map(target => ({ ...target, names: known }))
+  return [...found.values()].map(({ owner, ...target }) => ({
+    ...target,
+    names: names ? [...engineNames(answers, owner), ...hostNames(), ...targetNames(target)] : [],
+  }))
 }
+
+/** A target whose names are still to be gathered, and the engine that told of it. */
+type FoundTarget = Omit<ResolvedTarget, 'names'> & { readonly owner?: Engine }
 
 /** An engine that was not named tells names of addresses only. */
 function timeoutFor(schemes: readonly string[]): (engine: Engine) => number {
@@ -202,7 +210,7 @@ async function openContainers(
   reference: ContainerReference,
   answers: readonly EngineAnswer[],
   signal: AbortSignal,
-): Promise<Omit<ResolvedTarget, 'names'>[]> {
+): Promise<FoundTarget[]> {
   let units = matchUnits(reference, answers)
   // What no engine knows may still run.
   if (units.length === 0)
@@ -211,15 +219,17 @@ async function openContainers(
   if (units.length > 1 && !setSchemes.has(reference.scheme)) {
     throw ambiguous(formatReference(reference), distinctReferences(units))
   }
-  const opened: Omit<ResolvedTarget, 'names'>[] = []
+  const opened: FoundTarget[] = []
   try {
     for (const unit of units) {
       // One of several may end meanwhile.
-      const namespace = await openUnit(unit, signal).catch(error => {
+      const found = await openUnit(unit, signal).catch(error => {
         if (units.length > 1 && error instanceof RemoraError && error.code === 'TARGET_NOT_FOUND') return undefined
         throw error
       })
-      if (namespace !== undefined) opened.push({ ...describeUnit(unit), namespace })
+      if (found === undefined) continue
+      const { namespace, process } = found
+      opened.push({ ...describeUnit(unit), ...lifeFacts(unit, process), namespace, owner: unit.containers[0].owner })
     }
   } catch (error) {
     for (const { namespace } of opened) namespace.close()
@@ -229,7 +239,7 @@ async function openContainers(
 }
 
 /** Opens the namespace of the first container that still runs. */
-async function openUnit({ containers }: Unit, signal: AbortSignal): Promise<NetworkNamespace> {
+async function openUnit({ containers }: Unit, signal: AbortSignal): Promise<OpenedContainer> {
   for (const container of containers.slice(0, -1)) {
     try {
       return await openContainer(container.owner, container, signal)
@@ -239,15 +249,6 @@ async function openUnit({ containers }: Unit, signal: AbortSignal): Promise<Netw
   }
   const last = containers.at(-1) ?? containers[0]
   return openContainer(last.owner, last, signal)
-}
-
-/** Names of the containers of all engines that answered. */
-function hostNames(answers: readonly EngineAnswer[]): HostName[] {
-  return answers.flatMap(({ containers }) =>
-    containers.flatMap(({ prefix, name, pod, addresses }) =>
-      addresses.map(address => ({ address, name: qualifiedName({ prefix, name: pod?.name ?? name }) })),
-    ),
-  )
 }
 
 function notFound(reference: ContainerReference, answers: readonly EngineAnswer[]): RemoraError {

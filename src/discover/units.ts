@@ -2,7 +2,7 @@
  * What has a network of its own and a name: a single container, or a pod. The two differ in how they are called and in
  * what is known of them, not in how they are captured.
  */
-import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
+import type { Container, ContainerProcess, Engine, EngineAnswer } from '../engine/engine.ts'
 import { type ContainerReference, matchContainers, qualifiedName } from '../target/match.ts'
 import type { ContainerEngine, ContainerFacts, TargetType } from '../target/model.ts'
 import { type EngineScheme, engineSchemes, formatReference } from '../target/reference.ts'
@@ -58,6 +58,16 @@ export interface UnitDescription {
   readonly name: string
   readonly type: TargetType
   readonly container?: ContainerFacts
+}
+
+/** What is known of the containers of a unit, and of the present life of a single one. */
+export function lifeFacts(
+  { pod, containers }: Unit,
+  { startedAt, restarts }: ContainerProcess,
+): { readonly container?: ContainerFacts; readonly members?: readonly ContainerFacts[] } {
+  if (pod) return { members: containers.map(containerFacts) }
+  const life = { ...(startedAt !== undefined && { startedAt }), ...(restarts !== undefined && { restarts }) }
+  return { container: { ...containerFacts(containers[0]), ...life } }
 }
 
 /** What is kept of a container beyond its finding. */

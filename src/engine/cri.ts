@@ -6,8 +6,9 @@
 import { RemoraError } from '../base/errors.ts'
 import { containerd, containerdPlaces } from './containerd.ts'
 import { mayHaveTasks } from './containerd-state.ts'
+import { addPodAddresses } from './cri-addresses.ts'
 import { followCri } from './cri-events.ts'
-import { type Container, type ContainerProcess, type Engine, newestFirst } from './engine.ts'
+import { type Container, type ContainerProcess, type Engine, newestFirst, startText } from './engine.ts'
 import { type Connection, failedWith, untilAborted, withConnection } from './grpc.ts'
 import { type EngineKind, localSocket } from './kind.ts'
 import {
@@ -29,9 +30,12 @@ export function criEngine(socket: string): Engine {
   return {
     name: 'cri',
     address: socket,
-    containers: async signal => {
+    containers: async (signal, { addresses = false } = {}) => {
       if (!mayHaveTasks(socket, namespace => namespace === kubernetesNamespace)) return []
-      return withConnection(socket, signal, connection => list(connection, socket))
+      return withConnection(socket, signal, async connection => {
+        const containers = await list(connection, socket)
+        return addresses ? addPodAddresses(connection, containers) : containers
+      })
     },
     process: (id, signal) => withConnection(socket, signal, connection => processOf(connection, socket, id)),
     follow: (observer, signal) =>
@@ -164,7 +168,8 @@ function verboseProcess(
   if (pid === undefined) {
     throw new RemoraError('PEER_FAILED', `the engine at ${socket} does not tell the process of ${id.slice(0, 12)}`)
   }
-  return pid === 0 ? undefined : { pid, incarnation: `${pid} ${since}` }
+  const startedAt = startText(seconds(since))
+  return pid === 0 ? undefined : { pid, incarnation: `${pid} ${since}`, ...(startedAt !== undefined && { startedAt }) }
 }
 
 function pidIn(info: string): number | undefined {

@@ -3,7 +3,14 @@
  * inspection for the process. A paused container is not running for Podman, and not listed by it unless asked for.
  */
 import type { ContainerEngine } from '../target/model.ts'
-import { type Container, type ContainerProcess, type Engine, type EngineEvent, newestFirst } from './engine.ts'
+import {
+  type Container,
+  type ContainerProcess,
+  type Engine,
+  type EngineEvent,
+  newestFirst,
+  startText,
+} from './engine.ts'
 import { getJson, streamJson } from './socket-json.ts'
 
 const listPath = `/containers/json?filters=${encodeURIComponent('{"status":["running","paused"]}')}`
@@ -24,9 +31,13 @@ export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engi
     },
     async process(id, signal): Promise<ContainerProcess | undefined> {
       const path = `/containers/${encodeURIComponent(id)}/json`
-      const { State } = ((await getJson(socketPath, path, signal)) ?? {}) as { State?: ContainerState }
+      const { State, RestartCount } = ((await getJson(socketPath, path, signal)) ?? {}) as InspectedContainer
       if (!(State?.Running || State?.Paused) || !State.Pid) return undefined
-      return { pid: State.Pid, incarnation: incarnation(State.Pid, Date.parse(State.StartedAt ?? '') / 1000) }
+      const started = Date.parse(State.StartedAt ?? '') / 1000
+      return {
+        ...processFacts(State.Pid, started),
+        ...(typeof RestartCount === 'number' && { restarts: RestartCount }),
+      }
     },
     follow(observer, signal) {
       const onDocument = (document: unknown) => {
@@ -42,8 +53,9 @@ export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engi
  * One life of a container, told by its process and its start.
  * @param started seconds since 1970; only whole ones count, since Podman's list has no more
  */
-export function incarnation(pid: number, started: number): string {
-  return `${pid} ${Math.floor(started)}`
+export function processFacts(pid: number, started: number): ContainerProcess {
+  const startedAt = startText(started)
+  return { pid, incarnation: `${pid} ${Math.floor(started)}`, ...(startedAt !== undefined && { startedAt }) }
 }
 
 /** The part of an event of GET /events that is used. */
@@ -89,6 +101,11 @@ interface ContainerNetwork {
 }
 
 /** The part of GET /containers/ID/json that is used. */
+interface InspectedContainer {
+  readonly State?: ContainerState
+  readonly RestartCount?: number
+}
+
 interface ContainerState {
   readonly Running?: boolean
   readonly Paused?: boolean

@@ -41,6 +41,18 @@ export interface ContainerProcess {
   readonly pid: number
   /** Distinguishes one life of the container from the next. */
   readonly incarnation: string
+  /** When this life began, ISO 8601 in whole seconds, where the engine tells. */
+  readonly startedAt?: string
+  /** How often the engine has started it anew by itself, where it tells. */
+  readonly restarts?: number
+}
+
+/**
+ * A point in time as text; undefined for none, as engines that do not know one tell 0, or the year 1.
+ * @param seconds since 1970
+ */
+export function startText(seconds: number): string | undefined {
+  return seconds > 0 ? `${new Date(Math.floor(seconds) * 1000).toISOString().slice(0, 19)}Z` : undefined
 }
 
 /** Something happened to a container: a reason to look again, not itself the state. */

@@ -72,6 +72,8 @@ const sandboxMetadata = { name: [1, 'string'], uid: [2, 'string'], namespace: [3
 
 /** PodSandboxState */
 export const sandboxState = { ready: 0 } as const
+/** NamespaceMode; of a sandbox in the network of its node. */
+export const namespaceMode = { node: 2 } as const
 /** ContainerState */
 export const containerState = { running: 1 } as const
 /** ContainerEventType */
@@ -121,7 +123,18 @@ export const containerStatus = method(
 export const podSandboxStatus = method(
   `${cri}/PodSandboxStatus`,
   { podSandboxId: [1, 'string'], verbose: [2, 'boolean'] },
-  { status: [1, { state: [3, 'number'], createdAt: [4, 'number'] }], info: [2, 'map'] },
+  {
+    status: [
+      1,
+      {
+        state: [3, 'number'],
+        createdAt: [4, 'number'],
+        network: [5, { ip: [1, 'string'], additionalIps: [2, { ip: [1, 'string'] }, 'repeated'] }],
+        linux: [6, { namespaces: [1, { options: [2, { network: [1, 'number'] }] }] }],
+      },
+    ],
+    info: [2, 'map'],
+  },
 )
 
 export const getContainerEvents = method(`${cri}/GetContainerEvents`, empty, {

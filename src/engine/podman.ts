@@ -4,7 +4,7 @@
  * `podman system service` or its systemd unit is.
  */
 import { join } from 'node:path'
-import { dockerApiEngine, incarnation } from './docker-api.ts'
+import { dockerApiEngine, processFacts } from './docker-api.ts'
 import { type Container, type Engine, newestFirst } from './engine.ts'
 import { type EngineKind, localSocket, userFolders } from './kind.ts'
 import { getJson } from './socket-json.ts'
@@ -76,7 +76,7 @@ function toContainer(
     // A pod's labels are not those of its containers; its infra container stands for it.
     labels: { ...listed.Labels, ...(IsInfra && podLabels.get(Pod)) },
     addresses,
-    ...(Pid > 0 && { process: { pid: Pid, incarnation: incarnation(Pid, StartedAt) } }),
+    ...(Pid > 0 && { process: processFacts(Pid, StartedAt) }),
     ...(Pod !== '' && { pod: { id: Pod, name: PodName === '' ? Pod.slice(0, 12) : PodName, sandbox: IsInfra } }),
   }
 }

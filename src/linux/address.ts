@@ -1,4 +1,5 @@
 /** Addresses of IPv4 and IPv6 as text, in the form of RFC 5952, which iproute2 prints too. */
+import { isIPv4, isIPv6, SocketAddress } from 'node:net'
 
 /** @param bytes four or sixteen, in network order */
 export function addressText(bytes: Uint8Array): string {
@@ -19,4 +20,10 @@ function zeroRun(groups: readonly string[], from: number): number {
   let length = 0
   while (groups[from + length] === '0') length++
   return length
+}
+
+/** An address as somebody wrote it, in that form and without a zone; undefined for any other text. */
+export function canonicalAddress(text: string): string | undefined {
+  if (isIPv4(text)) return text
+  return isIPv6(text) ? new SocketAddress({ address: text.replace(/%.*$/, ''), family: 'ipv6' }).address : undefined
 }

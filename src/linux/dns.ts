@@ -9,6 +9,27 @@ export function readDns(pid: number, utsHostname: string, proc = '/proc'): Dns {
   return { utsHostname, etcHostname, ...parseResolver(read('/etc/resolv.conf')), hosts: parseHosts(read('/etc/hosts')) }
 }
 
+/** What is resolved by, and whom is asked. */
+export interface ResolverSettings {
+  readonly nameservers: readonly string[]
+  readonly search: readonly string[]
+  readonly options: readonly string[]
+}
+
+/** What a process has in its resolv.conf; undefined when it has none that can be read. */
+export function readResolver(pid: number, proc = '/proc'): ResolverSettings | undefined {
+  const text = readInRoot(`${proc}/${pid}/root`, '/etc/resolv.conf')
+  if (text === undefined) return undefined
+  const { nameservers, search, domain } = parseResolver(text)
+  const options = linesOf(text).flatMap(([first, ...words]) => (first === 'options' ? words : []))
+  return { nameservers, search: search.length > 0 || domain === '' ? search : [domain], options }
+}
+
+/** What a process has in its hosts file. */
+export function readHosts(pid: number, proc = '/proc'): Dns['hosts'] {
+  return parseHosts(readInRoot(`${proc}/${pid}/root`, '/etc/hosts') ?? '')
+}
+
 /** Of `search` and `domain` the last one counts. */
 export function parseResolver(text: string): Pick<Dns, 'domain' | 'nameservers' | 'search'> {
   const lines = linesOf(text)

@@ -17,6 +17,16 @@ export interface NetworkInterface {
   readonly operstate: string
   readonly loopback: boolean
   readonly addresses: readonly InterfaceAddress[]
+  /** Hardware address of six bytes, where it has one that is not all zeros. */
+  readonly mac?: string
+  /** Bytes. */
+  readonly mtu?: number
+  /** Index of the other end of a veth pair, or of the interface below (IFLA_LINK). */
+  readonly linkIndex?: number
+  /** The namespace that index is one of, by its number here (IFLA_LINK_NETNSID); undefined: this one. */
+  readonly linkNetnsId?: number
+  /** `ether`, `loopback`, `none` …: ARPHRD_* as ip(8) calls them. */
+  readonly linkType?: string
 }
 
 export interface InterfaceAddress {
@@ -100,8 +110,33 @@ export function parseInterfaces(json: string): NetworkInterface[] {
       addresses: (link.addr_info ?? []).flatMap(({ local, scope }) =>
         local === undefined ? [] : [{ address: local, scope: scope ?? 'global' }],
       ),
+      ...linkFacts(link, links),
     }))
     .sort((a, b) => a.index - b.index)
+}
+
+type LinkFacts = Pick<NetworkInterface, 'mac' | 'mtu' | 'linkIndex' | 'linkNetnsId' | 'linkType'>
+
+function linkFacts(link: IpLink, links: readonly IpLink[]): LinkFacts {
+  const { address = '', mtu, link_netnsid, link_type } = link
+  const linkIndex = linkIndexOf(link, links)
+  return {
+    ...(/^(?!00(:00){5})[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(address) && { mac: address }),
+    ...(mtu !== undefined && { mtu }),
+    ...(linkIndex !== undefined && { linkIndex }),
+    ...(linkIndex !== undefined && link_netnsid !== undefined && { linkNetnsId: link_netnsid }),
+    ...(link_type !== undefined && { linkType: link_type }),
+  }
+}
+
+/** The kernel may leave an index out that equals the own one (nla_put_iflink); ip(8) gives a name for one of this namespace. */
+function linkIndexOf(
+  { ifindex, link, link_index, link_netnsid }: IpLink,
+  links: readonly IpLink[],
+): number | undefined {
+  if (link_index !== undefined) return link_index
+  if (typeof link === 'string') return links.find(({ ifname }) => ifname === link)?.ifindex
+  return link === undefined && link_netnsid !== undefined ? ifindex : undefined
 }
 
 /** The part of iproute2's JSON that is used. */
@@ -110,5 +145,13 @@ interface IpLink {
   readonly ifname?: string
   readonly flags?: readonly string[]
   readonly operstate?: string
+  readonly address?: string
+  readonly mtu?: number
+  /** Name of the interface below, or of the peer, in the same namespace; null for none. */
+  readonly link?: string | null
+  /** Index of that, in another namespace. */
+  readonly link_index?: number
+  readonly link_netnsid?: number
+  readonly link_type?: string
   readonly addr_info?: readonly { readonly local?: string; readonly scope?: string }[]
 }

@@ -2,7 +2,7 @@
  * What /proc says about processes (proc(5)). A process may end between any two reads, so whatever cannot be read is
  * undefined and never an error.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 
 export interface ProcessStat {
   readonly command: string
@@ -120,5 +120,23 @@ export function readText(path: string): string | undefined {
     return readFileSync(path, 'utf8')
   } catch {
     return undefined
+  }
+}
+
+/** The beginning of a file of /proc that may be long, in whole lines; undefined when it cannot be read. */
+export function readBeginning(path: string, limit: number): string | undefined {
+  let file: number | undefined
+  try {
+    file = openSync(path, 'r')
+    const bytes = Buffer.alloc(limit)
+    let size = 0
+    // Each read brings a page or so (seq_file.c).
+    for (let read = -1; read !== 0 && size < limit; size += read) read = readSync(file, bytes, size, limit - size, null)
+    const text = bytes.toString('utf8', 0, size)
+    return size < limit ? text : text.slice(0, text.lastIndexOf('\n') + 1)
+  } catch {
+    return undefined
+  } finally {
+    if (file !== undefined) closeSync(file)
   }
 }

@@ -16,6 +16,8 @@ const packages = {
   mkfifo: 'coreutils',
   xargs: 'findutils',
   cat: 'coreutils',
+  head: 'coreutils',
+  ethtool: 'ethtool',
   lsns: 'util-linux',
   nft: 'nftables',
   'iptables-save': 'iptables',

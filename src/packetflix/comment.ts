@@ -3,6 +3,7 @@
  * `container-name`, `container-type` and `node-name` always, the rest only where it says something. Stock tools find
  * the block by its marker and read it with any YAML parser.
  */
+import { scalar } from './yaml.ts'
 
 export interface CommentFields {
   readonly name: string
@@ -30,19 +31,4 @@ export function targetComment({ name, type, node, filter, promiscuous, excluding
   if (excluding !== '') lines.push(`own-stream-filter: ${scalar(excluding)}`)
   if (!promiscuous) lines.push('no-promiscuous-mode: true')
   return `${lines.join('\n')}\n`
-}
-
-/** Words a YAML 1.1 or 1.2 reader takes for something other than text. */
-const reserved = /^(?:y|n|yes|no|on|off|true|false|null|~|\.nan|[-+]?\.inf)$/i
-
-/**
- * A YAML scalar: plain where that is certain, else double-quoted (YAML 1.2 §7.3.1 takes JSON strings as they are).
- * Control characters outside ASCII are escaped too, since they are not printable in the sense of §5.1.
- */
-function scalar(text: string): string {
-  if (/^[A-Za-z_/][\w ./()-]*$/.test(text) && !text.endsWith(' ') && !reserved.test(text)) return text
-  return JSON.stringify(text.toWellFormed()).replace(
-    /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
-    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
 }

@@ -65,6 +65,14 @@ function firstMatches<C>(candidates: readonly C[], conditions: readonly ((candid
   return []
 }
 
+/** The compose service a container is one of; undefined for none. */
+export function composeService({
+  labels,
+}: Pick<NamedContainer, 'labels'>): { readonly service: string; readonly project: string | undefined } | undefined {
+  const service = labelOf(labels, composeLabels.service)
+  return service === undefined ? undefined : { service, project: labelOf(labels, composeLabels.project) }
+}
+
 /** Name with the path of enclosing containers before it. */
 export function qualifiedName({ prefix, name }: Pick<NamedContainer, 'prefix' | 'name'>): string {
   return prefix === '' ? name : `${prefix}/${name}`

@@ -48,6 +48,10 @@ export interface ContainerFacts {
   readonly labels: Readonly<Record<string, string>>
   /** Socket the engine answered on; empty when none did. */
   readonly socket: string
+  /** When its present life began, ISO 8601; only a closer look tells. */
+  readonly startedAt?: string
+  /** How often its engine has started it anew by itself; only a closer look tells, and not with every engine. */
+  readonly restarts?: number
 }
 
 export interface PodMember extends ContainerFacts {

@@ -53,8 +53,9 @@ export function testEngine(
       (await engine.containers(signal(), { addresses: true })).find(container => container.name === name)
 
     const namespaceOf = async (container: Container) => {
-      const namespace = await openContainer(engine, container, signal())
+      const { namespace, process } = await openContainer(engine, container, signal())
       namespace.close()
+      expect(process.startedAt ?? '2000-01-01T00:00:00Z').toMatch(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
       return namespace.inode
     }
 
@@ -107,7 +108,7 @@ export function testEngine(
       expect(readNamespaceInode(process?.pid ?? 0, 'net')).toBeGreaterThan(0)
       for (const container of await engine.containers(signal())) {
         if (container.process === undefined) continue
-        expect(await engine.process(container.id, signal())).toEqual(container.process)
+        expect(await engine.process(container.id, signal())).toMatchObject(container.process)
       }
     })
 
@@ -133,7 +134,7 @@ export function testEngine(
       const container = await listed('paused')
       expect(container?.state).toBe('paused')
       if (container === undefined) return
-      const namespace = await openContainer(engine, container, signal())
+      const { namespace } = await openContainer(engine, container, signal())
       expect(namespace.inode).toBeGreaterThan(0)
       namespace.close()
       await bench.resume('paused')
@@ -158,7 +159,7 @@ export function testEngine(
       const oldInode = readNamespaceInode(before?.pid ?? 0, 'net')
       await bench.restart('moved')
       if (container === undefined) throw new Error('not listed')
-      const namespace = await openContainer(engine, container, signal())
+      const { namespace } = await openContainer(engine, container, signal())
       const now = await engine.process(id, signal())
       expect(namespace.inode).toBe(readNamespaceInode(now?.pid ?? 0, 'net'))
       expect(namespace.process?.pid).toBe(now?.pid)

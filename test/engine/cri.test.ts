@@ -43,7 +43,7 @@ describe('a pod', () => {
   afterAll(() => containerd?.close())
   const signal = () => AbortSignal.timeout(10_000)
 
-  test('has a sandbox with its labels and annotations, which is captured like a container, until it is stopped', async () => {
+  test('has a sandbox with its labels and annotations, addresses when asked for, and is captured like a container until it is stopped', async () => {
     const { pods, socket } = containerd
     const engine = criEngine(socket)
     const id = await pods.runPod('shop', { app: 'shop' }, { note: 'by hand' })
@@ -65,6 +65,11 @@ describe('a pod', () => {
       },
       { id: member, name: 'web', pod: { ...pod, sandbox: false }, labels: { tier: 'front' } },
     ])
+    const addresses = new Map(
+      (await engine.containers(signal(), { addresses: true })).map(container => [container.id, container.addresses]),
+    )
+    expect([...addresses.keys()].sort()).toEqual([id, member].sort())
+    expect(addresses.get(id)).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/)])
     const [outer, inner] = await Promise.all([engine.process(id, signal()), engine.process(member, signal())])
     expect(outer?.pid).not.toBe(inner?.pid)
     expect(readNamespaceInode(outer?.pid ?? 0, 'net')).toBe(readNamespaceInode(inner?.pid ?? 0, 'net'))

@@ -7,6 +7,7 @@ import { parseNamespaceMounts } from '../../../src/linux/mountinfo.ts'
 import {
   listProcesses,
   namespaceInode,
+  readBeginning,
   readEnvironment,
   readNamespaceInode,
   readStartTime,
@@ -120,4 +121,45 @@ test('interfaces are read from iproute2, also with the empty objects of old vers
   ])
   expect(parseInterfaces('')).toEqual([])
   expect(parseInterfaces('[{"ifname":"a\x1b\x07b"}]')[0]?.name).toBe('a\x1b\x07b')
+})
+
+test('the other end of an interface, wherever it is', () => {
+  const json = JSON.stringify([
+    {
+      ifindex: 2,
+      ifname: 'eth0',
+      link_index: 7,
+      link_netnsid: 0,
+      mtu: 1500,
+      link_type: 'ether',
+      address: '02:00:00:00:00:01',
+    },
+    // Its peer has the same index there.
+    { ifindex: 3, ifname: 'eth1', link_netnsid: 1, link_type: 'ether', address: '00:00:00:00:00:00' },
+    { ifindex: 4, ifname: 'a0', link: 'b0' },
+    { ifindex: 5, ifname: 'b0', link: 'a0' },
+    { ifindex: 6, ifname: 'sit0', link: null, link_netnsid: 0, link_type: 'sit', address: '0.0.0.0' },
+  ])
+  const facts = parseInterfaces(json).map(({ mac, mtu, linkIndex, linkNetnsId, linkType }) => ({
+    ...{ mac, mtu, linkIndex, linkNetnsId, linkType },
+  }))
+  expect(facts).toEqual([
+    { mac: '02:00:00:00:00:01', mtu: 1500, linkIndex: 7, linkNetnsId: 0, linkType: 'ether' },
+    { linkIndex: 3, linkNetnsId: 1, linkType: 'ether' },
+    { linkIndex: 5 },
+    { linkIndex: 4 },
+    { linkType: 'sit' },
+  ])
+})
+
+test('the beginning of a long file, in whole lines', () => {
+  const path = join(scratch(), 'file')
+  writeFileSync(path, 'one\ntwo\nthree\n')
+  expect([100, 14, 9, 3].map(limit => readBeginning(path, limit))).toEqual([
+    'one\ntwo\nthree\n',
+    'one\ntwo\nthree\n',
+    'one\ntwo\n',
+    '',
+  ])
+  expect(readBeginning(join(path, 'none'), 10)).toBeUndefined()
 })

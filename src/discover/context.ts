@@ -1,0 +1,98 @@
+/**
+ * What is known about a target when its capture begins, for the context in the section comment. A capture is never late for
+ * it: what lies in /proc is read at once, what needs a process has a deadline, and a fact that cannot be had is left out.
+ */
+import { hostname, release } from 'node:os'
+import { version } from '../base/version.ts'
+import { readResolver } from '../linux/dns.ts'
+import type { NetworkInterface } from '../linux/iproute.ts'
+import { isStillThere } from '../linux/netns.ts'
+import { readOffloads } from '../linux/offloads.ts'
+import { type KernelRoute, readProcessRoutes, routeText } from '../linux/routes.ts'
+import type { CaptureContextFacts, InterfaceContext, TargetContext } from '../packetflix/context.ts'
+import type { ResolvedTarget } from './resolve.ts'
+
+export interface ContextOptions {
+  readonly signal: AbortSignal
+  /** Ask ethtool which offloads are on; a process for each interface. */
+  readonly offloads?: boolean
+  /** The capture filter in effect on an interface. */
+  readonly filterOf?: (name: string) => string | undefined
+  /** Routes that were read already (linux/network); those of a namespace without a process are left out else. */
+  readonly routes?: readonly KernelRoute[]
+}
+
+/** Milliseconds for everything that is not there at once. */
+const patience = 300
+const mostRoutes = 200
+
+/** The context of a whole capture. */
+export function captureFacts(
+  targets: readonly TargetContext[],
+  { dumpcap, now = new Date() }: { readonly dumpcap?: string | undefined; readonly now?: Date } = {},
+): CaptureContextFacts {
+  return {
+    remora: version,
+    dumpcap,
+    capturedAt: now.toISOString(),
+    host: { name: hostname(), kernel: release() },
+    targets,
+  }
+}
+
+/** Gathers the facts about one target, whose namespace is open and stays so; never rejects. */
+export async function gatherContext(
+  target: Omit<ResolvedTarget, 'names'>,
+  interfaces: readonly NetworkInterface[],
+  { signal, offloads = false, filterOf, routes = readProcessRoutes(target.namespace) }: ContextOptions,
+): Promise<TargetContext> {
+  const { namespace, container, members } = target
+  const names = interfaces.map(({ name }) => name)
+  const features = offloads
+    ? await readOffloads(namespace, names, withDeadline(signal)).catch(() => undefined)
+    : undefined
+  const pid = namespace.process?.pid
+  const resolver = pid === undefined ? undefined : readResolver(pid)
+  // A pod is known by its sandbox; the image of that says nothing.
+  const { engine, id, labels } = container ?? members?.[0] ?? {}
+  return {
+    reference: target.reference,
+    name: target.name,
+    type: target.type,
+    engine,
+    image: container?.image,
+    id,
+    labels,
+    netns: namespace.inode,
+    incarnation: {
+      ...namespace.process,
+      startedAt: container?.startedAt,
+      restarts: container?.restarts,
+    },
+    interfaces: interfaces.map(nif => interfaceContext(nif, features?.get(nif.name), filterOf?.(nif.name))),
+    routes: routes.slice(0, mostRoutes).map(routeText),
+    resolver: isStillThere(namespace) ? resolver : undefined,
+  }
+}
+
+function withDeadline(signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(patience)])
+}
+
+function interfaceContext(
+  { name, index, mac, mtu, addresses, operstate, linkIndex }: NetworkInterface,
+  offloads: readonly string[] | undefined,
+  filter: string | undefined,
+): InterfaceContext {
+  return {
+    name,
+    index,
+    mac,
+    mtu,
+    addresses: addresses.map(({ address }) => address),
+    state: operstate,
+    peerIndex: linkIndex,
+    offloads,
+    filter,
+  }
+}

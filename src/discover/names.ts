@@ -1,0 +1,134 @@
+/**
+ * Names of addresses, for the name resolution blocks of a capture: what the engines call their containers, what this host is
+ * called, what a target has in its hosts file (hosts(5)), and its gateways. Of several names of one address the best comes
+ * first: that of the container or pod, its compose service, the host, the target's own hosts file, the gateway.
+ *
+ * A hosts file and a label are whatever somebody wrote: only what could be the name of a host is taken, and not too much.
+ */
+import { hostname, type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
+import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
+import { canonicalAddress } from '../linux/address.ts'
+import { readHosts } from '../linux/dns.ts'
+import type { NetworkInterface } from '../linux/iproute.ts'
+import { isStillThere, type NetworkNamespace } from '../linux/netns.ts'
+import { type KernelRoute, readProcessRoutes } from '../linux/routes.ts'
+import { composeService, qualifiedName } from '../target/match.ts'
+import type { TargetType } from '../target/model.ts'
+import { askHost } from './ask.ts'
+
+export interface HostName {
+  readonly address: string
+  readonly name: string
+}
+
+export interface NamesOptions {
+  readonly signal: AbortSignal
+  readonly env?: NodeJS.ProcessEnv
+}
+
+/** Milliseconds an engine has when only names depend on it. */
+const patience = 300
+/** Names taken from one hosts file, and addresses of this host. */
+const most = 1_000
+
+/** Names of the containers of all engines, and of this host. An engine that fails costs its part. */
+export async function gatherNames({ signal, env }: NamesOptions): Promise<HostName[]> {
+  return [...engineNames(await askHost(patience, signal, env, { addresses: true })), ...hostNames()]
+}
+
+/**
+ * Names of the containers of all engines that answered.
+ * @param owner engine of the target: engines that do not know of each other give the same addresses, and its ones count
+ */
+export function engineNames(answers: readonly EngineAnswer[], owner?: Engine): HostName[] {
+  const sorted = answers.toSorted((a, b) => Number(b.engine === owner) - Number(a.engine === owner))
+  const containers = sorted.flatMap(answer => answer.containers)
+  return [...containers.flatMap(own => named(own, [ownName(own)])), ...containers.flatMap(serviceNames)]
+}
+
+function ownName({ prefix, name, pod }: Container): string {
+  return qualifiedName({ prefix, name: pod?.name ?? name })
+}
+
+/** `service` and `project/service`. */
+function serviceNames(container: Container): HostName[] {
+  const { service, project } = composeService(container) ?? {}
+  if (service === undefined || !isHostName(service)) return []
+  const { prefix } = container
+  const whole = project !== undefined && isHostName(project) ? [`${project}/${service}`] : []
+  return named(
+    container,
+    [service, ...whole].map(name => qualifiedName({ prefix, name })),
+  )
+}
+
+function named({ addresses }: Pick<Container, 'addresses'>, names: readonly string[]): HostName[] {
+  return addresses.flatMap(address => names.map(name => ({ address, name })))
+}
+
+/** The name of this host for its own addresses; loopback, and those that are unique on one link only, are everybody's. */
+export function hostNames(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces()): HostName[] {
+  const addresses = Object.values(interfaces)
+    .flatMap(found => found ?? [])
+    .filter(({ internal, address }) => !internal && !isLinkLocal(address))
+  return addresses.slice(0, most).map(({ address }) => ({ address, name: hostname() }))
+}
+
+/** The name of a target for the addresses of its interfaces: also where no engine tells of them. */
+export function interfaceNames(
+  { name, type }: { readonly name: string; readonly type: TargetType },
+  interfaces: readonly NetworkInterface[],
+): HostName[] {
+  // The host has its name already, and a mount is called by its path.
+  if (type === 'host' || type === 'bindmount') return []
+  const addresses = interfaces.flatMap(nif => nif.addresses.filter(({ scope }) => scope === 'global'))
+  return addresses.map(({ address }) => ({ address, name }))
+}
+
+/**
+ * Names that hold for one target: those of its hosts file, and its gateways, as far as a process of it shows them; the
+ * gateways of a namespace without one are {@link gatewayNames} of its routes. Whatever cannot be read is left out.
+ */
+export function targetNames({ namespace }: { readonly namespace: NetworkNamespace }, proc = '/proc'): HostName[] {
+  const pid = namespace.process?.pid
+  if (pid === undefined) return []
+  const names = [...namesOfHosts(readHosts(pid, proc)), ...gatewayNames(readProcessRoutes(namespace, proc))]
+  // Its number may be another's by now.
+  return isStillThere(namespace) ? names : []
+}
+
+/** Lines of loopback, of every listener, and of addresses that mean none, as a list of advertisers has them, name nobody. */
+export function namesOfHosts(hosts: readonly HostName[]): HostName[] {
+  const found: HostName[] = []
+  for (const { address: text, name } of hosts) {
+    if (found.length === most) break
+    const address = isHostName(name) ? canonicalAddress(text) : undefined
+    if (address !== undefined && !meansNobody.test(address)) found.push({ address, name })
+  }
+  return found
+}
+
+/** 0.0.0.0/8, 127.0.0.0/8, 224.0.0.0/3; `::`, `::1`, and what Docker writes as fe00::0, ff00::0, ff02::1. */
+const meansNobody = /^(?:0|127|22[4-9]|2[3-5]\d)\.|^::1?$|^ff|^fe00:/
+
+/** Default routes lead to a gateway; where that is this host it has the name of the host too. */
+export function gatewayNames(
+  routes: readonly KernelRoute[],
+  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
+): HostName[] {
+  const gateways = routes.flatMap(({ destination, gateway }) => (destination === 'default' ? (gateway ?? []) : []))
+  const own = new Set(Object.values(interfaces).flatMap(found => (found ?? []).map(({ address }) => address)))
+  return [...new Set(gateways)].flatMap(address => [
+    ...(own.has(address) ? [{ address, name: hostname() }] : []),
+    { address, name: 'gateway' },
+  ])
+}
+
+function isLinkLocal(address: string): boolean {
+  return /^fe[89ab]|^169\.254\./.test(address)
+}
+
+/** Letters, digits, hyphens and periods (hosts(5)), and the underscore that many use. */
+function isHostName(name: string): boolean {
+  return /^[A-Za-z0-9_][\w.-]{0,252}$/.test(name)
+}

@@ -1,0 +1,18 @@
+/** Interfaces and routes of a namespace at once: what a capture has to know of it before it begins. */
+import { listInterfaces, type NetworkInterface } from './iproute.ts'
+import type { NetworkNamespace } from './netns.ts'
+import { type KernelRoute, readRoutes } from './routes.ts'
+
+export interface Network {
+  readonly interfaces: readonly NetworkInterface[]
+  readonly routes: readonly KernelRoute[]
+}
+
+/**
+ * Reads both; routes that cannot be read are none.
+ * @throws RemoraError FORBIDDEN, TOOL_MISSING or CAPTURE_FAILED
+ */
+export async function readNetwork(namespace: NetworkNamespace, signal?: AbortSignal): Promise<Network> {
+  const [interfaces, routes] = await Promise.all([listInterfaces(namespace, signal), readRoutes(namespace, signal)])
+  return { interfaces, routes }
+}
