@@ -10,7 +10,6 @@ import { type CaptureContext, type PreparedCapture, prepareCapture } from './pre
 import type { CaptureReport, RunOptions } from './report.ts'
 import type { CaptureRequest } from './request.ts'
 import { runLocal } from './run-local.ts'
-import { runWoven } from './run-woven.ts'
 
 /**
  * Captures from start to end.
@@ -89,8 +88,8 @@ export async function runPrepared(
     const [life] = lives
     report =
       plan.route === 'direct' && life !== undefined
-        ? await runLocal(life.plan, life.target.namespace, output.fd, { ...context, onArmed })
-        : await runWoven(prepared, output.fd, { ...context, onArmed })
+        ? await runLocal(life.plan, plan.comment, life.target.namespace, output.fd, { ...context, onArmed })
+        : await (await import('./run-woven.ts')).runWoven(prepared, output.fd, { ...context, onArmed })
     log.info(`the capture ended: ${JSON.stringify(report)}`)
   } catch (error) {
     if (armed) output.finish(false)

@@ -38,6 +38,8 @@ export interface SourcePlan {
   readonly netns: number
   /** Indexes of the interfaces captured, as packets on `any` tell them; undefined: of every one. */
   readonly interfaceIndexes: readonly number[] | undefined
+  /** It is a part of a woven stream. */
+  readonly woven: boolean
   readonly dumpcap: DumpcapOptions
   /** Names written before the first packet. */
   readonly names: readonly HostName[]
@@ -150,6 +152,7 @@ export function planSource(
     name: target.name,
     type: target.type,
     label,
+    woven,
     netns,
     names: request.names ? target.names : [],
     interfaceIndexes: chosen.includes('any')

@@ -11,13 +11,13 @@ import { type NameRecord, nameResolutionBlock, sectionHeaderBlock } from '../pca
 export const preludeLimit = 60_000
 
 /**
- * The prelude; empty without names.
- * @param comment the section comment that dumpcap writes too: stock tools look only at the first section of a file
+ * The prelude.
+ * @param comment what dumpcap writes too, for stock tools that look only at the first section of a file, and the context
  */
 export function prelude(names: readonly HostName[], comment: string): Buffer {
   const records = nameRecords(names)
-  if (records.length === 0) return Buffer.alloc(0)
   const header = sectionHeaderBlock(`remora ${version}`, comment)
+  if (records.length === 0) return header
   return Buffer.concat([header, nameResolutionBlock(records, preludeLimit - header.length)])
 }
 

@@ -6,11 +6,15 @@ import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
+import { captureFacts, gatherContext } from '../discover/context.ts'
+import { gatewayNames, interfaceNames } from '../discover/names.ts'
 import { type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
 import { checkFilter } from '../linux/dumpcap.ts'
-import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
+import type { NetworkInterface } from '../linux/iproute.ts'
 import { isStillThere } from '../linux/netns.ts'
+import { type Network, readNetwork } from '../linux/network.ts'
 import { hasCapability } from '../linux/proc.ts'
+import { contextComment, sectionCommentLimit, type TargetContext } from '../packetflix/context.ts'
 import type { Head } from './head.ts'
 import type { Lifetime } from './lifetime.ts'
 import {
@@ -28,6 +32,8 @@ import { type AwaitedTarget, type TargetWatch, watchForTargets } from './wait.ts
 /** One life of one target, ready to be captured. */
 export interface PreparedLife {
   readonly plan: SourcePlan
+  /** What is written down about the target. */
+  readonly context: TargetContext
   readonly target: ResolvedTarget
   /** Interfaces it has, also those that are not captured. */
   readonly interfaces: readonly NetworkInterface[]
@@ -108,13 +114,19 @@ export async function prepareCapture(
     const heads = lives.some(({ head }) => head !== undefined)
     const route = planRoute(request, targets, heads || (!follow && missing > 0 && wait !== undefined))
     const sources = lives.map(life => life.plan)
-    const plan = { ...route, comment: sectionComment(request, route, sources), sources }
+    const plan = { ...route, comment: wholeComment(sectionComment(request, route, sources), lives), sources }
     if (watch === undefined || (!follow && missing <= 0)) return { request, plan, lives, close }
     return { request, plan, lives, coming: comingLives(request, watch, targets, context), close }
   } catch (error) {
     close()
     throw error
   }
+}
+
+/** The comment of the first section: the target as stock tools read it, then all that is known of the targets. */
+function wholeComment(target: string, lives: readonly PreparedLife[]): string {
+  const facts = captureFacts(lives.map(({ context }) => context))
+  return target + contextComment(facts, sectionCommentLimit - Buffer.byteLength(target))
 }
 
 function comingLives(
@@ -203,20 +215,29 @@ async function prepareLife(
     log.info(`${target.reference}, netns ${namespace.inode}${head ? ', captured since it came' : ''}`)
     const { route } = planRoute(request, [target], head !== undefined)
     const options = { ...how, counting, woven: route === 'woven' || how.label !== undefined }
-    const planFor = (interfaces: readonly NetworkInterface[]) => planSource(request, target, interfaces, options)
+    const planFor = ({ interfaces, routes }: Network) => {
+      const gateways = namespace.process === undefined ? gatewayNames(routes) : []
+      const names = [...interfaceNames(target, interfaces), ...target.names, ...gateways]
+      return planSource(request, { ...target, names }, interfaces, options)
+    }
     const replan = (interfaces: readonly NetworkInterface[]) =>
       planSource({ ...request, interfaces: [] }, target, interfaces, options)
     const onAny = () => planSource({ ...request, interfaces: ['any'] }, target, [], options)
     const waiting = request.wait !== undefined
     const known = await planWhenUp(planFor, head === undefined ? undefined : onAny, target, waiting, signal)
-    const { plan } = known
+    const { plan, routes } = known
     const { interfaces, filter } = plan.dumpcap
+    const captured = new Set(interfaces.map(({ name }) => name))
+    const gathering = gatherContext(target, known.interfaces, {
+      ...{ signal, routes, offloads: plan.woven },
+      filterOf: name => (captured.has(name) ? filter : undefined),
+    })
     // Without the right in our own hands only dumpcap itself can tell whether it may capture.
     if (filter !== '' || !hasCapability('netRaw')) {
       const names = interfaces.map(({ name }) => name)
       await checkFilter(namespace, filter, names, signal)
     }
-    return { ...known, target, replan, head, close }
+    return { ...known, context: await gathering, target, replan, head, close }
   } catch (error) {
     close()
     throw error
@@ -232,20 +253,20 @@ const interfaceInterval = 200
  * @param onAny plans for a target that has gone by then: its head may have all its packets
  */
 async function planWhenUp(
-  plan: (interfaces: readonly NetworkInterface[]) => SourcePlan,
+  plan: (network: Network) => SourcePlan,
   onAny: (() => SourcePlan) | undefined,
   { namespace }: ResolvedTarget,
   waiting: boolean,
   signal: AbortSignal,
-): Promise<Pick<PreparedLife, 'plan' | 'interfaces'>> {
+): Promise<Network & Pick<PreparedLife, 'plan'>> {
   for (;;) {
-    const interfaces = await listInterfaces(namespace, signal)
+    const network = await readNetwork(namespace, signal)
     try {
-      return { plan: plan(interfaces), interfaces }
+      return { plan: plan(network), ...network }
     } catch (error) {
       if (!waiting || !(error instanceof RemoraError) || error.code !== 'INTERFACE_NOT_FOUND') throw error
       if (!isStillThere(namespace)) {
-        if (onAny !== undefined) return { plan: onAny(), interfaces }
+        if (onAny !== undefined) return { plan: onAny(), ...network }
         throw new RemoraError('TARGET_STALE', 'it has ended before it could be captured', { cause: error })
       }
       await sleep(interfaceInterval, undefined, { signal })

@@ -24,18 +24,20 @@ import type { CaptureEnd, CaptureReport, RunOptions } from './report.ts'
 
 /**
  * Runs a planned capture to its end.
+ * @param comment of the first section, the one remora itself writes
  * @param output descriptor for blocking writes
  * @throws RemoraError when the capture cannot start or breaks
  */
 export async function runLocal(
   plan: SourcePlan,
+  comment: string,
   namespace: NetworkNamespace,
   output: number,
   options: RunOptions,
 ): Promise<CaptureReport> {
   const { lifetime, onArmed } = options
   if (lifetime.stop.aborted) return report(plan, 'stopped', false)
-  if (!writePrelude(plan, output)) return report(plan, 'reader-gone', false)
+  if (!writePrelude(prelude(plan.names, comment), output)) return report(plan, 'reader-gone', false)
   const dumpcap = startDumpcap(namespace, plan.dumpcap, output)
   const cleanUp = new AbortController()
   let armedAt: number | undefined
@@ -61,8 +63,7 @@ export async function runLocal(
 }
 
 /** @returns false when nobody reads any more */
-function writePrelude(plan: SourcePlan, output: number): boolean {
-  const bytes = prelude(plan.names, plan.dumpcap.comment)
+function writePrelude(bytes: Buffer, output: number): boolean {
   try {
     for (let written = 0; written < bytes.length; ) written += writeSync(output, bytes, written)
     return true

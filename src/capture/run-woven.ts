@@ -4,9 +4,13 @@
  */
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
+import { printable } from '../base/write.ts'
+import type { HostName } from '../discover/names.ts'
+import { type NameWatch, watchNames } from '../discover/watch-names.ts'
 import { diskFull } from '../linux/dumpcap.ts'
 import { openSink } from '../linux/sink.ts'
 import { interestCheck, watchInterval } from './interest.ts'
+import { watchKeys } from './keys.ts'
 import { type Life, type LifeReport, startLife } from './life.ts'
 import type { CaptureContext, PreparedCapture, PreparedLife } from './prepare.ts'
 import type { CaptureEnd, CaptureReport, InterfaceReport, RunOptions } from './report.ts'
@@ -25,12 +29,13 @@ export async function runWoven(
   output: number,
   context: CaptureContext & Omit<RunOptions, 'lifetime'>,
 ): Promise<CaptureReport> {
-  const { lifetime, parent, log = silentLog, onProgress } = context
+  const { lifetime, parent, log = silentLog, env = process.env, onProgress } = context
   const { request, plan, coming } = prepared
   const lives = new Map<Life, PreparedLife>()
   const reports: LifeReport[] = []
   const over = Promise.withResolvers<void>()
   const noMore = new AbortController()
+  const noKeys = new AbortController()
   /** Lives of each target so far, and its last packet. */
   const history = new Map<string, { lives: number; last: bigint | undefined }>()
   let end: CaptureEnd | undefined
@@ -82,6 +87,25 @@ export async function runWoven(
     return life
   }
 
+  const targets = () => [...(lives.size > 0 ? lives.values() : prepared.lives)].map(({ target }) => target)
+  const told = plan.sources.flatMap(source => source.names)
+  let names: Pick<NameWatch, 'told'> = { told: more => void told.push(...more) }
+  const startNames = () => {
+    if (!request.names) return names
+    const onChange = (found: HostName[]) => weave.addNames(found)
+    return watchNames({ signal: noMore.signal, env, known: told, targets, onChange })
+  }
+  const namespaces = () => (request.keys?.fromTargets ? targets().map(({ namespace }) => namespace) : [])
+  const keys =
+    request.keys &&
+    watchKeys({
+      files: request.keys.files,
+      namespaces,
+      signal: noKeys.signal,
+      onBlock: block => weave.add(block),
+      onFound: ({ path, pid }) => log.info(`TLS keys of process ${pid} are in ${printable(path)}`),
+    })
+
   const awaitLives = async () => {
     for (;;) {
       const next = await coming?.next(noMore.signal)
@@ -91,6 +115,7 @@ export async function runWoven(
         break
       }
       log.info(`${next.plan.reference} joins`)
+      names.told(next.plan.names)
       weave.addNames(next.plan.names)
       begin(next)
     }
@@ -110,6 +135,7 @@ export async function runWoven(
       plan.comment,
       plan.sources.flatMap(({ names }) => names),
     )
+    await keys?.ready
     const armed = Promise.all(prepared.lives.map(life => begin(life).armed))
     if (lifetime.stop.aborted) finish('stopped', 'drain')
     awaitLives()
@@ -131,11 +157,13 @@ export async function runWoven(
     armed.then(ready => {
       if (end !== undefined || !ready.some(Boolean)) return
       armedAt = performance.now()
+      names = startNames()
       const { duration } = request.stop
       if (duration !== undefined) timers.push(setTimeout(() => finish('stop-condition', 'drain'), duration * 1000))
       context.onArmed?.()
     })
     await over.promise
+    keys?.readNow()
     await Promise.race([weave.finish(), end === 'reader-gone' ? undefined : new Promise(() => {})])
     if (failure !== undefined) throw failure
     return summed(prepared, reports, end, weave, seconds(), history)
@@ -143,6 +171,7 @@ export async function runWoven(
     clearInterval(timer)
     for (const timer of timers) clearTimeout(timer)
     noMore.abort()
+    noKeys.abort()
     weave.close()
     sink.close()
   }
