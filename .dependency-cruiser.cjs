@@ -4,7 +4,7 @@
  */
 const formats = '^(src/(packetflix|target|pcapng|ghostwire)/|extcap/sentence\\.ts$)'
 const adapters = '^src/(engine|linux|remote)/'
-const useCases = '^src/(capture|discover|diagnose|setup)/'
+const useCases = '^src/(capture|discover|diagnose|inspect|setup)/'
 const faces = '^(extcap/(?!sentence\\.ts)|src/(cli|serve|hook)/)'
 
 const never = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to })
@@ -47,8 +47,14 @@ module.exports = {
     never(
       'discover-stands-alone',
       { path: '^src/discover/' },
-      { path: '^src/(capture|diagnose|setup)/' },
+      { path: '^src/(capture|diagnose|inspect|setup)/' },
       'discovery serves capture',
+    ),
+    never(
+      'inspect-stands-alone',
+      { path: '^src/inspect/' },
+      { path: '^src/(capture|discover|diagnose|setup|engine|linux|remote)/' },
+      'a file is read by whoever has it, on any machine',
     ),
     never(
       'faces-apart',

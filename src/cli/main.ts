@@ -90,6 +90,13 @@ function program(): Command {
     .option('--json', 'print an array of checks')
     .action(async options => (await import('./doctor.ts')).doctor(options))
 
+  remora
+    .command('info')
+    .description('show what a capture file tells of itself: target, interfaces, losses, and delays between points')
+    .argument('<FILE>', 'pcapng file, - for standard input')
+    .option('--json', 'print an object')
+    .action(async (file, options) => (await import('./info.ts')).info(file, options))
+
   return remora
 }
 

@@ -3,6 +3,7 @@
 import { printable } from '../../base/write.ts'
 import type { OutputRequest } from '../../capture/output.ts'
 import type { CaptureEnd, CaptureReport, Progress } from '../../capture/report.ts'
+import { bytes, count } from './quantity.ts'
 import { warn } from './terminal.ts'
 
 export interface ProgressLine {
@@ -49,14 +50,4 @@ export function summary(report: CaptureReport, destination: OutputRequest): stri
   const gone = goneInterface === undefined ? '' : ` (${goneInterface} was removed)`
   const life = lives > 1 ? ` in ${lives} lives` : ''
   return `${count(packets)} packets${where}${life}${lost}; ${endings[end]}${printable(gone)}\n`
-}
-
-function count(number: number): string {
-  return number.toLocaleString('en')
-}
-
-function bytes(number: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  const power = number < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(number) / 10))
-  return `${(number / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
 }

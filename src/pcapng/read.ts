@@ -1,0 +1,115 @@
+/**
+ * Reads a pcapng stream that comes in chunks of any size, in either byte order (draft-ietf-opsawg-pcapng; each section
+ * tells its own), into records. It holds no more than one block that is not whole yet. What breaks the format is refused
+ * with where it stands; a stream may end anywhere, and then tells how much of a block was there.
+ */
+import { type BlockFrame, blockFrame, blockTypes, sectionByteOrder } from './block.ts'
+import { decodeBlock } from './decode.ts'
+import type { Interface } from './decode-interface.ts'
+import { makeSource, read32, type Source } from './options.ts'
+import type { PcapngRecord } from './records.ts'
+
+/** Longest block that is read: 64 times what Wireshark takes from a pipe. */
+const longestBlock = 16 * 1024 * 1024
+
+/** Bytes of the type, the length, and the byte order where it is a section header. */
+const headLength = 12
+
+export interface PcapngReader {
+  /**
+   * Takes the next chunk, and yields what is whole now; to be drained before the next one.
+   * @throws RangeError with the place in the stream when a block is not as it must be; the reader is of no use then
+   */
+  push(chunk: Buffer): Generator<PcapngRecord, void>
+  /** Bytes of all blocks yielded so far: where the next one begins. */
+  position(): number
+  /** Bytes of a block that is not whole yet. */
+  pending(): number
+}
+
+/** A reader at the start of a stream. */
+export function pcapngReader(): PcapngReader {
+  let position = 0
+  let little: boolean | undefined
+  let interfaces: Interface[] = []
+  let held = Buffer.alloc(0)
+  let pending = 0
+
+  const frameAt = (bytes: Buffer, start: number): BlockFrame | undefined => {
+    if (bytes.length - start < headLength) return undefined
+    if (bytes.readUInt32LE(start) === blockTypes.sectionHeader) {
+      const order = sectionByteOrder(bytes, start)
+      if (order === undefined) throw new RangeError('a section header tells no byte order')
+      little = order === 'LE'
+      interfaces = []
+    }
+    if (little === undefined) throw new RangeError('it does not begin with a section header')
+    const frame = blockFrame(bytes, start, little)
+    if (frame !== undefined && frame.length > longestBlock) {
+      throw new RangeError(`block of type ${frame.type} has length ${frame.length}`)
+    }
+    return frame
+  }
+
+  /** Decodes the whole blocks from a place on; returns where the rest begins. */
+  function* decodeWhole(bytes: Buffer, from: number): Generator<PcapngRecord, number> {
+    let at = from
+    let source: Source | undefined
+    for (;;) {
+      const frame = frameAt(bytes, at)
+      if (frame === undefined || at + frame.length > bytes.length) return at
+      if (source === undefined || source.little !== little) source = makeSource(bytes, little === true)
+      const { type, length } = frame
+      const trailer = read32(source, at + length - 4)
+      if (trailer !== length) throw new RangeError(`block of type ${type} has lengths ${length} and ${trailer}`)
+      const record = decodeBlock(source, type, at, length, interfaces)
+      at += length
+      position += length
+      yield record
+    }
+  }
+
+  /** Adds to the block that is held, up to its end; returns how much of the chunk that took. */
+  const hold = (chunk: Buffer, from: number): number => {
+    let at = from
+    while (at < chunk.length) {
+      const wanted = frameAt(held.subarray(0, pending), 0)?.length ?? headLength
+      const step = Math.min(wanted - pending, chunk.length - at)
+      if (step === 0) break
+      held = withRoom(held, pending, Math.min(wanted, pending + step))
+      chunk.copy(held, pending, at, at + step)
+      pending += step
+      at += step
+    }
+    return at
+  }
+
+  return {
+    *push(chunk) {
+      try {
+        let at = 0
+        if (pending > 0) {
+          at = hold(chunk, 0)
+          const end = yield* decodeWhole(held.subarray(0, pending), 0)
+          if (end === 0) return
+          pending = 0
+        }
+        at = yield* decodeWhole(chunk, at)
+        hold(chunk, at)
+      } catch (error) {
+        if (error instanceof RangeError) throw new RangeError(`at byte ${position}: ${error.message}`)
+        throw error
+      }
+    },
+    position: () => position,
+    pending: () => pending,
+  }
+}
+
+/** A buffer with room for so many bytes, with the first ones of the old; it grows by doubling, so tiny chunks cost no more. */
+function withRoom(buffer: Buffer, used: number, size: number): Buffer<ArrayBuffer> {
+  if (buffer.length >= size) return buffer as Buffer<ArrayBuffer>
+  const larger = Buffer.alloc(Math.max(size, 2 * buffer.length, 4_096))
+  buffer.copy(larger, 0, 0, used)
+  return larger
+}
