@@ -5,20 +5,36 @@
 import { SocketAddress } from 'node:net'
 import { version } from '../base/version.ts'
 import type { HostName } from '../discover/resolve.ts'
+import { type CaptureContextFacts, contextComment, sectionCommentLimits } from '../packetflix/context.ts'
 import { type NameRecord, nameResolutionBlock, sectionHeaderBlock } from '../pcapng/block.ts'
 
 /** An empty pipe takes this much at once (pipe(7)), so writing the prelude never blocks. */
 export const preludeLimit = 60_000
 
+/** What is said of a capture before its first packet. */
+export interface Preface {
+  /** Comment that describes the target, as stock tools read it. */
+  readonly comment: string
+  readonly context: CaptureContextFacts
+  readonly names: readonly HostName[]
+}
+
+/** Bytes of a context that is too long for the header and stands with the names. */
+const longestContext = 20_000
+
 /**
- * The prelude.
- * @param comment what dumpcap writes too, for stock tools that look only at the first section of a file, and the context
+ * The prelude: a section header with the target comment and the context, and the names.
+ * @param isFile in anything but a file the header is short, and the whole context stands with the names
  */
-export function prelude(names: readonly HostName[], comment: string): Buffer {
+export function prelude({ comment, context, names }: Preface, isFile: boolean): Buffer {
+  const limit = sectionCommentLimits[isFile ? 'file' : 'stream'] - Buffer.byteLength(comment)
+  const shown = contextComment(context, limit)
+  const header = sectionHeaderBlock(`remora ${version}`, comment + shown)
+  const whole = isFile ? shown : contextComment(context, longestContext)
   const records = nameRecords(names)
-  const header = sectionHeaderBlock(`remora ${version}`, comment)
-  if (records.length === 0) return header
-  return Buffer.concat([header, nameResolutionBlock(records, preludeLimit - header.length)])
+  if (records.length === 0 && whole === shown) return header
+  const rest = preludeLimit - header.length
+  return Buffer.concat([header, nameResolutionBlock(records, rest, whole === shown ? '' : whole)])
 }
 
 /**

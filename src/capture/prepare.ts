@@ -9,12 +9,12 @@ import { type Log, silentLog } from '../base/log.ts'
 import { captureFacts, gatherContext } from '../discover/context.ts'
 import { gatewayNames, interfaceNames } from '../discover/names.ts'
 import { type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
-import { checkFilter } from '../linux/dumpcap.ts'
+import { checkFilter, readDumpcapVersion } from '../linux/dumpcap.ts'
 import type { NetworkInterface } from '../linux/iproute.ts'
 import { isStillThere } from '../linux/netns.ts'
 import { type Network, readNetwork } from '../linux/network.ts'
 import { hasCapability } from '../linux/proc.ts'
-import { contextComment, sectionCommentLimit, type TargetContext } from '../packetflix/context.ts'
+import type { TargetContext } from '../packetflix/context.ts'
 import type { Head } from './head.ts'
 import type { Lifetime } from './lifetime.ts'
 import {
@@ -26,6 +26,7 @@ import {
   type SourcePlan,
   sectionComment,
 } from './plan.ts'
+import type { Preface } from './prelude.ts'
 import { type CaptureRequest, isForSeveral } from './request.ts'
 import { type AwaitedTarget, type TargetWatch, watchForTargets } from './wait.ts'
 
@@ -48,6 +49,7 @@ export interface PreparedLife {
 export interface PreparedCapture {
   readonly request: CaptureRequest
   readonly plan: CapturePlan
+  readonly preface: Preface
   readonly lives: readonly PreparedLife[]
   /** Lives that are still to come, where they are waited for or followed. */
   readonly coming?: ComingLives | undefined
@@ -92,6 +94,8 @@ export async function prepareCapture(
     for (const life of lives) life.close()
   }
   try {
+    // dumpcap tells its version itself where it writes the stream.
+    const version = isForSeveral(request) || follow ? readDumpcapVersion(signal) : undefined
     const known = wait === undefined ? await resolveTargets(references, { signal, env, names }) : []
     if (wait !== undefined || follow) watch = watchForTargets(request, context, known)
     lives.push(
@@ -114,19 +118,21 @@ export async function prepareCapture(
     const heads = lives.some(({ head }) => head !== undefined)
     const route = planRoute(request, targets, heads || (!follow && missing > 0 && wait !== undefined))
     const sources = lives.map(life => life.plan)
-    const plan = { ...route, comment: wholeComment(sectionComment(request, route, sources), lives), sources }
-    if (watch === undefined || (!follow && missing <= 0)) return { request, plan, lives, close }
-    return { request, plan, lives, coming: comingLives(request, watch, targets, context), close }
+    const plan = { ...route, comment: sectionComment(request, route, sources), sources }
+    const preface = {
+      comment: plan.comment,
+      context: captureFacts(
+        lives.map(life => life.context),
+        { dumpcap: await version },
+      ),
+      names: sources.flatMap(source => source.names),
+    }
+    if (watch === undefined || (!follow && missing <= 0)) return { request, plan, preface, lives, close }
+    return { request, plan, preface, lives, coming: comingLives(request, watch, targets, context), close }
   } catch (error) {
     close()
     throw error
   }
-}
-
-/** The comment of the first section: the target as stock tools read it, then all that is known of the targets. */
-function wholeComment(target: string, lives: readonly PreparedLife[]): string {
-  const facts = captureFacts(lives.map(({ context }) => context))
-  return target + contextComment(facts, sectionCommentLimit - Buffer.byteLength(target))
 }
 
 function comingLives(

@@ -19,25 +19,25 @@ import { readBytesWritten } from '../linux/proc.ts'
 import { type Ending, endingOf, failureOf } from './ending.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import type { SourcePlan } from './plan.ts'
-import { prelude } from './prelude.ts'
+import { type Preface, prelude } from './prelude.ts'
 import type { CaptureEnd, CaptureReport, RunOptions } from './report.ts'
 
 /**
  * Runs a planned capture to its end.
- * @param comment of the first section, the one remora itself writes
+ * @param preface of the first section, the one remora itself writes
  * @param output descriptor for blocking writes
  * @throws RemoraError when the capture cannot start or breaks
  */
 export async function runLocal(
   plan: SourcePlan,
-  comment: string,
+  preface: Preface,
   namespace: NetworkNamespace,
   output: number,
   options: RunOptions,
 ): Promise<CaptureReport> {
   const { lifetime, onArmed } = options
   if (lifetime.stop.aborted) return report(plan, 'stopped', false)
-  if (!writePrelude(prelude(plan.names, comment), output)) return report(plan, 'reader-gone', false)
+  if (!writePrelude(prelude(preface, fstatSync(output).isFile()), output)) return report(plan, 'reader-gone', false)
   const dumpcap = startDumpcap(namespace, plan.dumpcap, output)
   const cleanUp = new AbortController()
   let armedAt: number | undefined

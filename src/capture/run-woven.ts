@@ -2,6 +2,7 @@
  * A capture of several targets, or of one that is more than dumpcap alone can do: every life of every target is one more
  * part of the same stream. Targets join while it runs, and leave it.
  */
+import { fstatSync } from 'node:fs'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import { printable } from '../base/write.ts'
@@ -12,6 +13,7 @@ import { openSink } from '../linux/sink.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import { watchKeys } from './keys.ts'
 import { type Life, type LifeReport, startLife } from './life.ts'
+import { prelude } from './prelude.ts'
 import type { CaptureContext, PreparedCapture, PreparedLife } from './prepare.ts'
 import type { CaptureEnd, CaptureReport, InterfaceReport, RunOptions } from './report.ts'
 import { type Weave, weaveInto } from './weave.ts'
@@ -67,12 +69,19 @@ export async function runWoven(
     },
   })
 
+  /** Last packet of the other lives of a target. */
+  const lastOf = (reference: string, except: Life) =>
+    [...lives.keys()]
+      .filter(life => life !== except && life.plan.reference === reference)
+      .map(life => life.lastTime())
+      .reduce((last, time) => (time !== undefined && (last ?? 0n) < time ? time : last), history.get(reference)?.last)
+
   const begin = (prepared: PreparedLife): Life => {
     const { reference } = prepared.plan
     const before = history.get(reference)
     const number = (before?.lives ?? 0) + 1
     history.set(reference, { lives: number, last: before?.last })
-    const comment = before && gapComment(prepared, number, () => history.get(reference)?.last)
+    const comment = before && gapComment(prepared, number, () => lastOf(reference, life))
     const life = startLife(prepared, { weave, log, request, comment })
     lives.set(life, prepared)
     life.ended.then(report => {
@@ -88,7 +97,7 @@ export async function runWoven(
   }
 
   const targets = () => [...(lives.size > 0 ? lives.values() : prepared.lives)].map(({ target }) => target)
-  const told = plan.sources.flatMap(source => source.names)
+  const told = [...prepared.preface.names]
   let names: Pick<NameWatch, 'told'> = { told: more => void told.push(...more) }
   const startNames = () => {
     if (!request.names) return names
@@ -131,10 +140,7 @@ export async function runWoven(
   })
 
   try {
-    weave.begin(
-      plan.comment,
-      plan.sources.flatMap(({ names }) => names),
-    )
+    weave.add(prelude(prepared.preface, fstatSync(output).isFile()))
     await keys?.ready
     const armed = Promise.all(prepared.lives.map(life => begin(life).armed))
     if (lifetime.stop.aborted) finish('stopped', 'drain')

@@ -9,15 +9,9 @@
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { systemCode } from '../base/errors.ts'
-import { version } from '../base/version.ts'
 import type { HostName } from '../discover/resolve.ts'
 import type { Sink } from '../linux/sink.ts'
-import {
-  interfaceStatisticsBlock,
-  nameResolutionBlock,
-  sectionHeaderBlock,
-  withInterfaceName,
-} from '../pcapng/block.ts'
+import { interfaceStatisticsBlock, nameResolutionBlock, withInterfaceName } from '../pcapng/block.ts'
 import { type Accept, type Lane, openLane } from '../pcapng/lane.ts'
 import { joined, type MergeOptions, merge, type Outlet, type Strand } from '../pcapng/merge.ts'
 import { pcapReader } from '../pcapng/pcap.ts'
@@ -63,11 +57,9 @@ export interface WeaveOptions {
 }
 
 export interface Weave {
-  /** Begins the section; without a comment names are added to it. */
-  begin(comment: string, names: readonly HostName[]): void
   addNames(names: readonly HostName[]): void
-  /** Writes a block of its own, ahead of all packets that wait. */
-  add(block: Buffer): void
+  /** Writes blocks of its own, ahead of all packets that wait; the first begins with a section header. */
+  add(blocks: Buffer): void
   /** Takes in a source up to its end. */
   open(input: SourceInput, options?: SourceOptions): WovenSource
   /** Packets and bytes written so far, and packets lost in queues. */
@@ -248,10 +240,6 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
   }
 
   return {
-    begin(comment, names) {
-      add(sectionHeaderBlock(`remora ${version}`, comment))
-      addNames(names)
-    },
     addNames,
     add,
     open(from, { name, accept, describe, comment, decorate } = {}) {

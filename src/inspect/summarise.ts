@@ -80,8 +80,12 @@ export function makeSummariser(): Summariser {
       else if (record.kind === 'statistics') {
         const counted = current[record.interface]
         if (counted !== undefined) countStatistics(counted, record)
-      } else if (record.kind === 'names') addNames(names, record.records)
-      else if (record.kind === 'secrets') {
+      } else if (record.kind === 'names') {
+        addNames(names, record.records)
+        // What was too long for the section stands here (Wireshark 4.0 takes short ones only).
+        const { context = '' } = splitComments(record.comments)
+        if (context.length > (documents.context ?? '').length) documents = { ...documents, context }
+      } else if (record.kind === 'secrets') {
         secrets.blocks++
         secrets.bytes += record.length
       }

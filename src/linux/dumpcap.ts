@@ -107,6 +107,17 @@ export async function checkFilter(
   if (complaint !== undefined) throw dumpcapFailure(complaint)
 }
 
+let version: Promise<string | undefined> | undefined
+
+/** Version of dumpcap, `4.0.17`; asked for once, and undefined when it does not tell. */
+export function readDumpcapVersion(signal?: AbortSignal): Promise<string | undefined> {
+  version ??= run([findTool('dumpcap'), '--version'], { signal }).then(
+    ({ stdout }) => /^Dumpcap \(Wireshark\) (\d[\w.-]*)/m.exec(stdout)?.[1],
+    () => undefined,
+  )
+  return version
+}
+
 /** A running capture. */
 export interface DumpcapProcess {
   readonly pid: number

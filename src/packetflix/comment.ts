@@ -23,12 +23,21 @@ export function targetComment({ name, type, node, filter, promiscuous, excluding
   const lines = [
     '---',
     '# capture target information',
-    `container-name: ${scalar(name)}`,
-    `container-type: ${scalar(type)}`,
-    `node-name: ${scalar(node)}`,
+    `container-name: ${bounded(name, 300)}`,
+    `container-type: ${bounded(type, 40)}`,
+    `node-name: ${bounded(node, 255)}`,
   ]
-  if (filter !== '') lines.push(`capture-filter: ${scalar(filter)}`)
-  if (excluding !== '') lines.push(`own-stream-filter: ${scalar(excluding)}`)
+  if (filter !== '') lines.push(`capture-filter: ${bounded(filter, 600)}`)
+  if (excluding !== '') lines.push(`own-stream-filter: ${bounded(excluding, 400)}`)
   if (!promiscuous) lines.push('no-promiscuous-mode: true')
   return `${lines.join('\n')}\n`
+}
+
+/** A scalar of so many bytes at most: the whole comment must fit into a section header that Wireshark 4.0 can read. */
+function bounded(text: string, limit: number): string {
+  const whole = scalar(text)
+  if (Buffer.byteLength(whole) <= limit) return whole
+  let short = text.slice(0, limit)
+  while (Buffer.byteLength(scalar(`${short}…`)) > limit) short = short.slice(0, Math.floor(short.length * 0.9))
+  return scalar(`${short}…`)
 }

@@ -68,18 +68,22 @@ export interface ResolverContext {
   readonly options: readonly string[]
 }
 
-/** Greatest length of a whole section comment, bytes: the target comment with the context behind it. */
-export const sectionCommentLimit = 60_000
+/**
+ * Greatest length of a whole section comment, bytes: the target comment with the context behind it. In a stream that a
+ * Wireshark may read it is short: the pipe reader of 4.0 writes past its memory when a section header has more than 2,048
+ * bytes (docs/discoveries).
+ */
+export const sectionCommentLimits = { file: 60_000, stream: 1_960 } as const
 
 const marker = '---\n# remora context\n'
 const most = { labels: 64, labelLength: 200, textLength: 1_000, words: 64, reduced: 20 } as const
 
 /**
  * The context as a YAML document.
- * @param limit greatest length in bytes: {@link sectionCommentLimit} less the length of the target comment
+ * @param limit greatest length in bytes: {@link sectionCommentLimits} less the length of the target comment
  * @returns an empty text when not even what is said of the host fits
  */
-export function contextComment(facts: CaptureContextFacts, limit = sectionCommentLimit): string {
+export function contextComment(facts: CaptureContextFacts, limit: number = sectionCommentLimits.file): string {
   let reduced: readonly TargetContext[] = facts.targets
   let text = document(facts, reduced, false)
   for (const reduce of reductions) {
@@ -97,6 +101,7 @@ export function contextComment(facts: CaptureContextFacts, limit = sectionCommen
 
 /** What is given up, one after the other, until it is little enough; at last whole targets. */
 const reductions: readonly ((target: TargetContext) => TargetContext)[] = [
+  target => ({ ...target, interfaces: target.interfaces.map(nif => ({ ...nif, offloads: undefined })) }),
   target => ({ ...target, labels: undefined }),
   target => ({ ...target, routes: target.routes?.slice(0, most.reduced) }),
   target => ({ ...target, interfaces: target.interfaces.slice(0, most.reduced) }),

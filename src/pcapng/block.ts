@@ -135,10 +135,13 @@ export interface NameRecord {
  * Name resolution block, section 4.5 of the draft. Names lose NUL bytes and are cut to 255 bytes each; records without a
  * name, or of a length that is no address, are left out.
  * @param limit greatest length of the block in bytes; records that would pass it are left out
+ * @param comment opt_comment of the block; empty for none
  */
-export function nameResolutionBlock(records: Iterable<NameRecord>, limit = maximumBlockLength): Buffer {
+export function nameResolutionBlock(records: Iterable<NameRecord>, limit = maximumBlockLength, comment = ''): Buffer {
+  const options =
+    comment === '' ? [] : [option(optionCodes.comment, Buffer.from(comment)), option(optionCodes.endOfOptions)]
   const parts: Buffer[] = []
-  let length = 16
+  let length = 16 + options.reduce((sum, { length }) => sum + length, 0)
   for (const { address, names } of records) {
     const type = address.length === 4 ? recordTypes.ipv4 : address.length === 16 ? recordTypes.ipv6 : undefined
     const cleaned = names.map(cleanName).filter(name => name !== '')
@@ -150,7 +153,7 @@ export function nameResolutionBlock(records: Iterable<NameRecord>, limit = maxim
     length += record.length
   }
   parts.push(typeLengthValue(recordTypes.end, Buffer.alloc(0)))
-  return block(blockTypes.nameResolution, parts)
+  return block(blockTypes.nameResolution, [...parts, ...options])
 }
 
 /** secrets_type of a TLS key log: the letters `TLSK`. */

@@ -33,7 +33,7 @@ export function decodeBlock(
     case 6:
       return decodePacket(source, type, body, end, interfaces)
     case 4:
-      return { kind: 'names', records: decodeNames(source, body, end) }
+      return decodeNames(source, body, end)
     case 5:
       return decodeStatistics(source, body, end, interfaces)
     case 10:
@@ -68,9 +68,9 @@ function takeSectionOption(section: Draft<SectionRecord>, code: number, source: 
 }
 
 /** Names, each a text that a zero byte ends, behind an address of 4 or 16 bytes; records of other kinds are let be. */
-function decodeNames(source: Source, body: number, end: number): NameRecord[] {
+function decodeNames(source: Source, body: number, end: number): PcapngRecord {
   const records: NameRecord[] = []
-  readOptions(source, body, end, records, (found, type, { bytes }, at, length) => {
+  const options = readOptions(source, body, end, records, (found, type, { bytes }, at, length) => {
     const size = type === 1 ? 4 : type === 2 ? 16 : 0
     if (size === 0) return
     if (length < size) throw new RangeError(`a name record of ${length} bytes has no address`)
@@ -80,7 +80,11 @@ function decodeNames(source: Source, body: number, end: number): NameRecord[] {
       names: names.filter(name => name !== ''),
     })
   })
-  return records
+  const comments: string[] = []
+  readOptions(source, options, end, comments, (found, code, { bytes }, at, length) => {
+    if (code === 1) found.push(bytes.toString('utf8', at, at + length))
+  })
+  return { kind: 'names', records, comments }
 }
 
 function decodeSecrets(source: Source, body: number, end: number): SecretsRecord {

@@ -27,18 +27,20 @@ export type TakeOption<T> = (target: T, code: number, source: Source, at: number
 
 /**
  * Reads options up to their end, or the end of the block.
+ * @returns where the next thing is
  * @throws RangeError when one runs past it
  */
-export function readOptions<T>(source: Source, start: number, end: number, target: T, take: TakeOption<T>): void {
+export function readOptions<T>(source: Source, start: number, end: number, target: T, take: TakeOption<T>): number {
   let at = start
   while (at < end) {
     const code = read16(source, at)
-    if (code === 0) return
+    if (code === 0) return at + 4
     const length = read16(source, at + 2)
     if (at + 4 + length > end) throw new RangeError(`option ${code} of ${length} bytes runs past its block`)
     take(target, code, source, at + 4, length)
     at += 4 + padded(length)
   }
+  return end
 }
 
 /** A length with the padding to 32 bits that follows. */

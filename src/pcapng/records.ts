@@ -94,6 +94,7 @@ export interface StatisticsRecord {
 export interface NamesRecord {
   readonly kind: 'names'
   readonly records: readonly NameRecord[]
+  readonly comments: readonly string[]
 }
 
 /** Decryption secrets: that there are some, and how many bytes; never which. */

@@ -5,8 +5,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { nameRecords, prelude } from '../../../src/capture/prelude.ts'
 import { trimToWholeBlocks } from '../../../src/capture/trim.ts'
+import type { CaptureContextFacts } from '../../../src/packetflix/context.ts'
 import { nameResolutionBlock, sectionHeaderBlock } from '../../../src/pcapng/block.ts'
 import { scratch } from '../../helpers/scratch.ts'
+import { splitBlocks } from '../../helpers/split.ts'
 
 describe('a file that broke off', () => {
   const blocks = [
@@ -48,9 +50,28 @@ describe('a file that broke off', () => {
 })
 
 describe('names', () => {
-  test('no names, no prelude', () => {
-    expect(prelude([], 'comment')).toHaveLength(0)
-    expect(prelude([{ address: 'nonsense', name: 'x' }], 'comment')).toHaveLength(0)
+  const context = (targets: number): CaptureContextFacts => ({
+    ...{ remora: '1', capturedAt: '2026-01-01T00:00:00Z', host: { name: 'vm', kernel: '6' } },
+    targets: Array.from({ length: targets }, (_, index) => ({
+      ...{ reference: `docker:web-${index}`, name: `web-${index}`, type: 'docker', netns: index, interfaces: [] },
+    })),
+  })
+
+  test('without any there is the header, with the comment and the context', () => {
+    for (const names of [[], [{ address: 'nonsense', name: 'x' }]]) {
+      const [header, ...others] = splitBlocks(prelude({ names, comment: 'comment', context: context(1) }, false))
+      expect(others).toEqual([])
+      expect(header?.includes('web-0')).toBe(true)
+    }
+  })
+
+  test('in a stream the header is so short that Wireshark 4.0 can read it, and the whole context stands behind it', () => {
+    const preface = { names: [], comment: 'comment', context: context(60) }
+    const [short, rest] = splitBlocks(prelude(preface, false))
+    expect(short?.length).toBeLessThanOrEqual(2_048)
+    expect(rest?.includes('web-59')).toBe(true)
+    const [long, ...others] = splitBlocks(prelude(preface, true))
+    expect([long?.includes('web-59'), others]).toEqual([true, []])
   })
 
   test('one record an address, with all its names, the best one last', () => {
@@ -72,7 +93,10 @@ describe('names', () => {
       address: `10.0.${index >> 8}.${index & 255}`,
       name: `container-${index}`,
     }))
-    for (const comment of ['comment', 'x'.repeat(59_000)]) expect(prelude(names, comment).length).toBeLessThan(65_536)
+    for (const isFile of [true, false]) {
+      const bytes = prelude({ names, comment: 'x'.repeat(1_900), context: context(5_000) }, isFile)
+      expect(bytes.length).toBeLessThan(65_536)
+    }
   })
 
   test('every IPv6 address becomes its bytes', () => {

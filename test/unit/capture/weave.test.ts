@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { type WeaveOptions, weaveInto } from '../../../src/capture/weave.ts'
 import { interfaceDescriptionBlock } from '../../../src/pcapng/block.ts'
-import { description, packet, statistics } from '../../helpers/blocks.ts'
+import { description, packet, sectionHeader, statistics } from '../../helpers/blocks.ts'
 import { blockType, interfaceNumber, packetData, packetOptions, splitBlocks } from '../../helpers/split.ts'
 
 /** What is woven, as blocks. */
@@ -43,7 +43,8 @@ const datas = (blocks: readonly Buffer[]) =>
 describe('sources become one section', () => {
   test('with interface numbers of their own, one header, and statistics at their ends', async () => {
     const { weave, blocks } = weaving()
-    weave.begin('about', [{ address: '10.0.0.1', name: 'web' }])
+    weave.add(sectionHeader())
+    weave.addNames([{ address: '10.0.0.1', name: 'web' }])
     const first = weave.open(source([0, 1n, 'a'], [1, 2n, 'b']))
     await first.done
     expect(first.lastTime()).toBe(2n)
@@ -140,6 +141,7 @@ describe('a reader', () => {
     for (let time = 1n; time <= 2_000n; time++) {
       stream.push(packet(0, time, data))
       if (time % 100n === 0n) await sleep(10)
+      if (time === 1_000n) await sleep(1_200)
     }
     await sleep(300)
     expect(process.memoryUsage().arrayBuffers).toBeLessThan(100_000_000)

@@ -131,6 +131,7 @@ function expected(order: Order) {
     },
     {
       kind: 'names',
+      comments: [],
       records: [
         { address: Uint8Array.of(10, 0, 0, 1), names: ['web', 'www'] },
         { address: new Uint8Array(16).fill(7), names: ['six'] },
