@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readStat } from '../../src/linux/proc.ts'
 import { packetsOf, pingsIn } from '../helpers/capture-file.ts'
 import { end, must, type Result, type Running, run, sleep, start, until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
@@ -219,8 +220,10 @@ describe('a capture that breaks', () => {
     const gate = join(folder, 'gate')
     const waiting = `echo up; while ! [ -e "${gate}" ]; do sleep 0.05; done; sleep 0.5; exit ${status}`
     const running = await startUp(around(['sh', '-c', waiting], ...options))
-    for (const pid of dumpcapsIn(inode)) process.kill(pid, 'SIGKILL')
-    await expectNoDumpcap(inode)
+    const own = () => dumpcapsIn(inode).filter(pid => readStat(pid)?.parent === running.pid)
+    expect(own()).toHaveLength(1)
+    for (const pid of own()) process.kill(pid, 'SIGKILL')
+    await until('its dumpcap has ended', () => own().length === 0)
     writeFileSync(gate, '')
     const result = await running.result
     expect(readdirSync(folder).sort()).toEqual(['gate', 'test.pcapng'])
