@@ -7,7 +7,9 @@ import { version } from '../src/base/version.ts'
 
 async function run(argv: readonly string[]): Promise<void> {
   const [first, ...rest] = argv
-  if (argv.some(argument => argument.startsWith('--extcap-') || argument === '--capture')) {
+  // Wireshark gives nothing but options; a command's own may be called like those.
+  const isOption = first?.startsWith('-') ?? false
+  if (isOption && argv.some(argument => argument.startsWith('--extcap-') || argument === '--capture')) {
     await (await import('../extcap/main.ts')).main(argv)
   } else if (first === '__guard') {
     await (await import('../src/linux/guard.ts')).runGuard()

@@ -34,7 +34,8 @@ export async function capture(step: CaptureStep, { log }: StepContext, lifetime:
     })
   }
   const destination = { kind: 'fifo', path: step.fifo } as const
-  const context = { lifetime, log, parent }
+  // A word on standard error would be an error box when the capture ends.
+  const context = { lifetime, log, parent, onSilence: (line: string) => log.info(line) }
   const remote = remoteRequest(step, lifetime.stop)
   // It may fail while what will look at it is still being loaded.
   remote?.catch(() => {})

@@ -88,7 +88,7 @@ export async function runPrepared(
     const [life] = lives
     report =
       plan.route === 'direct' && life !== undefined
-        ? await runLocal(life.plan, prepared.preface, life.target.namespace, output.fd, { ...context, onArmed })
+        ? await runLocal(life, prepared.preface, output.fd, { ...context, onArmed })
         : await (await import('./run-woven.ts')).runWoven(prepared, output.fd, { ...context, onArmed })
     log.info(`the capture ended: ${JSON.stringify(report)}`)
   } catch (error) {

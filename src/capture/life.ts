@@ -43,6 +43,10 @@ export interface Life {
   readonly ended: Promise<LifeReport>
   /** Looks whether the target is there still, and which interfaces it has. Called twice a second. */
   look(): void
+  /** A process in its namespace; undefined while there is none. */
+  pid(): number | undefined
+  /** Packets in the stream so far. */
+  packets(): number
   /** Time of the last packet, nanoseconds since 1970; undefined before the first. */
   lastTime(): bigint | undefined
   drain(): void
@@ -236,6 +240,8 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       noteTime(headSource?.lastTime())
       return last
     },
+    pid: () => running.values().next().value?.pid,
+    packets: () => [...running.values()].reduce((sum, { woven }) => sum + woven.packets(), headSource?.packets() ?? 0),
     drain: () => each('drain', 'asked'),
     interrupt: () => each('interrupt', 'asked'),
     kill: () => each('kill', 'asked'),

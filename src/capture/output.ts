@@ -32,8 +32,24 @@ export interface Output {
 
 export type OutputRequest =
   | { readonly kind: 'stdout' }
-  | { readonly kind: 'file'; readonly path: string }
+  | {
+      readonly kind: 'file'
+      readonly path: string
+      /** Called in place of giving the file its name, for a caller who decides later. Only a regular file will do then. */
+      readonly onWritten?: (settlement: Settlement) => void
+    }
   | { readonly kind: 'fifo'; readonly path: string }
+
+/** What becomes of a file that was written; the first call counts. */
+export interface Settlement {
+  /**
+   * Gives the file its name.
+   * @throws RemoraError CAPTURE_FAILED when it cannot be renamed
+   */
+  keep(): void
+  /** Takes it away; what had its name before stays. */
+  discard(): void
+}
 
 /** Milliseconds to wait for somebody to read a fifo; Wireshark's dumpcap starts a moment after us. */
 const fifoTimeout = 10_000
@@ -49,7 +65,7 @@ export async function openOutput(request: OutputRequest, signal?: AbortSignal): 
     case 'stdout':
       return openStandardOutput()
     case 'file':
-      return openFile(request.path, signal)
+      return openFile(request, signal)
   }
 }
 
@@ -80,18 +96,22 @@ function openStandardOutput(): Output {
   return own === undefined ? descriptorOutput(1, true) : descriptorOutput(own)
 }
 
-async function openFile(path: string, signal?: AbortSignal): Promise<Output> {
+async function openFile(
+  { path, onWritten }: Extract<OutputRequest, { kind: 'file' }>,
+  signal?: AbortSignal,
+): Promise<Output> {
   if (path === '')
     throw new RemoraError('USAGE', 'the file to write has no name', { hint: 'Use -w FILE, or -w - for a pipe.' })
   const existing = statSync(path, { throwIfNoEntry: false })
-  if (existing === undefined) return openPartial(path)
-  if (isStandardOutput(existing)) return openStandardOutput()
+  if (existing === undefined) return openPartial(path, onWritten)
+  if (onWritten === undefined && isStandardOutput(existing)) return openStandardOutput()
   if (existing.isDirectory())
     throw new RemoraError('USAGE', `${path} is a directory`, { hint: 'Name a file in it: -w FILE.' })
-  if (existing.isFIFO()) return descriptorOutput(await openFifo(path, fifoTimeout, signal))
   // What a link leads to is replaced, not the link.
-  return existing.isFile()
-    ? openPartial(realpathSync(path))
+  if (existing.isFile()) return openPartial(realpathSync(path), onWritten)
+  if (onWritten !== undefined) throw new RemoraError('USAGE', `${path} is no file`, { hint: 'Name a file: -w FILE.' })
+  return existing.isFIFO()
+    ? descriptorOutput(await openFifo(path, fifoTimeout, signal))
     : descriptorOutput(openForWriting(path, constants.O_WRONLY))
 }
 
@@ -101,31 +121,43 @@ function isStandardOutput({ dev, ino }: Stats): boolean {
   return own.dev === dev && own.ino === ino
 }
 
-function openPartial(path: string): Output {
+function openPartial(path: string, onWritten?: (settlement: Settlement) => void): Output {
   const partial = `${path}.partial`
   if (existsSync(partial) && !isOpenSomewhere(partial)) rmSync(partial, { force: true })
   const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
   const fd = openForWriting(partial, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW)
+  let settled = false
+  const settle = (action: () => void) => {
+    if (settled) return
+    settled = true
+    try {
+      action()
+    } finally {
+      closeSync(fd)
+    }
+  }
+  const discard = () => settle(() => rmSync(partial, { force: true }))
   return {
     fd,
     finish(whole) {
-      try {
-        if (!whole) trimToWholeBlocks(fd)
-        if (fstatSync(fd).size > 0) renameSync(partial, path)
-        else rmSync(partial, { force: true })
-      } catch (error) {
-        throw new RemoraError(
-          'CAPTURE_FAILED',
-          `the packets are in ${partial}, but cannot be given their name: ${reasonOf(error)}`,
-        )
-      } finally {
-        closeSync(fd)
-      }
+      const keep = () => settle(() => giveName(fd, partial, path, whole))
+      if (onWritten === undefined) keep()
+      else onWritten({ keep, discard })
     },
-    discard() {
-      closeSync(fd)
-      rmSync(partial, { force: true })
-    },
+    discard,
+  }
+}
+
+function giveName(fd: number, partial: string, path: string, whole: boolean): void {
+  try {
+    if (!whole) trimToWholeBlocks(fd)
+    if (fstatSync(fd).size > 0) renameSync(partial, path)
+    else rmSync(partial, { force: true })
+  } catch (error) {
+    throw new RemoraError(
+      'CAPTURE_FAILED',
+      `the packets are in ${partial}, but cannot be given their name: ${reasonOf(error)}`,
+    )
   }
 }
 

@@ -69,3 +69,10 @@ export function both(excluding: string, filter: string): string {
     `the parentheses of the capture filter "${filter.slice(0, 200)}" do not match`,
   )
 }
+
+/** What {@link both} has put before a filter: the exclusion; empty for none. */
+export function exclusionIn(together: string, filter: string): string {
+  if (filter === '') return together
+  const behind = ` and (${filter})`
+  return together.endsWith(behind) ? together.slice(0, -behind.length) : ''
+}

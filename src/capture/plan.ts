@@ -38,6 +38,8 @@ export interface SourcePlan {
   readonly netns: number
   /** Indexes of the interfaces captured, as packets on `any` tell them; undefined: of every one. */
   readonly interfaceIndexes: readonly number[] | undefined
+  /** Capture filter that was asked for; what dumpcap gets may leave out more. */
+  readonly filter: string
   /** It is a part of a woven stream. */
   readonly woven: boolean
   readonly dumpcap: DumpcapOptions
@@ -152,6 +154,7 @@ export function planSource(
     name: target.name,
     type: target.type,
     label,
+    filter: request.filter,
     woven,
     netns,
     names: request.names ? target.names : [],

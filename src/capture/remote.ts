@@ -199,6 +199,7 @@ export async function runRemote(
     note(text: string) {
       const note = parseNote(text)
       if (note?.note === 'armed') begin()
+      else if (note?.note === 'silence') onSilence?.(note.line)
       else if (note?.note === 'report') {
         const { note: _, ...rest } = note
         told = rest

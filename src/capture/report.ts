@@ -40,6 +40,8 @@ export interface RunOptions {
   readonly parent?: number
   /** Called once, when the capture is active on every interface. */
   readonly onArmed?: () => void
+  /** Told why nothing comes, in a line for people. */
+  readonly onSilence?: (line: string) => void
   /** Called each second while the capture runs. */
   readonly onProgress?: (progress: Progress) => void
 }

@@ -20,7 +20,9 @@ import { type Ending, endingOf, failureOf } from './ending.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import type { SourcePlan } from './plan.ts'
 import { type Preface, prelude } from './prelude.ts'
+import type { PreparedLife } from './prepare.ts'
 import type { CaptureEnd, CaptureReport, RunOptions } from './report.ts'
+import { packetsWrittenBy, watchedTarget, watchSilence } from './silence.ts'
 
 /**
  * Runs a planned capture to its end.
@@ -29,13 +31,14 @@ import type { CaptureEnd, CaptureReport, RunOptions } from './report.ts'
  * @throws RemoraError when the capture cannot start or breaks
  */
 export async function runLocal(
-  plan: SourcePlan,
+  life: Pick<PreparedLife, 'plan' | 'target'>,
   preface: Preface,
-  namespace: NetworkNamespace,
   output: number,
   options: RunOptions,
 ): Promise<CaptureReport> {
-  const { lifetime, onArmed } = options
+  const { lifetime, onArmed, onSilence } = options
+  const { plan, target } = life
+  const { namespace } = target
   if (lifetime.stop.aborted) return report(plan, 'stopped', false)
   if (!writePrelude(prelude(preface, fstatSync(output).isFile()), output)) return report(plan, 'reader-gone', false)
   const dumpcap = startDumpcap(namespace, plan.dumpcap, output)
@@ -52,6 +55,11 @@ export async function runLocal(
     if (await dumpcap.ready) {
       armedAt = performance.now()
       onArmed?.()
+      if (onSilence !== undefined) {
+        const silence = watchSilence(onSilence)
+        silence.watch(watchedTarget(life, dumpcap.pid, packetsWrittenBy(dumpcap.pid)))
+        cleanUp.signal.addEventListener('abort', () => silence.close())
+      }
     }
     const end = await dumpcap.ended
     const seconds = armedAt === undefined ? 0 : (performance.now() - armedAt) / 1000

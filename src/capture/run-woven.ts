@@ -16,6 +16,7 @@ import { type Life, type LifeReport, startLife } from './life.ts'
 import { prelude } from './prelude.ts'
 import type { CaptureContext, PreparedCapture, PreparedLife } from './prepare.ts'
 import type { CaptureEnd, CaptureReport, InterfaceReport, RunOptions } from './report.ts'
+import { watchedTarget, watchSilence } from './silence.ts'
 import { type Weave, weaveInto } from './weave.ts'
 
 /** Milliseconds a reader that does not read has, when the capture was asked to end. */
@@ -84,6 +85,10 @@ export async function runWoven(
     const comment = before && gapComment(prepared, number, () => lastOf(reference, life))
     const life = startLife(prepared, { weave, log, request, comment })
     lives.set(life, prepared)
+    life.armed.then(() => {
+      const pid = life.pid()
+      if (pid !== undefined) life.ended.then(silence?.watch(watchedTarget(prepared, pid, life.packets)))
+    })
     life.ended.then(report => {
       lives.delete(life)
       reports.push(report)
@@ -114,6 +119,8 @@ export async function runWoven(
       onBlock: block => weave.add(block),
       onFound: ({ path, pid }) => log.info(`TLS keys of process ${pid} are in ${printable(path)}`),
     })
+
+  const silence = context.onSilence && watchSilence(context.onSilence)
 
   const awaitLives = async () => {
     for (;;) {
@@ -176,6 +183,7 @@ export async function runWoven(
   } finally {
     clearInterval(timer)
     for (const timer of timers) clearTimeout(timer)
+    silence?.close()
     noMore.abort()
     noKeys.abort()
     weave.close()

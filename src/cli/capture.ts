@@ -2,10 +2,9 @@
 import { openLog } from '../base/log.ts'
 import { printable } from '../base/write.ts'
 import { runCapture } from '../capture/capture.ts'
-import { signalLifetime } from '../capture/lifetime.ts'
+import { type Lifetime, signalLifetime } from '../capture/lifetime.ts'
 import type { OutputRequest } from '../capture/output.ts'
 import { sessionConnections } from '../capture/own-stream.ts'
-import type { SourcePlan } from '../capture/plan.ts'
 import { prepareCapture } from '../capture/prepare.ts'
 import type { CaptureReport, Progress } from '../capture/report.ts'
 import type { CaptureRequest } from '../capture/request.ts'
@@ -30,17 +29,16 @@ export async function capture(targets: readonly string[], options: CaptureOption
     print(`${JSON.stringify(plan, null, 2)}\n`)
     return
   }
-  if (options.dryRun) {
-    const prepared = await prepareCapture(request, { lifetime })
-    prepared.close()
-    print(options.json ? `${JSON.stringify(prepared.plan, null, 2)}\n` : prepared.plan.sources.map(describe).join('\n'))
-    return
-  }
+  if (options.dryRun) return preview(request, lifetime, options.json ?? false)
   const line = hasTerminal() ? progressLine() : undefined
   const context = {
     lifetime,
     log: openLog(),
     counting: line !== undefined,
+    onSilence(text: string) {
+      line?.clear()
+      warn(`${printable(text)}\n`)
+    },
     ...(line && {
       onPending: () => line.pending(request.targets.join(', ')),
       onArmed: () => line.armed(request.targets.join(', ')),
@@ -75,14 +73,19 @@ function reportJson(report: CaptureReport, destination: OutputRequest): Record<s
   return { ...report, ...(destination.kind === 'file' && { file: destination.path }) }
 }
 
-function describe({ reference, netns, dumpcap }: SourcePlan): string {
-  const lines = [
-    `target      ${reference} (network namespace ${netns})`,
-    `interfaces  ${printable(dumpcap.interfaces.map(({ name }) => name).join(', '))}`,
-    `filter      ${dumpcap.filter === '' ? 'none' : dumpcap.filter}`,
-    `buffer      ${dumpcap.bufferSize} MiB an interface`,
-    `promiscuous ${dumpcap.promiscuous ? 'yes' : 'no'}`,
-    `stops       ${dumpcap.stopConditions.length === 0 ? 'when asked to' : dumpcap.stopConditions.join(', ')}`,
-  ]
-  return `${lines.join('\n')}\n`
+async function preview(request: CaptureRequest, lifetime: Lifetime, json: boolean): Promise<void> {
+  const [{ previewCapture }, { renderPlan }] = await Promise.all([
+    import('../capture/preview.ts'),
+    import('./render/plan.ts'),
+  ])
+  const prepared = await prepareCapture(request, { lifetime })
+  try {
+    const targets = await previewCapture(prepared, lifetime.stop)
+    const { reference, name, route, reasons, window } = prepared.plan
+    const [only] = targets
+    const whole = targets.length === 1 ? only : { reference, name, route, reasons, window, sources: targets }
+    print(json ? `${JSON.stringify(whole, null, 2)}\n` : targets.map(renderPlan).join('\n'))
+  } finally {
+    prepared.close()
+  }
 }

@@ -13,18 +13,22 @@ import { print, warn } from './render/terminal.ts'
 /** Runs a command line to its exit status. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    await program().parseAsync(argv.length > 0 ? argv.map(withOwnValue) : ['--help'], { from: 'user' })
+    await program(argv).parseAsync(argv.length > 0 ? withOwnValues(argv) : ['--help'], { from: 'user' })
   } catch (error) {
     process.exitCode = error instanceof CommanderError ? usageStatus(error) : failed(toRemoraError(error))
   }
 }
 
-/** An optional value is given with an equals sign only, so that it does not swallow the target behind it. */
-function withOwnValue(argument: string): string {
-  return argument === '--wait' ? '--wait=' : argument
+/**
+ * An optional value is given with an equals sign only, so that it does not swallow the target behind it. What stands behind
+ * `--` is no option.
+ */
+function withOwnValues(argv: readonly string[]): string[] {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length
+  return argv.map((argument, index) => (index < end && argument === '--wait' ? '--wait=' : argument))
 }
 
-function program(): Command {
+function program(argv: readonly string[]): Command {
   const remora = new Command('remora')
     .description('Puts the packets of any container, pod, process or network namespace into Wireshark, live.')
     .version(`remora ${version}`, '-V, --version')
@@ -61,6 +65,22 @@ function program(): Command {
   withCaptureOptions(remora.command('open'))
     .description('start Wireshark on a live capture of a target')
     .action(async (targets, options) => (await import('./open.ts')).open(targets, options))
+
+  const run = remora
+    .command('run')
+    .description('run a command, and capture from before it starts until it has ended')
+    .usage('--capture TARGET -w FILE [options] -- COMMAND...')
+    .argument('<COMMAND...>', 'the command and its arguments')
+    .addOption(
+      new Option('--capture <TARGET>', 'target reference, or the name of a container; may be repeated')
+        .argParser(gather)
+        .makeOptionMandatory(),
+    )
+    .requiredOption('-w, --write <FILE>', 'file to write; the command finds its path in REMORA_CAPTURE_FILE')
+    .option('--on-failure', 'keep the file only when the command, or the capture, failed')
+    .option('--json', 'print a report in JSON at the end, on standard error')
+    .action(async (command, options) => (await import('./run.ts')).run(behindDashes(argv, command), options))
+  withOptionsOfCapture(run)
 
   // Its own face answers (bin/remora.ts); here it is only named.
   remora.command('serve').description('offer captures of this host to others: remora serve --help')
@@ -100,11 +120,30 @@ function program(): Command {
   return remora
 }
 
+/**
+ * The command to run stands behind `--`, so that its options are nobody else's.
+ * @throws RemoraError USAGE
+ */
+function behindDashes(argv: readonly string[], command: readonly string[]): readonly string[] {
+  if (argv.includes('--') && argv.length - argv.indexOf('--') - 1 === command.length) return command
+  throw new RemoraError('USAGE', 'the command to run stands behind --', {
+    hint: 'remora run --capture TARGET -w FILE -- COMMAND',
+  })
+}
+
+function gather(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}
+
 function withCaptureOptions(command: Command): Command {
   command.argument('<TARGET...>', 'target reference, or the name of a container; remora list shows them')
+  return withOptionsOfCapture(command)
+}
+
+function withOptionsOfCapture(command: Command): Command {
   for (const { flags, shown, description, repeatable } of Object.values<CaptureOption>(captureOptions)) {
     const option = new Option(flags, description)
-    if (repeatable) option.argParser((value: string, before: string[] = []) => [...before, value])
+    if (repeatable) option.argParser(gather)
     if (shown !== undefined) option.flags = shown
     command.addOption(option)
   }
@@ -140,6 +179,7 @@ Examples:
   remora open web
   remora capture --wait --follow web -w web.pcapng
   remora capture web --host server:5001 -w - | wireshark -k -i -
+  remora run --capture web -w web.pcapng --on-failure -- npm test
 
 REMORA_LOG_FILE=FILE in the environment writes down what happens, REMORA_LOG_LEVEL=debug more of it.`
 

@@ -126,6 +126,11 @@ export async function namespaceOfContainer(
   return process === undefined ? undefined : readNamespaceInode(hostPid(engine, process.pid), 'net')
 }
 
+/** Whether a target has no network of its own, but that of the host. */
+export function sharesHostNetwork({ type, namespace }: Pick<ResolvedTarget, 'type' | 'namespace'>): boolean {
+  return type !== 'host' && namespace.inode === findHost()?.netns
+}
+
 function isContainerReference(reference: Reference): reference is ContainerReference {
   return ['container', 'label', 'compose', 'pod', ...engineSchemes].includes(reference.scheme)
 }

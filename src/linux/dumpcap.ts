@@ -75,6 +75,7 @@ const longestFilter = 16_384
 /**
  * Compiles a capture filter for every interface, as the capture itself would, and shows in passing that the interfaces
  * may be opened. dumpcap reports a bad filter with exit status 0, so its words decide.
+ * @returns the programs as dumpcap prints them, one behind another
  * @throws RemoraError FILTER_INVALID, FORBIDDEN, INTERFACE_NOT_FOUND, TOOL_MISSING or CAPTURE_FAILED
  */
 export async function checkFilter(
@@ -82,7 +83,7 @@ export async function checkFilter(
   filter: string,
   interfaces: readonly string[],
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   if (Buffer.byteLength(filter) > longestFilter) {
     throw new RemoraError('FILTER_INVALID', `the capture filter is longer than ${longestFilter} bytes`, {
       hint: 'Use net or portrange in place of long lists, or a display filter afterwards.',
@@ -99,12 +100,13 @@ export async function checkFilter(
     ...filterArguments,
     ...interfaces.flatMap(name => ['-i', name]),
   ]
-  const { stderr } = await run(command, { descriptors, signal })
+  const { stdout, stderr } = await run(command, { descriptors, signal })
   const reader = dumpcapReader()
   reader.push(stderr)
   reader.end()
   const { complaint } = reader.messages()
   if (complaint !== undefined) throw dumpcapFailure(complaint)
+  return stdout
 }
 
 let version: Promise<string | undefined> | undefined

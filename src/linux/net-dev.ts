@@ -1,5 +1,13 @@
-/** Counters of the interfaces of a network namespace, as any process in it shows them (proc(5), /proc/PID/net/dev). */
-import { readText } from './proc.ts'
+/**
+ * What has gone through the interfaces of a network namespace so far: /proc/PID/net/dev (proc_pid_net(5)), which shows the
+ * namespace of that process; of a namespace without one, from within.
+ */
+import { closeSync, openSync, readSync } from 'node:fs'
+import type { NetworkNamespace } from './netns.ts'
+import { namespaceEntry } from './nsenter.ts'
+import { readNamespaceInode } from './proc.ts'
+import { run } from './run.ts'
+import { findTool } from './tools.ts'
 
 export interface DeviceCounters {
   readonly rxPackets: number
@@ -8,16 +16,76 @@ export interface DeviceCounters {
   readonly txBytes: number
 }
 
-/** Counters by the name of the interface; undefined when the process has gone or may not be looked at. */
-export function readDeviceCounters(pid: number, proc = '/proc'): Map<string, DeviceCounters> | undefined {
-  const text = readText(`${proc}/${pid}/net/dev`)
-  if (text === undefined) return undefined
+/** Counters by the name of the interface. */
+export type NetworkCounters = ReadonlyMap<string, DeviceCounters>
+
+/** Bytes that are read: some 4,000 interfaces. Whoever owns a namespace makes as many as he likes. */
+const longest = 512 * 1024
+const pieceSize = 16 * 1024
+
+/**
+ * Counters of the interfaces in the network namespace of a process; undefined when they cannot be read, as when it has
+ * ended.
+ */
+export function readDeviceCounters(pid: number | 'self', proc = '/proc'): NetworkCounters | undefined {
+  const text = readStart(`${proc}/${pid}/net/dev`)
+  return text === undefined ? undefined : parseDeviceCounters(text)
+}
+
+/**
+ * Counters of the interfaces in a network namespace.
+ * @throws RemoraError TOOL_MISSING or CAPTURE_FAILED when nothing can be run in it; the reason of the signal
+ */
+export async function readNamespaceCounters(
+  namespace: NetworkNamespace,
+  signal?: AbortSignal,
+): Promise<NetworkCounters> {
+  const { process, inode, own } = namespace
+  // A process may have changed its namespace meanwhile.
+  const pid = own ? 'self' : readNamespaceInode(process?.pid ?? 0, 'net') === inode ? process?.pid : undefined
+  const known = pid === undefined ? undefined : readDeviceCounters(pid)
+  if (known !== undefined) return known
+  const { prefix, descriptors } = namespaceEntry(namespace)
+  const { stdout } = await run([...prefix, findTool('cat'), '/proc/self/net/dev'], { descriptors, signal })
+  return parseDeviceCounters(stdout.slice(0, longest))
+}
+
+/**
+ * Reads the table: two lines of headings, then an interface a line, `name: RX… TX…`, eight numbers each (dev_seq_printf_stats in
+ * net/core/net-procfs.c). A name has no colon (dev_valid_name in net/core/dev.c). What is cut off or no number is left out.
+ */
+export function parseDeviceCounters(text: string): NetworkCounters {
+  const lines = text.split('\n').slice(2, -1)
   return new Map(
-    text.split('\n').flatMap(line => {
-      const [, name, numbers] = /^\s*(.+?):\s*(\d[\d\s]*)$/.exec(line) ?? []
-      const values = numbers?.trim().split(/\s+/).map(Number) ?? []
-      const [rxBytes = 0, rxPackets = 0, , , , , , , txBytes = 0, txPackets = 0] = values
-      return name === undefined ? [] : [[name, { rxPackets, rxBytes, txPackets, txBytes }]]
+    lines.flatMap(line => {
+      const [, name, rest] = /^ *([^:]+):(.*)$/.exec(line) ?? []
+      const numbers = (rest ?? '').trim().split(/\s+/).map(Number)
+      const [rxBytes, rxPackets] = numbers
+      const [txBytes, txPackets] = numbers.slice(8)
+      if (name === undefined || numbers.length !== 16 || !numbers.every(Number.isSafeInteger)) return []
+      return [[name, { rxPackets, rxBytes, txPackets, txBytes } as DeviceCounters] as const]
     }),
   )
+}
+
+/** The beginning of a file of /proc, which is made as it is read. */
+function readStart(path: string): string | undefined {
+  const pieces: Buffer[] = []
+  try {
+    const fd = openSync(path, 'r')
+    try {
+      for (let length = 0; length < longest; ) {
+        const piece = Buffer.alloc(pieceSize)
+        const read = readSync(fd, piece)
+        if (read === 0) break
+        pieces.push(piece.subarray(0, read))
+        length += read
+      }
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    return undefined
+  }
+  return Buffer.concat(pieces).toString()
 }

@@ -11,6 +11,8 @@ export const captureNote = v.variant('note', [
   v.object({ note: v.literal('armed'), reference: v.string() }),
   /** So many packets and bytes up to now. */
   v.object({ note: v.literal('progress'), packets: count, bytes: count, seconds: count }),
+  /** Why nothing comes. */
+  v.object({ note: v.literal('silence'), line: v.pipe(v.string(), v.maxLength(1_000)) }),
   /** How it ended; the last one. */
   v.object({
     note: v.literal('report'),

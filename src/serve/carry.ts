@@ -71,11 +71,12 @@ async function carryWhole(
 }
 
 async function run(
-  { lifetime, state, kill }: Session,
+  session: Session,
   channel: Channel,
   prepared: PreparedCapture,
   context: ServiceContext,
 ): Promise<CaptureReport> {
+  const { lifetime, state, kill } = session
   const leave = await context.starts.enter()
   const { packets, report } = await openCaptureStream(prepared, {
     lifetime,
@@ -84,6 +85,11 @@ async function run(
       leave()
       state.phase = 'running'
       channel.note({ note: 'armed', reference: prepared.plan.reference })
+    },
+    onSilence(line) {
+      state.silence = line
+      context.logOf(session).info(line)
+      channel.note({ note: 'silence', line })
     },
     onProgress(progress) {
       context.metrics.packets += progress.packets - state.packets

@@ -19,6 +19,8 @@ export interface Session {
     phase: 'preparing' | 'waiting' | 'running'
     packets: number
     bytes: number
+    /** Why nothing comes, as far as that is known. */
+    silence?: string
   }
   /** Asks it to end and keep what it has; the reason is for the client. */
   stop(reason: string): void

@@ -51,3 +51,10 @@ export function summary(report: CaptureReport, destination: OutputRequest): stri
   const life = lives > 1 ? ` in ${lives} lives` : ''
   return `${count(packets)} packets${where}${life}${lost}; ${endings[end]}${printable(gone)}\n`
 }
+
+/** The same for a capture around a command: one line, that nothing else may come before. */
+export function runSummary({ packets, dropped, end }: CaptureReport, file: string): string {
+  const lost = dropped > 0 ? `, ${count(dropped)} LOST` : ''
+  const why = end === 'stopped' ? '' : `; ${endings[end]}`
+  return `remora: ${count(packets)} packets to ${printable(file)}${lost}${why}\n`
+}

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { both, carried, exclusion, type StreamConnection } from '../../../src/capture/own-stream.ts'
+import { both, carried, exclusion, exclusionIn, type StreamConnection } from '../../../src/capture/own-stream.ts'
 
 const local: StreamConnection = { addresses: ['127.0.0.1', '127.0.0.1'], ports: [40_000, 5001] }
 const remote: StreamConnection = { addresses: ['192.0.2.9', '192.0.2.1'], ports: [40_000, 5001] }
@@ -33,6 +33,7 @@ describe('together with a filter', () => {
     ['not (x)', '(tcp) or (udp)', 'not (x) and ((tcp) or (udp))'],
   ])('%j and %j', (excluding, filter, together) => {
     expect(both(excluding, filter)).toBe(together)
+    expect(exclusionIn(together, filter)).toBe(excluding)
   })
 
   test('none gets out of its parentheses', () => {

@@ -120,7 +120,7 @@ describe('too much', () => {
     expect(seen(400_000)).toEqual([undefined, 3, 64, 400, 300])
     expect(seen(270_000)).toEqual([true, 3, 64, 400, 300])
     expect(seen(240_000)).toEqual([true, 3, 0, 400, 300])
-    expect(seen(180_000)).toEqual([true, 3, 0, 20, 300])
+    expect(seen(205_000)).toEqual([true, 3, 0, 20, 300])
     expect(seen(60_000)).toEqual([true, 3, 0, 20, 20])
     expect(seen(2_000)).toEqual([true, 3, 0, 0, 0])
     expect(seen(900)).toEqual([true, 2, 0, 0, 0])
