@@ -163,7 +163,7 @@ export async function runRemote(
   context: RemoteContext,
   duration?: number,
 ): Promise<CaptureReport> {
-  const { lifetime, parent, log = silentLog, onArmed, onPending, onProgress } = context
+  const { lifetime, parent, log = silentLog, onArmed, onPending, onProgress, onSilence } = context
   const { service, path, headers } = remote
   const sink = openSink(output.fd)
   const counter = packetCounter()
