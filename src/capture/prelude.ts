@@ -25,16 +25,24 @@ const longestContext = 20_000
 /**
  * The prelude: a section header with the target comment and the context, and the names.
  * @param isFile in anything but a file the header is short, and the whole context stands with the names
+ * @returns two pieces, which may be written apart: Wireshark 4.0 exports only what has its interfaces between them
  */
-export function prelude({ comment, context, names }: Preface, isFile: boolean): Buffer {
-  const limit = sectionCommentLimits[isFile ? 'file' : 'stream'] - Buffer.byteLength(comment)
-  const shown = contextComment(context, limit)
-  const header = sectionHeaderBlock(`remora ${version}`, comment + shown)
-  const whole = isFile ? shown : contextComment(context, longestContext)
+export function prelude(
+  { comment, context, names }: Preface,
+  isFile: boolean,
+): readonly [header: Buffer, names: Buffer] {
+  const shown = sectionComment({ comment, context }, sectionCommentLimits[isFile ? 'file' : 'stream'])
+  const header = sectionHeaderBlock(`remora ${version}`, shown)
+  const whole = isFile ? '' : contextComment(context, longestContext)
+  const rest = shown.endsWith(whole) ? '' : whole
   const records = nameRecords(names)
-  if (records.length === 0 && whole === shown) return header
-  const rest = preludeLimit - header.length
-  return Buffer.concat([header, nameResolutionBlock(records, rest, whole === shown ? '' : whole)])
+  if (records.length === 0 && rest === '') return [header, Buffer.alloc(0)]
+  return [header, nameResolutionBlock(records, preludeLimit - header.length, rest)]
+}
+
+/** The comment of a section: the target, and as much of the context as fits. */
+export function sectionComment({ comment, context }: Omit<Preface, 'names'>, limit: number): string {
+  return comment + contextComment(context, limit - Buffer.byteLength(comment))
 }
 
 /**

@@ -16,13 +16,17 @@ import { RemoraError, systemCode } from '../base/errors.ts'
 import { type DumpcapEnd, type DumpcapProcess, diskFull, startDumpcap } from '../linux/dumpcap.ts'
 import { isStillThere, type NetworkNamespace } from '../linux/netns.ts'
 import { readBytesWritten } from '../linux/proc.ts'
+import { sectionCommentLimits } from '../packetflix/context.ts'
 import { type Ending, endingOf, failureOf } from './ending.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import type { SourcePlan } from './plan.ts'
-import { type Preface, prelude } from './prelude.ts'
+import { type Preface, prelude, sectionComment } from './prelude.ts'
 import type { PreparedLife } from './prepare.ts'
 import type { CaptureEnd, CaptureReport, RunOptions } from './report.ts'
 import { packetsWrittenBy, watchedTarget, watchSilence } from './silence.ts'
+
+/** Bytes of what dumpcap itself writes into a section header: hardware, operating system, program. */
+const ownOptions = 320
 
 /**
  * Runs a planned capture to its end.
@@ -40,8 +44,15 @@ export async function runLocal(
   const { plan, target } = life
   const { namespace } = target
   if (lifetime.stop.aborted) return report(plan, 'stopped', false)
-  if (!writePrelude(prelude(preface, fstatSync(output).isFile()), output)) return report(plan, 'reader-gone', false)
-  const dumpcap = startDumpcap(namespace, plan.dumpcap, output)
+  const isFile = fstatSync(output).isFile()
+  const hasNames = preface.names.length > 0
+  if (hasNames && !writePrelude(Buffer.concat(prelude(preface, isFile)), output)) {
+    return report(plan, 'reader-gone', false)
+  }
+  // Without names there is one section only, which editcap of Wireshark 4.0 reads as well.
+  const limit = isFile ? sectionCommentLimits.file : sectionCommentLimits.stream - ownOptions
+  const comment = hasNames ? plan.dumpcap.comment : sectionComment(preface, limit)
+  const dumpcap = startDumpcap(namespace, { ...plan.dumpcap, comment }, output)
   const cleanUp = new AbortController()
   let armedAt: number | undefined
   const ending = endingOf<Reason>(dumpcap, () => armedAt !== undefined)

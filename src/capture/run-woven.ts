@@ -70,6 +70,9 @@ export async function runWoven(
     },
   })
 
+  const [header, firstNames] = prelude(prepared.preface, fstatSync(output).isFile())
+  weave.add(header)
+
   /** Last packet of the other lives of a target. */
   const lastOf = (reference: string, except: Life) =>
     [...lives.keys()]
@@ -147,7 +150,6 @@ export async function runWoven(
   })
 
   try {
-    weave.add(prelude(prepared.preface, fstatSync(output).isFile()))
     await keys?.ready
     const armed = Promise.all(prepared.lives.map(life => begin(life).armed))
     if (lifetime.stop.aborted) finish('stopped', 'drain')
@@ -168,6 +170,7 @@ export async function runWoven(
       if (armedAt !== undefined && ticks++ % 2 === 0) onProgress?.({ ...weave.written(), seconds: seconds() })
     }, watchInterval)
     armed.then(ready => {
+      weave.add(firstNames)
       if (end !== undefined || !ready.some(Boolean)) return
       armedAt = performance.now()
       names = startNames()

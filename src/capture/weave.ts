@@ -230,7 +230,7 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
   }
 
   const add = (block: Buffer) => {
-    controls.push(block)
+    if (block.length > 0) controls.push(block)
     schedule()
   }
 

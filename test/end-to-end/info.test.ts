@@ -113,7 +113,7 @@ test('a file that is broken in its middle is told of so far, and is a failure', 
 
 test.each<[string, string, RegExp]>([
   ['cp "$1" "$2"; : > "$2"', 'an empty file', /USAGE: .* is empty/],
-  ['editcap -F pcap "$1" "$2"', 'pcap', /USAGE: .* is a pcap file, not pcapng\nhint: editcap -F pcapng/],
+  ['tcpdump -r "$1" -w "$2"', 'pcap', /USAGE: .* is a pcap file, not pcapng\nhint: editcap -F pcapng/],
   ['gzip -c "$1" > "$2"', 'a compressed file', /USAGE: .* is compressed with gzip\nhint: gunzip -c/],
   ['rm -f "$2"', 'nothing', /USAGE: there is no file/],
 ])('%s: refused as %s', async (command, _, message) => {

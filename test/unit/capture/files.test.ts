@@ -59,7 +59,9 @@ describe('names', () => {
 
   test('without any there is the header, with the comment and the context', () => {
     for (const names of [[], [{ address: 'nonsense', name: 'x' }]]) {
-      const [header, ...others] = splitBlocks(prelude({ names, comment: 'comment', context: context(1) }, false))
+      const [header, ...others] = splitBlocks(
+        Buffer.concat(prelude({ names, comment: 'comment', context: context(1) }, false)),
+      )
       expect(others).toEqual([])
       expect(header?.includes('web-0')).toBe(true)
     }
@@ -67,10 +69,10 @@ describe('names', () => {
 
   test('in a stream the header is so short that Wireshark 4.0 can read it, and the whole context stands behind it', () => {
     const preface = { names: [], comment: 'comment', context: context(60) }
-    const [short, rest] = splitBlocks(prelude(preface, false))
+    const [short, rest] = splitBlocks(Buffer.concat(prelude(preface, false)))
     expect(short?.length).toBeLessThanOrEqual(2_048)
     expect(rest?.includes('web-59')).toBe(true)
-    const [long, ...others] = splitBlocks(prelude(preface, true))
+    const [long, ...others] = splitBlocks(Buffer.concat(prelude(preface, true)))
     expect([long?.includes('web-59'), others]).toEqual([true, []])
   })
 
@@ -94,7 +96,7 @@ describe('names', () => {
       name: `container-${index}`,
     }))
     for (const isFile of [true, false]) {
-      const bytes = prelude({ names, comment: 'x'.repeat(1_900), context: context(5_000) }, isFile)
+      const bytes = Buffer.concat(prelude({ names, comment: 'x'.repeat(1_900), context: context(5_000) }, isFile))
       expect(bytes.length).toBeLessThan(65_536)
     }
   })
