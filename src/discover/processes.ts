@@ -2,6 +2,7 @@
  * Network namespaces by the processes that live in them, from /proc alone. Of several processes in one namespace the
  * eldest speaks for it.
  */
+import { capturePrograms } from '../linux/orphans.ts'
 import { eldestBy, type ProcessEntry, readProcessTable } from '../linux/process-table.ts'
 
 /** A process that speaks for a network namespace. */
@@ -18,7 +19,7 @@ export function listTenants(table: readonly ProcessEntry[] = readProcessTable())
 
 /** Whether a process is at home in its namespace: a capture only visits one, and makes no target of it. */
 export function isAtHome({ command }: Pick<ProcessEntry, 'command'>): boolean {
-  return command !== 'dumpcap'
+  return !capturePrograms.has(command)
 }
 
 /** Processes of a command name, one for each namespace but the excluded one. */

@@ -1,19 +1,17 @@
 /**
  * dumpcap in a network namespace, writing to a descriptor of ours.
  *
- * Never to a name: after a failed start dumpcap unlinks its `-w` target, even a device node. In a session of its own, so
- * that a Ctrl-C meant for remora does not end it before the last packets are written.
+ * Never to a name: after a failed start dumpcap unlinks its `-w` target, even a device node.
  */
-import type { ChildProcess } from 'node:child_process'
-import type { Readable } from 'node:stream'
 import { RemoraError } from '../base/errors.ts'
-import { type DumpcapMessages, dumpcapReader } from './dumpcap-output.ts'
-import { guardProcess } from './guard.ts'
+import { type CaptureProcess, startCapturing } from './capturing.ts'
+import { dumpcapReader } from './dumpcap-output.ts'
 import type { NetworkNamespace } from './netns.ts'
 import { namespaceEntry, nsenterFailure } from './nsenter.ts'
-import { ownerMark } from './orphans.ts'
-import { run, spawnCommand, startFailure, toolEnvironment } from './run.ts'
+import { run } from './run.ts'
 import { findTool, installCommand, lookUpTool } from './tools.ts'
+
+export type { CaptureEnd as DumpcapEnd, CaptureProcess as DumpcapProcess } from './capturing.ts'
 
 export interface DumpcapOptions {
   readonly interfaces: readonly { readonly name: string; readonly description: string }[]
@@ -120,24 +118,6 @@ export function readDumpcapVersion(signal?: AbortSignal): Promise<string | undef
   return version
 }
 
-/** A running capture. */
-export interface DumpcapProcess {
-  readonly pid: number
-  /** The stream, where it was asked for as a pipe. */
-  readonly stdout: Readable | null
-  /** True when the capture is active on every interface; false when it ended before. */
-  readonly ready: Promise<boolean>
-  readonly ended: Promise<DumpcapEnd>
-  messages(): DumpcapMessages
-  send(signal: 'SIGINT' | 'SIGKILL'): void
-}
-
-export interface DumpcapEnd {
-  readonly status: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly messages: DumpcapMessages
-}
-
 /**
  * Starts a capture in a network namespace.
  * @param output descriptor of a pipe, fifo or file, opened for blocking writes, that stays the caller's; or a pipe of ours
@@ -147,59 +127,9 @@ export function startDumpcap(
   namespace: NetworkNamespace,
   options: DumpcapOptions,
   output: number | 'pipe',
-): DumpcapProcess {
-  const { prefix, descriptors } = namespaceEntry(namespace)
-  const command = [...prefix, ...deathSignal(), findTool('dumpcap'), ...dumpcapArguments(options)]
-  const child = spawnCommand(command, {
-    cwd: '/',
-    detached: true,
-    env: { ...toolEnvironment, ...ownerMark() },
-    stdio: ['ignore', output, 'pipe', ...descriptors],
-  })
-  return watchProcess(child, command)
-}
-
-/** Ends the capture with remora, should that be killed; survives the namespaces entered before (prctl(2), PR_SET_PDEATHSIG). */
-function deathSignal(): string[] {
-  const setpriv = lookUpTool('setpriv')
-  return setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--']
-}
-
-/**
- * The kernel forgets the death signal when a file with capabilities is executed by anyone but root (begin_new_exec in
- * fs/exec.c): how distributions ship dumpcap. Then, and where there is no setpriv, another process watches over it.
- */
-function needsGuard(): boolean {
-  return process.geteuid?.() !== 0 || lookUpTool('setpriv') === undefined
-}
-
-/** Milliseconds from the end of a process until what it said has surely been read. */
-const lastWordsTime = 100
-
-function watchProcess(child: ChildProcess, command: readonly string[]): DumpcapProcess {
-  const ready = Promise.withResolvers<boolean>()
-  const ended = Promise.withResolvers<DumpcapEnd>()
-  const reader = dumpcapReader(() => ready.resolve(true))
-  const guard = child.pid !== undefined && needsGuard() ? guardProcess(child.pid) : undefined
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => reader.push(text))
-  child.once('error', error => ended.reject(startFailure(command, error)))
-  child.once('close', (status, signal) => {
-    guard?.release()
-    reader.end()
-    ready.resolve(false)
-    ended.resolve({ status, signal, messages: reader.messages() })
-  })
-  // The end of its streams, which the last words come with, waits for whoever reads them.
-  child.once('exit', () => setTimeout(() => ready.resolve(false), lastWordsTime))
-  ended.promise.catch(() => ready.resolve(false))
-  return {
-    pid: child.pid ?? 0,
-    stdout: child.stdout,
-    ready: ready.promise,
-    ended: ended.promise,
-    messages: () => reader.messages(),
-    send: signal => void child.kill(signal),
-  }
+): CaptureProcess {
+  const command = [findTool('dumpcap'), ...dumpcapArguments(options)]
+  return startCapturing(namespace, { command, reader: dumpcapReader }, output)
 }
 
 /** The failure behind a complaint of dumpcap or of what started it. */

@@ -7,6 +7,9 @@ import { listProcesses, readCommand, readEnvironment, readNamespaceInode, readSt
 
 const variable = 'REMORA_OWNER'
 
+/** Command names of the programs that capture for remora. */
+export const capturePrograms: ReadonlySet<string | undefined> = new Set(['dumpcap', 'tcpdump'])
+
 /** Environment entry that marks a child as this process's: number, start time, and the PID namespace they are of. */
 export function ownerMark(): Record<string, string> {
   return { [variable]: `${process.pid}@${readStartTime(process.pid) ?? 0}@${pidNamespace()}` }
@@ -15,7 +18,7 @@ export function ownerMark(): Record<string, string> {
 /** Numbers of captures whose owner no longer lives; those of a remora in another PID namespace are none of ours. */
 export function findOrphans(proc = '/proc'): number[] {
   return listProcesses(proc).filter(
-    pid => readCommand(pid, proc) === 'dumpcap' && isOrphan(readEnvironment(pid, proc)[variable], proc),
+    pid => capturePrograms.has(readCommand(pid, proc)) && isOrphan(readEnvironment(pid, proc)[variable], proc),
   )
 }
 

@@ -106,11 +106,26 @@ export function readUptime(proc = '/proc'): number {
 }
 
 /** Number of an effective capability, from linux/capability.h. */
-export const capabilities = { dacOverride: 1, netRaw: 13, sysPtrace: 19, sysAdmin: 21 } as const
+export const capabilities = {
+  dacOverride: 1,
+  setgid: 6,
+  setuid: 7,
+  setpcap: 8,
+  netRaw: 13,
+  sysPtrace: 19,
+  sysAdmin: 21,
+} as const
 
-/** Whether this process has a capability in its effective set. */
-export function hasCapability(capability: keyof typeof capabilities, proc = '/proc'): boolean {
-  const [, mask] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readText(`${proc}/self/status`) ?? '') ?? []
+const capabilitySets = { effective: 'CapEff', ambient: 'CapAmb' } as const
+
+/** Whether this process has a capability: in its effective set, or in the one that outlives an execve(2). */
+export function hasCapability(
+  capability: keyof typeof capabilities,
+  proc = '/proc',
+  set: keyof typeof capabilitySets = 'effective',
+): boolean {
+  const name = capabilitySets[set]
+  const [, mask] = new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(readText(`${proc}/self/status`) ?? '') ?? []
   return mask !== undefined && ((BigInt(`0x${mask}`) >> BigInt(capabilities[capability])) & 1n) === 1n
 }
 

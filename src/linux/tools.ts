@@ -9,6 +9,7 @@ import { RemoraError } from '../base/errors.ts'
 /** Debian package that brings a tool; other distributions name them alike. */
 const packages = {
   dumpcap: 'wireshark-common',
+  tcpdump: 'tcpdump',
   nsenter: 'util-linux',
   setpriv: 'util-linux',
   ip: 'iproute2',

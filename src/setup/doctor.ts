@@ -78,7 +78,8 @@ async function toolChecks(env: NodeJS.ProcessEnv): Promise<Check[]> {
   })
   const setpriv = lookUpTool('setpriv', env)
   const guard = setpriv === undefined ? 'not found: a second process watches over captures instead' : setpriv
-  return [...(await Promise.all(checks)), good('setpriv', guard)]
+  const immediate = lookUpTool('tcpdump', env) ?? `not found: only --immediate needs it (${installCommand('tcpdump')})`
+  return [...(await Promise.all(checks)), good('setpriv', guard), good('tcpdump', immediate)]
 }
 
 /** dumpcap is often installed for one group only; then the group is what is missing. */

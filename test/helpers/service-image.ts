@@ -11,7 +11,7 @@ import { scratch } from './scratch.ts'
 export const serviceImage = 'remora'
 
 const tools = [
-  ...['sh', 'cat', 'xargs', 'mkfifo', 'setpriv', 'nsenter', 'lsns', 'ip', 'ss', 'nft', 'dumpcap', 'curl'],
+  ...['sh', 'cat', 'xargs', 'mkfifo', 'setpriv', 'nsenter', 'lsns', 'ip', 'ss', 'nft', 'dumpcap', 'tcpdump', 'curl'],
   ...['iptables-nft-save', 'ip6tables-nft-save'],
 ]
 

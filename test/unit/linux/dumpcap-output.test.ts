@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { type DumpcapMessages, dumpcapReader } from '../../../src/linux/dumpcap-output.ts'
+import type { CaptureMessages } from '../../../src/linux/capture-messages.ts'
+import { dumpcapReader } from '../../../src/linux/dumpcap-output.ts'
 
-const conversations: Record<string, [said: string, meant: Partial<DumpcapMessages>]> = {
+const conversations: Record<string, [said: string, meant: Partial<CaptureMessages>]> = {
   'a capture that was stopped': [
     "Capturing on 'b0' and 'Loopback: lo'\nFile: -\nPackets captured: 26\n" +
       "Packets received/dropped on interface 'b0': 26/9 (pcap:4/dumpcap:3/flushed:1/ps_ifdrop:1) (96.3%)\n" +
