@@ -1,6 +1,6 @@
 /** How a running dumpcap is brought to its end, and what its end means. */
 import { RemoraError } from '../base/errors.ts'
-import { type DumpcapEnd, type DumpcapProcess, dumpcapFailure } from '../linux/dumpcap.ts'
+import type { CaptureProcess, CaptureEnd as ProcessEnd } from '../linux/capturing.ts'
 import { readBytesWritten } from '../linux/proc.ts'
 import { drainTime } from './plan.ts'
 
@@ -26,7 +26,7 @@ export interface Ending<Reason extends string> {
  * @param late milliseconds a packet may be on its way to the output
  */
 export function endingOf<Reason extends string>(
-  dumpcap: Pick<DumpcapProcess, 'pid' | 'send'>,
+  dumpcap: Pick<CaptureProcess, 'pid' | 'send'>,
   isArmed: () => boolean,
   late = drainTime,
 ): Ending<Reason> {
@@ -68,10 +68,15 @@ export function endingOf<Reason extends string>(
 /**
  * The failure of a capture that nobody asked to end; undefined when it ended well.
  * @param asked whether it was told to end, which also excuses a signal
+ * @param explain the failure behind a complaint
  */
-export function failureOf({ status, signal, messages }: DumpcapEnd, asked: boolean): RemoraError | undefined {
+export function failureOf<F = RemoraError>(
+  { status, signal, messages }: ProcessEnd,
+  asked: boolean,
+  explain: (complaint: string) => F,
+): F | RemoraError | undefined {
   if (status === 0 || messages.goneInterface !== undefined || (asked && signal !== null)) return undefined
-  if (messages.complaint !== undefined) return dumpcapFailure(messages.complaint)
+  if (messages.complaint !== undefined) return explain(messages.complaint)
   return new RemoraError('CAPTURE_FAILED', `dumpcap ended unexpectedly (${signal ?? `status ${status}`})`, {
     hint: 'Somebody killed it, or the system ran out of memory; the packets up to then are kept.',
   })

@@ -113,11 +113,18 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       const sources = wanted.map((nif, index) => {
         const pipe = pipes[index] as (typeof pipes)[number]
         const dumpcap: DumpcapOptions = { ...plan.dumpcap, interfaces: [nif], counting: false }
-        const source = startSource(namespace, dumpcap, pipe, weave, {
-          name: shownName(plan, nif.name),
-          comment,
-          accept: afterCut,
-          ...(request.direction && { decorate: type => directionOf(type, facts.get(nif.name)) }),
+        const source = startSource({
+          namespace,
+          options: dumpcap,
+          immediate: request.immediate === true,
+          pipe,
+          weave,
+          strand: {
+            name: shownName(plan, nif.name),
+            comment,
+            accept: afterCut,
+            ...(request.direction && { decorate: type => directionOf(type, facts.get(nif.name)) }),
+          },
         })
         running.set(nif.name, source)
         if (end !== undefined) source.interrupt()

@@ -70,6 +70,9 @@ const queueSize = 64 * 1024 * 1024
  */
 export const drainTime = 300
 
+/** Milliseconds a packet waits for others that are captured in immediate mode. */
+const immediateWindow = 5
+
 /** Milliseconds a packet waits for others: dumpcap is up to 250 late, and a machine under load some more. */
 export const standardWindow = 300
 
@@ -110,7 +113,7 @@ export function planRoute(
   heads: boolean,
 ): Omit<CapturePlan, 'sources' | 'comment'> {
   const reasons = reasonsToWeave(request, targets.length, heads)
-  const window = request.window ?? standardWindow
+  const window = request.window ?? (request.immediate ? immediateWindow : standardWindow)
   return {
     route: reasons.length === 0 ? 'direct' : 'woven',
     reasons,

@@ -14,6 +14,7 @@ import type { NetworkInterface } from '../linux/iproute.ts'
 import { isStillThere } from '../linux/netns.ts'
 import { type Network, readNetwork } from '../linux/network.ts'
 import { hasCapability } from '../linux/proc.ts'
+import { findTool } from '../linux/tools.ts'
 import type { TargetContext } from '../packetflix/context.ts'
 import type { Head } from './head.ts'
 import type { Lifetime } from './lifetime.ts'
@@ -218,6 +219,7 @@ async function prepareLife(
     namespace.close()
   }
   try {
+    if (request.immediate) findTool('tcpdump')
     log.info(`${target.reference}, netns ${namespace.inode}${head ? ', captured since it came' : ''}`)
     const { route } = planRoute(request, [target], head !== undefined)
     const options = { ...how, counting, woven: route === 'woven' || how.label !== undefined }

@@ -13,7 +13,7 @@
  */
 import { fstatSync, statfsSync, writeSync } from 'node:fs'
 import { RemoraError, systemCode } from '../base/errors.ts'
-import { type DumpcapEnd, type DumpcapProcess, diskFull, startDumpcap } from '../linux/dumpcap.ts'
+import { type DumpcapEnd, type DumpcapProcess, diskFull, dumpcapFailure, startDumpcap } from '../linux/dumpcap.ts'
 import { isStillThere, type NetworkNamespace } from '../linux/netns.ts'
 import { readBytesWritten } from '../linux/proc.ts'
 import { sectionCommentLimits } from '../packetflix/context.ts'
@@ -141,7 +141,7 @@ function conclude(
   const finished = (end: CaptureEnd, goneInterface?: string) =>
     report(plan, end, status === 0, { ...messages, goneInterface }, seconds)
   if (/Broken pipe/.test(messages.complaint ?? '')) return finished(reason ?? 'reader-gone')
-  const failure = failureOf(processEnd, reason !== undefined)
+  const failure = failureOf(processEnd, reason !== undefined, dumpcapFailure)
   if (failure !== undefined) throw failure
   if (reason !== undefined) return finished(reason)
   if (messages.goneInterface === undefined) return finished('stop-condition')

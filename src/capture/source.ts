@@ -3,10 +3,15 @@
  * its output, its packets are in the order of their time, and an interface that goes ends nothing but itself.
  */
 import { closeSync } from 'node:fs'
-import { type DumpcapOptions, type DumpcapProcess, startDumpcap } from '../linux/dumpcap.ts'
+import { release, type } from 'node:os'
+import type { CaptureProcess } from '../linux/capturing.ts'
+import { type DumpcapOptions, dumpcapFailure, startDumpcap } from '../linux/dumpcap.ts'
 import type { LocalPipe } from '../linux/fifo.ts'
 import type { NetworkNamespace } from '../linux/netns.ts'
+import { startTcpdump, tcpdumpFailure } from '../linux/tcpdump.ts'
+import { interfaceDescriptionBlock } from '../pcapng/block.ts'
 import { endingOf, failureOf } from './ending.ts'
+import { drainTime } from './plan.ts'
 import type { InterfaceReport } from './report.ts'
 import type { SourceOptions, Weave, WovenSource } from './weave.ts'
 
@@ -37,40 +42,63 @@ export interface RunningSource {
   kill(): void
 }
 
+export interface SourceRequest {
+  readonly namespace: NetworkNamespace
+  /** Of a dumpcap with one interface. */
+  readonly options: DumpcapOptions
+  /** Use tcpdump, which hands every packet on at once. */
+  readonly immediate: boolean
+  /** Between the two; the source's from now on. */
+  readonly pipe: LocalPipe
+  readonly weave: Weave
+  readonly strand: SourceOptions
+}
+
+/** Milliseconds a packet of tcpdump in immediate mode may be on its way. */
+const immediateTime = 20
+
 /**
  * Starts the capture of an interface.
- * @param options of a dumpcap with one interface
- * @param pipe between the two, the source's from now on
  * @throws RemoraError TOOL_MISSING
  */
-export function startSource(
-  namespace: NetworkNamespace,
-  options: DumpcapOptions,
-  pipe: LocalPipe,
-  weave: Weave,
-  strand: SourceOptions,
-): RunningSource {
-  let dumpcap: DumpcapProcess
+export function startSource({ namespace, options, immediate, pipe, weave, strand }: SourceRequest): RunningSource {
+  const [{ name, description }] = options.interfaces as [DumpcapOptions['interfaces'][number]]
+  const shown = strand.name ?? name
+  let dumpcap: CaptureProcess
   try {
-    dumpcap = startDumpcap(namespace, options, pipe.writer)
+    dumpcap = immediate
+      ? startTcpdump(namespace, { ...options, interface: name }, pipe.writer)
+      : startDumpcap(namespace, options, pipe.writer)
   } catch (error) {
     closeSync(pipe.reader)
     throw error
   } finally {
     closeSync(pipe.writer)
   }
-  const [{ name }] = options.interfaces as [DumpcapOptions['interfaces'][number]]
-  const woven = weave.open({ fd: pipe.reader }, strand)
+  const describe = (linkType: number, snaplen: number) =>
+    interfaceDescriptionBlock({
+      ...{ linkType, snaplen, name: shown, description, filter: options.filter },
+      os: `${type()} ${release()}`,
+    })
+  const woven = weave.open({ fd: pipe.reader }, immediate ? { ...strand, describe } : strand)
+  if (immediate) {
+    dumpcap.ended.then(
+      ({ messages }) => woven.conclude(messages.statistics[0]),
+      () => woven.conclude(undefined),
+    )
+  }
   let armed = false
   dumpcap.ready.then(ready => {
     armed = ready
   })
-  const ending = endingOf<Asked>(dumpcap, () => armed)
+  const ending = endingOf<Asked>(dumpcap, () => armed, immediate ? immediateTime : drainTime)
+  const explain = (complaint: string) =>
+    immediate ? tcpdumpFailure(complaint, { ...options, interface: name }) : dumpcapFailure(complaint)
   return {
     pid: dumpcap.pid,
     name,
     ready: dumpcap.ready,
-    ended: conclude(dumpcap, woven, strand.name ?? name, ending.reason).finally(() => ending.done()),
+    ended: conclude(dumpcap, woven, shown, ending.reason, explain).finally(() => ending.done()),
     woven,
     drain: () => ending.drain('drain'),
     interrupt: () => ending.interrupt('interrupt'),
@@ -79,10 +107,11 @@ export function startSource(
 }
 
 async function conclude(
-  dumpcap: DumpcapProcess,
+  dumpcap: CaptureProcess,
   woven: WovenSource,
   name: string,
   asked: () => Asked | undefined,
+  explain: (complaint: string) => unknown,
 ): Promise<SourceEnd> {
   const [process, stream] = await Promise.allSettled([dumpcap.ended, woven.done])
   if (process.status === 'rejected') return failed(name, woven, process.reason)
@@ -91,9 +120,10 @@ async function conclude(
   const { received = 0, dropped = 0 } = statistics ?? {}
   return {
     report: { name, received, dropped: dropped + woven.lost() },
-    complete: status === 0,
+    // tcpdump fails when its interface goes, with its counters told all the same.
+    complete: status === 0 || messages.goneInterface !== undefined,
     gone: messages.goneInterface !== undefined,
-    failure: stream.status === 'rejected' ? stream.reason : failureOf(process.value, asked() !== undefined),
+    failure: stream.status === 'rejected' ? stream.reason : failureOf(process.value, asked() !== undefined, explain),
   }
 }
 

@@ -35,8 +35,8 @@ export interface SourceOptions extends Pick<Strand, 'comment'> {
 export interface WovenSource {
   /** Settles when its last packet has left, or will never: the weave has ended before. Fails with RangeError over bad input. */
   readonly done: Promise<void>
-  /** What dumpcap's own statistics would have said, where it cannot say it; before the end of the source. */
-  conclude(statistics: { readonly received: number; readonly dropped: number }): void
+  /** The statistics of a pcap source, whose interfaces wait for them; undefined when there are none. */
+  conclude(statistics: { readonly received: number; readonly dropped: number } | undefined): void
   packets(): number
   /** Packets lost in its queue. */
   lost(): number
@@ -83,6 +83,8 @@ interface Source extends Strand {
   readonly input: Readable
   readonly done: PromiseWithResolvers<void>
   statistics: { readonly received: number; readonly dropped: number } | undefined
+  /** Nothing is to be said of it any more but what it says itself. */
+  concluded: boolean
   number: number | undefined
 }
 
@@ -156,7 +158,8 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
   }
 
   const retire = () => {
-    for (const source of sources.filter(({ lane }) => lane.isEnded() && lane.segments.length === 0)) {
+    const isOver = ({ lane, concluded }: Source) => concluded && lane.isEnded() && lane.segments.length === 0
+    for (const source of sources.filter(isOver)) {
       sources.splice(sources.indexOf(source), 1)
       const { lane, statistics, number } = source
       controls.push(...lane.statistics)
@@ -260,6 +263,7 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
         'stream' in from ? from.stream : readPipe(from.fd, lane, converter === undefined, take, () => source)
       const source: Source = {
         ...{ lane, comment, input, statistics: undefined, number: undefined },
+        concluded: describe === undefined,
         ...{ packets: 0, lost: 0, high: 0, low: 0 },
         done: Promise.withResolvers(),
       }
@@ -279,6 +283,8 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
         done: source.done.promise,
         conclude(statistics) {
           source.statistics = statistics
+          source.concluded = true
+          schedule()
         },
         packets: () => source.packets,
         lost: () => source.lost + lane.lost(),

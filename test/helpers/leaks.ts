@@ -22,10 +22,15 @@ export function processesWith(text: string): number[] {
 
 /** Numbers of dumpcap processes in a network namespace. */
 export function dumpcapsIn(inode: number): number[] {
+  return processesIn(inode, 'dumpcap')
+}
+
+/** Numbers of processes of a name in a network namespace. */
+export function processesIn(inode: number, name: string): number[] {
   return [...processes().keys()].filter(pid => {
     try {
       const command = readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
-      return command === 'dumpcap' && readlinkSync(`/proc/${pid}/ns/net`) === `net:[${inode}]`
+      return command === name && readlinkSync(`/proc/${pid}/ns/net`) === `net:[${inode}]`
     } catch {
       return false
     }

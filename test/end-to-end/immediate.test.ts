@@ -1,0 +1,85 @@
+/** Packets that are handed on at once, up to the very last one before an interface is removed. */
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { interfacesOf, packetsOf, pingsIn } from '../helpers/capture-file.ts'
+import { must, run, sleep, until } from '../helpers/command.ts'
+import { processesIn } from '../helpers/leaks.ts'
+import { makeNetnsPair, type NetnsPair, receiverAddress } from '../helpers/netns.ts'
+import { remora, startRemora } from '../helpers/remora.ts'
+import { scratch } from '../helpers/scratch.ts'
+
+async function untilCaptured(pair: NetnsPair): Promise<void> {
+  const { ino } = statSync(`/run/netns/${pair.receiver}`)
+  await until('tcpdump captures', () => processesIn(ino, 'tcpdump').length > 0)
+  await sleep(150)
+}
+
+test('the last packet before an interface goes is there, 48 times of 50 at least', async () => {
+  const pair = await makeNetnsPair()
+  const file = join(scratch(), 'last.pcapng')
+  const kills = 50
+  try {
+    const args = ['--immediate', '--follow', '-i', 'b0', '-w', file, '--json']
+    const capture = startRemora(['capture', `named:${pair.receiver}`, ...args])
+    for (let kill = 0; kill < kills; kill++) {
+      if (kill > 0) await pair.remake()
+      await untilCaptured(pair)
+      const script = `ping -q -c 20 -i 0.002 ${receiverAddress} >/dev/null; ip link del a0`
+      await must('nsenter', `--net=/run/netns/${pair.sender}`, 'sh', '-c', script)
+    }
+    await sleep(300)
+    capture.child.kill('SIGINT')
+    const { status, stdout, stderr } = await capture.result
+    expect(status, stderr).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ lives: kills, complete: true })
+    const last = (await pingsIn(file)).filter(sequence => sequence === 20)
+    expect(last.length).toBeGreaterThanOrEqual(48)
+    const interfaces = await interfacesOf(file)
+    expect(interfaces.filter(({ name }) => name === 'b0').length).toBe(kills)
+    expect(interfaces.every(({ statistics }) => statistics === 1)).toBe(true)
+  } finally {
+    await pair.close()
+  }
+}, 180_000)
+
+test('a packet is in the file within a moment, with the interface as dumpcap describes it', async () => {
+  const pair = await makeNetnsPair()
+  const folder = scratch()
+  try {
+    const capture = async (file: string, ...args: string[]) => {
+      const running = startRemora(['capture', `named:${pair.receiver}`, '-i', 'b0', '-f', 'icmp', '-w', file, ...args])
+      const { ino } = statSync(`/run/netns/${pair.receiver}`)
+      const tool = args.includes('--immediate') ? 'tcpdump' : 'dumpcap'
+      await until('it captures', () => processesIn(ino, tool).length > 0)
+      await sleep(400)
+      await pair.ping(1)
+      if (tool === 'tcpdump') {
+        await until('the packet is written', async () => (await packetsOf(`${file}.partial`)).length === 2, 2_000)
+      }
+      await sleep(400)
+      running.child.kill('SIGINT')
+      expect((await running.result).status).toBe(0)
+      return must('sh', '-c', `capinfos -I "$1" | sed -n '/Interface #0/,$p' | grep -v Speed`, 'sh', file)
+    }
+    const plain = await capture(join(folder, 'plain.pcapng'), '--direction')
+    const immediate = await capture(join(folder, 'immediate.pcapng'), '--immediate')
+    expect(immediate).toBe(plain)
+    expect((await run(['tcpdump', '-r', join(folder, 'immediate.pcapng')])).status).toBe(0)
+  } finally {
+    await pair.close()
+  }
+}, 60_000)
+
+test('failures are told as ever', async () => {
+  const pair = await makeNetnsPair()
+  try {
+    const args = ['capture', `named:${pair.receiver}`, '--immediate', '-w', join(scratch(), 'x')]
+    const filter = await remora([...args, '-f', 'tcp prt 80'])
+    expect([filter.status, filter.stderr]).toEqual([6, expect.stringMatching(/^remora: FILTER_INVALID: /)])
+    const nif = await remora([...args, '-i', 'nope'])
+    expect([nif.status, nif.stderr]).toEqual([6, expect.stringMatching(/^remora: INTERFACE_NOT_FOUND: /)])
+  } finally {
+    await pair.close()
+  }
+})
