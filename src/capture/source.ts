@@ -117,9 +117,9 @@ async function conclude(
   if (process.status === 'rejected') return failed(name, woven, process.reason)
   const { status, messages } = process.value
   const [statistics] = messages.statistics
-  const { received = 0, dropped = 0 } = statistics ?? {}
   return {
-    report: { name, received, dropped: dropped + woven.lost() },
+    // What was received and could not be written is lost.
+    report: { name, received: woven.packets(), dropped: (statistics?.dropped ?? 0) + woven.lost() },
     // tcpdump fails when its interface goes, with its counters told all the same.
     complete: status === 0 || messages.goneInterface !== undefined,
     gone: messages.goneInterface !== undefined,

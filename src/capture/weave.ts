@@ -191,7 +191,9 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
       if (end === 'full') flush()
     }
     flush()
-    if (paused.size > 0 && (pool.used() < limit() / 2 || isStalled())) for (const source of paused) resume(source)
+    // One that waits is not to be waited for, so it is read again as soon as it has little left.
+    const relieved = pool.used() < limit() / 2 || isStalled()
+    for (const source of paused) if (relieved || source.lane.queued < fairShare / 2) resume(source)
     if (finishing && sources.length === 0 && writingSince === undefined) close()
   }
 

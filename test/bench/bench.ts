@@ -18,6 +18,7 @@ import { latencyRows, throughputRows } from './remote.ts'
 import { manyRows, slowRow } from './remote-many.ts'
 import { remoteRateRows } from './remote-rate.ts'
 import { buildHello, startRows } from './start.ts'
+import { weaveRows } from './weave.ts'
 
 /** Groups of rows by name; `npm run bench -- GROUP…` runs only those. */
 const groups: Record<string, () => Promise<Row[]>> = {
@@ -37,6 +38,7 @@ const groups: Record<string, () => Promise<Row[]>> = {
     ...(await withOwned(startPodman, podman => waitRows(podmanStarter(podman), '10.88.0.1'))),
     ...(await withOwned(startContainerd, containerd => waitRows(podStarter(containerd), '10.99.0.1'))),
   ],
+  weave: weaveRows,
   remote: async () => [
     ...(await withOwned(makeNetnsPair, throughputRows)),
     ...(await withOwned(makeNetnsPair, latencyRows)),

@@ -1,0 +1,177 @@
+/** Weaving: its rate against the same bytes piped through node, and against what Wireshark takes in; memory; latency. */
+import { spawn } from 'node:child_process'
+import { createWriteStream, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { interfaceDescriptionBlock, sectionHeaderBlock } from '../../src/pcapng/block.ts'
+import { packet } from '../helpers/blocks.ts'
+import { must } from '../helpers/command.ts'
+import { scratch } from '../helpers/scratch.ts'
+import { blockSplitter, blockType, packetTime } from '../helpers/split.ts'
+import { alternate, median, type Row, spreadOf } from './measure.ts'
+
+const rounds = 5
+/** Packets of 60 bytes in all sources together. */
+const packets = 4_000_000
+
+interface Outcome {
+  readonly seconds: number
+  readonly cpu: number
+  readonly memory: number
+}
+
+const header = Buffer.concat([
+  sectionHeaderBlock('bench', ''),
+  interfaceDescriptionBlock({ linkType: 1, snaplen: 262_144, name: 'eth0', description: '', filter: '', os: '' }),
+])
+
+export async function weaveRows(): Promise<Row[]> {
+  const folder = scratch()
+  const run = (mode: string, sources: number, window = 300) => throughput(folder, mode, sources, window)
+  const rows: Row[] = []
+  for (const [sources, least] of [
+    [1, 0.6],
+    [4, 0.5],
+  ] as const) {
+    writeSources(folder, sources)
+    const rate = async (mode: string) => packets / (await run(mode, sources)).seconds / 1e6
+    const values = await alternate(
+      rounds,
+      () => rate('weave'),
+      () => rate('pipe'),
+    )
+    rows.push(rateRow(`weaving ${sources} × small packets, time by time`, values, least))
+  }
+  writeSources(folder, 1)
+  const ingest = await alternate(
+    rounds,
+    async () => packets / (await run('weave', 1)).seconds / 1e6,
+    () => ingestRate(join(folder, 'source0')),
+  )
+  rows.push({
+    ...rateRow('the same, against what Wireshark takes from a pipe', ingest, 5),
+    note: 'bare: cat FILE | dumpcap -i -',
+  })
+  writeSources(folder, 32)
+  const many: Outcome[] = []
+  for (let round = 0; round < 3; round++) many.push(await run('weave', 32))
+  const idle = await run('weave', 0)
+  const memory = many.map(outcome => outcome.memory - idle.memory)
+  rows.push({
+    ...{ name: 'memory of 32 sources at full rate, above none', unit: 'MiB', remora: median(memory) },
+    ...{ spread: spreadOf(memory), target: '≤ 64 MiB', met: median(memory) <= 64 },
+  })
+  for (const window of [0, 300]) rows.push(await latencyRow(folder, window))
+  return rows
+}
+
+function rateRow(name: string, { remora, bare }: { remora: number[]; bare: number[] }, least: number): Row {
+  const ratio = median(remora) / median(bare)
+  return {
+    ...{ name, unit: 'M packets/s', remora: median(remora), bare: median(bare), spread: spreadOf(remora) },
+    ...{ target: `ratio ≥ ${least}`, met: ratio >= least, note: 'bare: piped through node' },
+  }
+}
+
+/** Sources whose packets alternate: the next one is always another source's. */
+function writeSources(folder: string, count: number): void {
+  const begin = BigInt(Date.now() - 3_600_000) * 1_000_000n
+  const each = Math.floor(packets / count)
+  const template = packet(0, 0n, 'x'.repeat(60))
+  for (let source = 0; source < count; source++) {
+    const bytes = Buffer.alloc(each * template.length)
+    for (let index = 0; index < each; index++) {
+      const time = begin + BigInt(index * count + source) * 1_000n
+      const at = template.copy(bytes, index * template.length) && index * template.length
+      bytes.writeUInt32LE(Number(time >> 32n), at + 12)
+      bytes.writeUInt32LE(Number(time & 0xffff_ffffn), at + 16)
+    }
+    writeFileSync(join(folder, `source${source}`), Buffer.concat([header, bytes]))
+  }
+}
+
+async function makeFifos(folder: string, count: number): Promise<string[]> {
+  const paths = Array.from({ length: count }, (_, index) => join(folder, `fifo${index}`))
+  for (const path of paths) rmSync(path, { force: true })
+  if (count > 0) await must('mkfifo', ...paths)
+  return paths
+}
+
+function startWeaver(mode: string, window: number, fifos: readonly string[], sink: 'pipe' | number) {
+  const program = resolve(import.meta.dirname, 'weaver.ts')
+  const weaver = spawn(process.execPath, ['--no-warnings', program, mode, String(window), ...fifos], {
+    stdio: ['ignore', sink, 'pipe'],
+  })
+  let said = ''
+  const ready = Promise.withResolvers<void>()
+  weaver.stderr?.on('data', chunk => {
+    said += chunk
+    if (said.startsWith('ready')) ready.resolve()
+  })
+  const ended = new Promise<{ cpu: number; memory: number }>(resolve =>
+    weaver.on('close', () => resolve(JSON.parse(said.split('\n')[1] ?? '{}'))),
+  )
+  return { weaver, ready: ready.promise, ended }
+}
+
+async function throughput(folder: string, mode: string, sources: number, window: number): Promise<Outcome> {
+  const fifos = await makeFifos(folder, sources)
+  const reader = spawn('cat', [], { stdio: ['pipe', 'ignore', 'ignore'] })
+  const fd = (reader.stdin as unknown as { _handle: { fd: number } })._handle.fd
+  const { ready, ended } = startWeaver(mode, window, fifos, fd)
+  reader.stdin.destroy()
+  await ready
+  const begun = performance.now()
+  for (const [index, fifo] of fifos.entries()) {
+    spawn('dd', [`if=${join(folder, `source${index}`)}`, `of=${fifo}`, 'bs=64k', 'status=none'])
+  }
+  const { cpu, memory } = await ended
+  return { seconds: (performance.now() - begun) / 1000, cpu, memory }
+}
+
+/** Packets a second, in millions, that Wireshark's own reader takes from a pipe. */
+async function ingestRate(file: string): Promise<number> {
+  const begun = performance.now()
+  await must('sh', '-c', 'dumpcap -q -i - -w - <"$1" >/dev/null', 'sh', file)
+  return packets / ((performance.now() - begun) / 1000) / 1e6
+}
+
+async function latencyRow(folder: string, window: number): Promise<Row> {
+  const delays: number[][] = []
+  for (let round = 0; round < 3; round++) delays.push(await latencies(folder, window))
+  const p99 = delays.map(list => list.sort((a, b) => a - b)[Math.floor(list.length * 0.99)] ?? 0)
+  return {
+    ...{ name: `latency of a woven packet, p99, window ${window} ms`, unit: 'ms', remora: median(p99) },
+    ...{ spread: spreadOf(p99), target: `≤ ${window + 2} ms`, met: median(p99) <= window + 2 },
+    note: 'one source of 1,000 packets/s beside one that is silent',
+  }
+}
+
+/** Milliseconds from the time of each packet to its arrival behind the weaver. */
+async function latencies(folder: string, window: number): Promise<number[]> {
+  const fifos = await makeFifos(folder, 2)
+  const { weaver, ready, ended } = startWeaver('weave', window, fifos, 'pipe')
+  await ready
+  const [source, silent] = fifos.map(path => createWriteStream(path))
+  silent?.write(header)
+  source?.write(header)
+  const offset = Date.now() - performance.now()
+  const now = () => offset + performance.now()
+  const delays: number[] = []
+  const splitter = blockSplitter()
+  weaver.stdout?.on('data', (chunk: Buffer) => {
+    for (const block of splitter.push(chunk)) {
+      if (blockType(block) === 6) delays.push(now() - Number(packetTime(block) / 1_000n) / 1_000)
+    }
+  })
+  await sleep(200)
+  for (let sent = 0; sent < 2_000; sent++) {
+    source?.write(packet(0, BigInt(Math.round(now() * 1e6)), 'x'.repeat(60)))
+    await sleep(1)
+  }
+  await sleep(window + 100)
+  source?.end()
+  silent?.end()
+  await ended
+  return delays
+}

@@ -1,0 +1,100 @@
+/** Many namespaces, each flooded: every packet is captured or told to be lost, and memory stays what it is. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { end, must, run, sleep, start, until } from '../helpers/command.ts'
+import { environment, executable } from '../helpers/remora.ts'
+import { scratch } from '../helpers/scratch.ts'
+
+const namespaces = 32
+const seconds = 60
+/** Milliseconds after which what was started is ended in any case. */
+const longest = 200_000
+
+const traffic = `{ eth(da=02:00:00:00:00:02, sa=02:00:00:00:00:01), ipv4(saddr=10.2.2.1,daddr=10.2.2.2), udp(sp=1000,dp=9), fill('A',18) }`
+
+test('32 namespaces at full rate for a minute: captured and lost make what was sent, for each of them', async () => {
+  const id = `rt-flood-${process.pid}`
+  const names = Array.from({ length: namespaces }, (_, index) => `${id}-${index}`)
+  const folder = scratch()
+  const config = join(folder, 'traffic')
+  writeFileSync(config, traffic)
+  const sender = `${id}-s`
+  try {
+    for (const name of [sender, ...names]) {
+      await must('ip', 'netns', 'add', name)
+      await must('nsenter', `--net=/run/netns/${name}`, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1')
+    }
+    for (const [index, name] of names.entries()) {
+      const peer = ['peer', 'name', 'b0', 'netns', name]
+      await must('ip', '-n', sender, 'link', 'add', `a${index}`, 'type', 'veth', ...peer)
+      await must('ip', '-n', sender, 'link', 'set', `a${index}`, 'up')
+      await must('ip', '-n', name, 'link', 'set', 'b0', 'up')
+    }
+    const received = async (name: string) => {
+      const devices = await must('nsenter', `--net=/run/netns/${name}`, 'cat', '/proc/net/dev')
+      return Number(/^\s*b0:\s*\d+\s+(\d+)/m.exec(devices)?.[1])
+    }
+    const before = await Promise.all(names.map(received))
+    const log = join(folder, 'log')
+    const targets = names.map(name => `named:${name}`)
+    // Nothing but a reader that takes what it can: no disk stands in the way.
+    const reader = start(['cat'], { stdio: ['pipe', 'ignore', 'ignore'] }, longest)
+    const capture = start(
+      [executable, 'capture', ...targets, '-i', 'b0', '-w', '-', '--json'],
+      {
+        stdio: ['ignore', reader.child.stdin ?? 'ignore', 'pipe'],
+        env: environment({ REMORA_LOG_FILE: log }),
+      },
+      longest,
+    )
+    reader.child.stdin?.destroy()
+    await until('armed', () => readOrEmpty(log).includes('armed'), 60_000)
+    const floods = names.map((_, index) =>
+      start(
+        ['nsenter', `--net=/run/netns/${sender}`, 'trafgen', '-i', config, '-o', `a${index}`, '-P', '1', '-q'],
+        { stdio: 'ignore' },
+        longest,
+      ),
+    )
+    let memory = 0
+    for (let second = 0; second < seconds; second++) {
+      await sleep(1_000)
+      memory = Math.max(memory, anonymousMemory(capture.pid))
+    }
+    await Promise.all(floods.map(({ child }) => end(child, 'SIGKILL')))
+    // Whatever is in the kernel's buffers is taken in before the end.
+    await sleep(3_000)
+    capture.child.kill('SIGINT')
+    const { status, stderr } = await capture.result
+    expect(status, stderr).toBe(0)
+    const report = JSON.parse(stderr.split('\n').find(line => line.startsWith('{')) ?? '{}')
+    const after = await Promise.all(names.map(received))
+    for (const [index, name] of names.entries()) {
+      const nif = report.interfaces.find((one: { name: string }) => one.name === `${name}/b0`)
+      const sent = (after[index] ?? 0) - (before[index] ?? 0)
+      expect([name, nif.received + nif.dropped]).toEqual([name, sent])
+      expect(sent).toBeGreaterThan(1_000)
+    }
+    expect(report.complete).toBe(true)
+    // MiB; the pages of the program itself are shared with every other one that runs.
+    console.log('MEM', memory, report.packets, report.dropped)
+    expect(memory).toBeLessThan(96)
+  } finally {
+    for (const name of [sender, ...names]) await run(['ip', 'netns', 'del', name])
+  }
+}, 240_000)
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** MiB of a process that are its alone. */
+function anonymousMemory(pid: number): number {
+  const [, kib] = /^RssAnon:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kib) / 1024
+}
