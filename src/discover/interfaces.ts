@@ -10,11 +10,24 @@ import { type Discovery, namedPath } from './targets.ts'
 /** Batches that are read at once: each keeps one core busy. */
 const concurrency = 2
 
-/** Fills in interfaces and addresses; a namespace that several targets share is read once. */
+/** Fills in interfaces and addresses. */
 export async function addInterfaces(
   targets: readonly Target[],
   signal: AbortSignal,
 ): Promise<Pick<Discovery, 'targets' | 'warnings'>> {
+  const { found, warnings } = await readInterfaces(targets, signal)
+  const detailed = targets.map(target => {
+    const interfaces = found.get(target.netns)
+    return interfaces === undefined ? target : withInterfaces(target, interfaces)
+  })
+  return { targets: detailed, warnings }
+}
+
+/** Reads the interfaces of the namespaces of targets; one that several share is read once. */
+export async function readInterfaces(
+  targets: readonly Target[],
+  signal: AbortSignal,
+): Promise<{ found: Map<number, readonly NetworkInterface[]>; warnings: string[] }> {
   const warnings = new Set<string>()
   const namespaces = [...Map.groupBy(targets, ({ netns }) => netns)].flatMap(([netns, [target]]) =>
     netns === 0 || target === undefined ? [] : [target],
@@ -27,11 +40,7 @@ export async function addInterfaces(
     }
   })
   signal.throwIfAborted()
-  const detailed = targets.map(target => {
-    const interfaces = found.get(target.netns)
-    return interfaces === undefined ? target : withInterfaces(target, interfaces)
-  })
-  return { targets: detailed, warnings: [...warnings] }
+  return { found, warnings: [...warnings] }
 }
 
 /** What came to its end between being listed and being looked at is no failure. */

@@ -87,6 +87,16 @@ export function openNamespaceFile(path: string, expectedInode?: number, process?
   }
 }
 
+/**
+ * Opens a namespace once more, for somebody else to close.
+ * @throws RemoraError TARGET_NOT_FOUND or TARGET_STALE when it is not there any more
+ */
+export function reopenNamespace({ process, path, inode }: NetworkNamespace): NetworkNamespace {
+  return process === undefined
+    ? openNamespaceFile(path, inode)
+    : openProcessNamespace(process.pid, { startTime: process.startTime, inode })
+}
+
 /** Whether the target still is what it was when it was opened: the same process, or the same mount. */
 export function isStillThere({ process, path, inode }: NetworkNamespace): boolean {
   if (process !== undefined) return readStartTime(process.pid) === process.startTime

@@ -4,7 +4,6 @@
  * (docs/discoveries/2026-11-21-tcpdump-immediate.md). What comes out is pcap with nanoseconds (magic 0xa1b23c4d), in the
  * byte order of this machine.
  */
-import { setPriority } from 'node:os'
 import { RemoraError } from '../base/errors.ts'
 import { captureRights } from './capture-rights.ts'
 import { type CaptureProcess, startCapturing } from './capturing.ts'
@@ -44,9 +43,6 @@ export function tcpdumpArguments(options: TcpdumpOptions): string[] {
   ]
 }
 
-/** Nice value: when an interface goes, what was not read by then is lost, so reading must not wait for other programs. */
-const priority = -10
-
 /**
  * Starts a capture in a network namespace. It ends at SIGINT with its counters; what the kernel has taken and tcpdump has not
  * read by then is counted as flushed.
@@ -61,18 +57,7 @@ export function startTcpdump(
 ): CaptureProcess {
   const command = [findTool('tcpdump'), ...tcpdumpArguments(options)]
   const reader = (onReady: () => void) => tcpdumpReader(options.interface, namespace.own, onReady)
-  const started = startCapturing(namespace, { command, rights: captureRights(namespace), reader }, output)
-  hasten(started.pid)
-  return started
-}
-
-/** Gives a process precedence, as far as this user may. */
-function hasten(pid: number): void {
-  try {
-    if (pid > 0) setPriority(pid, priority)
-  } catch {
-    // It captures without.
-  }
+  return startCapturing(namespace, { command, rights: captureRights(namespace), reader }, output)
 }
 
 /** What libpcap says of a filter it does not understand (gencode.c, nametoaddr.c); checkFilter asks before. */

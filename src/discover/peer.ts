@@ -1,0 +1,155 @@
+/**
+ * The other ends of veth pairs. The kernel tells of each interface the index of the one it is tied to, and by a number that
+ * means something in this namespace only (netnsid), which namespace that is in (rtnetlink(7), IFLA_LINK and
+ * IFLA_LINK_NETNSID). An index is no name: every namespace counts its own. So a pair is one only when both ends name the
+ * index of the other and mean its namespace. What macvlan, vlan and the like are stacked on does not point back.
+ *
+ * What a number means is known of namespaces that have a process or a name (ip-netns(8)); nothing is guessed of others.
+ */
+import { eachOf } from '../base/each.ts'
+import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
+import { listForeignMounts, listNamespaceMounts } from '../linux/mountinfo.ts'
+import { readNamespaceIds } from '../linux/namespace-ids.ts'
+import { type NetworkNamespace, reopenNamespace } from '../linux/netns.ts'
+import { readProcessTable } from '../linux/process-table.ts'
+import type { Target } from '../target/model.ts'
+import { findHost } from './host.ts'
+import { isGone, openTarget, readInterfaces } from './interfaces.ts'
+import { listTenants } from './processes.ts'
+import { hostTarget, mountTarget, processTarget } from './targets.ts'
+
+export interface Peer {
+  /** Where the other end is; open, and closed by whoever asked. */
+  readonly namespace: NetworkNamespace
+  readonly index: number
+  readonly name: string
+  readonly mac?: string
+}
+
+interface Pair {
+  readonly near: NetworkInterface
+  readonly far: NetworkInterface
+  /** Opens the namespace of the far end. */
+  open(): NetworkNamespace
+}
+
+/** Namespaces whose numbers are asked for at once: each starts two processes. */
+const concurrency = 4
+
+/**
+ * Finds the other end of each interface that has one, in this namespace or in any other of this host that can be looked
+ * into.
+ * @param interfaces some or all of that namespace, as {@link listInterfaces} has just told them
+ * @returns by the name of the near end; each with a descriptor of its own
+ * @throws RemoraError FORBIDDEN, TOOL_MISSING or CAPTURE_FAILED; the reason of the signal when that aborts
+ */
+export async function findPeers(
+  namespace: NetworkNamespace,
+  interfaces: readonly NetworkInterface[],
+  { signal }: { readonly signal: AbortSignal },
+): Promise<Map<string, Peer>> {
+  const tied = interfaces.filter(({ linkIndex }) => linkIndex !== undefined)
+  const inside = tied.filter(({ linkNetnsId }) => linkNetnsId === undefined)
+  const outside = tied.filter(({ linkNetnsId }) => linkNetnsId !== undefined)
+  const [near, far] = await Promise.all([
+    inside.length === 0 ? [] : pairsInside(namespace, inside, signal),
+    outside.length === 0 ? [] : pairsOutside(namespace, outside, signal),
+  ])
+  signal.throwIfAborted()
+  return openAll([...near, ...far])
+}
+
+async function pairsInside(
+  namespace: NetworkNamespace,
+  ends: readonly NetworkInterface[],
+  signal: AbortSignal,
+): Promise<Pair[]> {
+  const all = await listInterfaces(namespace, signal)
+  const others = all.filter(({ linkNetnsId }) => linkNetnsId === undefined)
+  return ends.flatMap(near =>
+    others
+      .filter(far => far.index !== near.index && areTied(near, far))
+      .map(far => ({ near, far, open: () => reopenNamespace(namespace) })),
+  )
+}
+
+async function pairsOutside(
+  namespace: NetworkNamespace,
+  ends: readonly NetworkInterface[],
+  signal: AbortSignal,
+): Promise<Pair[]> {
+  const ids = await readNamespaceIds(namespace, signal)
+  const meaning = ({ linkNetnsId = -1 }: NetworkInterface) => ids.get(linkNetnsId)
+  const meant = new Set(ends.map(meaning))
+  const places = listPlaces().filter(({ netns }) => meant.has(netns) && netns !== namespace.inode)
+  const { found } = await readInterfaces(places, signal)
+  const pairs = await eachOf(places, concurrency, async place => {
+    const here = ends.filter(near => meaning(near) === place.netns)
+    const candidates = here.flatMap(near =>
+      (found.get(place.netns) ?? []).filter(far => areTied(near, far)).map(far => ({ near, far })),
+    )
+    const back = candidates.length === 0 ? undefined : await readIdsOf(place, signal)
+    return candidates
+      .filter(({ far: { linkNetnsId = -1 } }) => back?.get(linkNetnsId) === namespace.inode)
+      .map(pair => ({ ...pair, open: () => openTarget(place) }))
+  })
+  return pairs.flat()
+}
+
+function areTied(near: NetworkInterface, far: NetworkInterface): boolean {
+  return near.linkIndex === far.index && far.linkIndex === near.index
+}
+
+/** Nothing is known of a namespace that cannot be looked into or has gone. */
+async function readIdsOf(place: Target, signal: AbortSignal): Promise<ReadonlyMap<number, number>> {
+  try {
+    const namespace = openTarget(place)
+    try {
+      return await readNamespaceIds(namespace, signal)
+    } finally {
+      namespace.close()
+    }
+  } catch {
+    signal.throwIfAborted()
+    return new Map()
+  }
+}
+
+/** Every namespace once: the host's, those that are mounted, which outlive their processes, and those of processes. */
+function listPlaces(): Target[] {
+  const host = findHost()
+  const table = readProcessTable()
+  const places = [
+    ...(host === undefined ? [] : [hostTarget(host)]),
+    ...listNamespaceMounts().map(mountTarget),
+    ...listTenants(table).map(processTarget),
+    ...listForeignMounts(table).map(mountTarget),
+  ]
+  return [...new Map(places.toReversed().map(place => [place.netns, place])).values()]
+}
+
+/** Opens what was found; what has gone meanwhile is left out. */
+function openAll(pairs: readonly Pair[]): Map<string, Peer> {
+  const peers = new Map<string, Peer>()
+  try {
+    for (const { near, far, open } of pairs) {
+      const namespace = openOrNothing(open)
+      if (namespace === undefined) continue
+      const { index, name, mac } = far
+      peers.set(near.name, { namespace, index, name, ...(mac !== undefined && { mac }) })
+    }
+  } catch (error) {
+    for (const { namespace } of peers.values()) namespace.close()
+    throw error
+  }
+  return peers
+}
+
+function openOrNothing(open: () => NetworkNamespace): NetworkNamespace | undefined {
+  try {
+    return open()
+  } catch (error) {
+    if (isGone(error)) return undefined
+    throw error
+  }
+}
