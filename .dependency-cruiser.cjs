@@ -41,7 +41,7 @@ module.exports = {
     never(
       'use-cases-use-entrances',
       { path: '^src/capture/' },
-      { path: '^src/discover/(?!(resolve|discover|changes|names|watch-names|context)\\.ts$)' },
+      { path: '^src/discover/(?!(resolve|discover|changes|names|watch-names|context|peer)\\.ts$)' },
       'another use case is entered by its front door',
     ),
     never(

@@ -77,3 +77,11 @@ function isAt(bytes: Buffer, at: number, expected: Uint8Array): boolean {
   for (let index = 0; index < expected.length; index++) if (bytes[at + index] !== expected[index]) return false
   return true
 }
+
+/** Two things that are added to a packet. */
+export function both(first: Direct, second: Direct): Direct {
+  return (slab, at, added) => {
+    first(slab, at, added)
+    second(slab, at, added)
+  }
+}

@@ -8,19 +8,20 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
-import type { DumpcapOptions } from '../linux/dumpcap.ts'
-import { makePipes } from '../linux/fifo.ts'
+import { type LocalPipe, makePipes } from '../linux/fifo.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
 import { readDeviceCounters } from '../linux/net-dev.ts'
 import { isStillThere } from '../linux/netns.ts'
 import { type Accept, packetField } from '../pcapng/lane.ts'
 import { joined } from '../pcapng/merge.ts'
-import { directionOf } from './direction.ts'
+import { both, directionOf } from './direction.ts'
 import { cookedInterface } from './head.ts'
 import { type SourcePlan, shownName } from './plan.ts'
+import { type CapturePlace, findPoints } from './points.ts'
 import type { PreparedLife } from './prepare.ts'
 import type { InterfaceReport } from './report.ts'
 import type { CaptureRequest } from './request.ts'
+import type { NumberPacket } from './sightings.ts'
 import { type RunningSource, type SourceEnd, startSource } from './source.ts'
 import type { Weave } from './weave.ts'
 
@@ -58,6 +59,8 @@ export interface LifeOptions {
   readonly weave: Weave
   readonly log?: Log | undefined
   readonly request: CaptureRequest
+  /** Makes what numbers the packets of one more point. */
+  readonly number?: (() => NumberPacket) | undefined
   /** Comment for its first packet, made when that is known. */
   readonly comment?: ((time: bigint) => string | undefined) | undefined
 }
@@ -76,6 +79,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   const stay = request.follow
   const { namespace } = target
   const running = new Map<string, RunningSource>()
+  const near = new WeakMap<RunningSource, CapturePlace>()
   const ends: SourceEnd[] = []
   const over = Promise.withResolvers<void>()
   let last: bigint | undefined
@@ -104,49 +108,54 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     names: readonly string[],
     interfaces: readonly NetworkInterface[],
   ): Promise<boolean> => {
-    const wanted = plan.dumpcap.interfaces.filter(({ name }) => names.includes(name) && !running.has(name))
-    if (wanted.length === 0) return true
-    const facts = new Map(interfaces.map(one => [one.name, one]))
     starting++
+    const chosen = plan.dumpcap.interfaces.filter(({ name }) => names.includes(name))
+    let release = () => {}
     try {
+      const { points, close } = await findPoints(target, plan, chosen, interfaces, request.at ?? 'inside')
+      release = close
+      const wanted = points.filter(({ key }) => !running.has(key))
       const pipes = await makePipes(wanted.length)
-      const sources = wanted.map((nif, index) => {
-        const pipe = pipes[index] as (typeof pipes)[number]
-        const dumpcap: DumpcapOptions = { ...plan.dumpcap, interfaces: [nif], counting: false }
-        const source = startSource({
-          namespace,
-          options: dumpcap,
-          immediate: request.immediate === true,
-          pipe,
-          weave,
-          strand: {
-            name: shownName(plan, nif.name),
-            comment,
-            accept: afterCut,
-            ...(request.direction && { decorate: type => directionOf(type, facts.get(nif.name)) }),
-          },
-        })
-        running.set(nif.name, source)
-        if (end !== undefined) source.interrupt()
-        source.ended.then(ended => {
-          running.delete(nif.name)
-          // It may come again under the same name.
-          known = undefined
-          noteTime(source.woven.lastTime())
-          ends.push(ended)
-          log.info(`${plan.name}/${nif.name} ended: ${JSON.stringify(ended.report)}`)
-          if (ended.failure !== undefined && !isRace(ended.failure)) failure ??= ended.failure
-          check()
-        })
-        return source
-      })
-      const ready = await Promise.all(sources.map(source => source.ready))
+      const ready = await Promise.all(wanted.map((point, index) => begin(plan, point, pipes[index] as LocalPipe).ready))
       return ready.every(Boolean)
     } finally {
+      release()
       starting--
       check()
     }
   }
+
+  const begin = (plan: SourcePlan, point: CapturePlace, pipe: LocalPipe): RunningSource => {
+    const number = options.number?.()
+    const decorate = (linkType: number) => {
+      const direct = request.direction ? directionOf(linkType, point.facts) : undefined
+      return direct && number ? both(direct, number) : (direct ?? number)
+    }
+    const source = startSource({
+      namespace: point.namespace,
+      options: { ...plan.dumpcap, interfaces: [point.nif], counting: false },
+      immediate: request.immediate === true,
+      ...{ pipe, weave, strand: { name: point.shown, comment, accept: afterCut, decorate } },
+    })
+    running.set(point.key, source)
+    near.set(source, point)
+    if (end !== undefined) source.interrupt()
+    source.ended.then(ended => {
+      running.delete(point.key)
+      // It may come again under the same name.
+      known = undefined
+      noteTime(source.woven.lastTime())
+      ends.push(ended)
+      log.info(`${plan.name}/${point.key} ended: ${JSON.stringify(ended.report)}`)
+      if (ended.failure !== undefined && !isRace(ended.failure)) failure ??= ended.failure
+      check()
+    })
+    return source
+  }
+
+  /** A source in the namespace itself. */
+  const inside = () => [...running.values()].find(source => near.get(source)?.namespace === namespace)
+  const isCaptured = (name: string) => [...running.values()].some(source => near.get(source)?.near === name)
 
   /** An interface that has gone between the look and the start; or all of them, with the target. */
   const isRace = (error: unknown) =>
@@ -155,7 +164,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
 
   const join = async () => {
     if (looking || end !== undefined || plan.interfaceIndexes === undefined) return
-    const [source] = running.values()
+    const source = inside()
     const counters = source && readDeviceCounters(source.pid)
     const names = counters && [...counters.keys()].join(' ')
     if (names !== undefined && names === known) return
@@ -168,7 +177,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       // One that is down is looked at again.
       known = wanted.every(({ up }) => up) ? names : undefined
       const there = wanted.filter(({ up }) => up).map(({ name }) => name)
-      const fresh = there.filter(name => !running.has(name))
+      const fresh = there.filter(name => !isCaptured(name))
       if (fresh.length === 0 || end !== undefined) return
       log.info(`${plan.name}: interfaces ${fresh.join(', ')} have come`)
       await start(prepared.replan(interfaces.map(nif => ({ ...nif, up: fresh.includes(nif.name) }))), fresh, interfaces)
@@ -247,7 +256,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       noteTime(headSource?.lastTime())
       return last
     },
-    pid: () => running.values().next().value?.pid,
+    pid: () => inside()?.pid,
     packets: () => [...running.values()].reduce((sum, { woven }) => sum + woven.packets(), headSource?.packets() ?? 0),
     drain: () => each('drain', 'asked'),
     interrupt: () => each('interrupt', 'asked'),

@@ -16,6 +16,7 @@ import { type Life, type LifeReport, startLife } from './life.ts'
 import { prelude } from './prelude.ts'
 import type { CaptureContext, PreparedCapture, PreparedLife } from './prepare.ts'
 import type { CaptureEnd, CaptureReport, InterfaceReport, RunOptions } from './report.ts'
+import { makeSightings } from './sightings.ts'
 import { watchedTarget, watchSilence } from './silence.ts'
 import { type Weave, weaveInto } from './weave.ts'
 
@@ -86,7 +87,7 @@ export async function runWoven(
     const number = (before?.lives ?? 0) + 1
     history.set(reference, { lives: number, last: before?.last })
     const comment = before && gapComment(prepared, number, () => lastOf(reference, life))
-    const life = startLife(prepared, { weave, log, request, comment })
+    const life = startLife(prepared, { weave, log, request, comment, number: numberPackets })
     lives.set(life, prepared)
     life.armed.then(() => {
       const pid = life.pid()
@@ -123,6 +124,7 @@ export async function runWoven(
       onFound: ({ path, pid }) => log.info(`TLS keys of process ${pid} are in ${printable(path)}`),
     })
 
+  const numberPackets = request.at === 'both' ? makeSightings() : undefined
   const silence = context.onSilence && watchSilence(context.onSilence)
 
   const awaitLives = async () => {

@@ -7,8 +7,9 @@ import { type CaptureReader, complaintCollector, type InterfaceStatistics, lineS
 /**
  * Reads the messages.
  * @param onReady called once, when the capture is active
+ * @param countsDriver whether what the driver is said to have dropped is of these very interfaces
  */
-export function dumpcapReader(onReady: () => void = () => {}): CaptureReader {
+export function dumpcapReader(onReady: () => void = () => {}, countsDriver = true): CaptureReader {
   const statistics: InterfaceStatistics[] = []
   const complaints = complaintCollector(/^(?:dumpcap|nsenter|setpriv): /)
   let ready = false
@@ -23,7 +24,7 @@ export function dumpcapReader(onReady: () => void = () => {}): CaptureReader {
     if (said.startsWith('File: ')) {
       ready = true
       onReady()
-    } else if (said.startsWith('Packets received/dropped')) statistics.push(...parseStatistics(said))
+    } else if (said.startsWith('Packets received/dropped')) statistics.push(...parseStatistics(said, countsDriver))
     else if (/no longer attached/.test(said)) goneInterface = /adapter "(.*?)"/.exec(said)?.[1] ?? 'an interface'
     else complaints.add(said)
   }
@@ -44,7 +45,7 @@ export function dumpcapReader(onReady: () => void = () => {}): CaptureReader {
  * `Packets received/dropped on interface 'Loopback: lo': 26/4 (pcap:1/dumpcap:2/flushed:1/ps_ifdrop:0) (96.3%)`. The
  * display name is `text: name`. Flushed packets are those that dumpcap's threads had taken over, and threw away at the end.
  */
-function parseStatistics(text: string): InterfaceStatistics[] {
+function parseStatistics(text: string, countsDriver: boolean): InterfaceStatistics[] {
   const [, display, received, kernel, queue, flushed, driver] =
     /on interface '(.*)': (\d+)\/\d+ \(pcap:(\d+)\/dumpcap:(\d+)\/flushed:(\d+)\/ps_ifdrop:(\d+)\)/.exec(text) ?? []
   if (display === undefined) return []
@@ -52,7 +53,7 @@ function parseStatistics(text: string): InterfaceStatistics[] {
     {
       name: display.slice(display.lastIndexOf(': ') + 1).trim(),
       received: Number(received),
-      dropped: Number(kernel) + Number(queue) + Number(driver),
+      dropped: Number(kernel) + Number(queue) + (countsDriver ? Number(driver) : 0),
       flushed: Number(flushed),
     },
   ]

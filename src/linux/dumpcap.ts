@@ -129,7 +129,9 @@ export function startDumpcap(
   output: number | 'pipe',
 ): CaptureProcess {
   const command = [findTool('dumpcap'), ...dumpcapArguments(options)]
-  return startCapturing(namespace, { command, reader: dumpcapReader }, output)
+  // libpcap reads what a driver has dropped from /sys, which shows the interfaces of its own network (pcap-linux.c).
+  const reader = (onReady: () => void) => dumpcapReader(onReady, namespace.own)
+  return startCapturing(namespace, { command, reader }, output)
 }
 
 /** The failure behind a complaint of dumpcap or of what started it. */

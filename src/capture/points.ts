@@ -1,0 +1,70 @@
+/**
+ * Where an interface is captured: in the target, at the other end of its veth pair, which is the host's, or at both. What an
+ * overloaded or filtering target never sees has come as far as that end.
+ */
+import { RemoraError } from '../base/errors.ts'
+import { findPeers } from '../discover/peer.ts'
+import type { ResolvedTarget } from '../discover/resolve.ts'
+import type { NetworkInterface } from '../linux/iproute.ts'
+import type { NetworkNamespace } from '../linux/netns.ts'
+import type { DirectedInterface } from './direction.ts'
+import { type SourcePlan, shownName } from './plan.ts'
+import type { CapturePoint } from './request.ts'
+
+export interface CapturePlace {
+  /** Unique within a target. */
+  readonly key: string
+  /** Name of the target's own interface. */
+  readonly near: string
+  readonly namespace: NetworkNamespace
+  readonly nif: { readonly name: string; readonly description: string }
+  /** Name in the capture. */
+  readonly shown: string
+  readonly facts: DirectedInterface | undefined
+}
+
+/** Milliseconds within which the other ends must be found. */
+const patience = 5_000
+
+/**
+ * Finds the points of interfaces.
+ * @returns with what releases the namespaces of other ends, once their captures have started
+ * @throws RemoraError INTERFACE_NOT_FOUND when none of them has another end, and that alone was asked for
+ */
+export async function findPoints(
+  { name, namespace }: Pick<ResolvedTarget, 'name' | 'namespace'>,
+  plan: SourcePlan,
+  chosen: readonly { readonly name: string; readonly description: string }[],
+  interfaces: readonly NetworkInterface[],
+  at: CapturePoint,
+): Promise<{ readonly points: readonly CapturePlace[]; close(): void }> {
+  const facts = new Map(interfaces.map(nif => [nif.name, nif]))
+  const inside = chosen.map(nif => ({
+    ...{ key: nif.name, near: nif.name, namespace, nif },
+    shown: shownName(plan, nif.name),
+    facts: facts.get(nif.name),
+  }))
+  if (at === 'inside') return { points: inside, close: () => {} }
+  const own = interfaces.filter(nif => chosen.some(one => one.name === nif.name))
+  const peers = await findPeers(namespace, own, { signal: AbortSignal.timeout(patience) })
+  const outside = inside.flatMap(point => {
+    const peer = peers.get(point.near)
+    if (peer === undefined) return []
+    return {
+      ...point,
+      key: `${point.key}@${peer.name}`,
+      namespace: peer.namespace,
+      nif: { ...point.nif, name: peer.name },
+      shown: `${point.shown}@${peer.name}`,
+      facts: point.facts && { ...point.facts, peer: true },
+    }
+  })
+  const close = () => {
+    for (const peer of peers.values()) peer.namespace.close()
+  }
+  if (at === 'both') return { points: [...inside, ...outside], close }
+  if (outside.length > 0 || chosen.length === 0) return { points: outside, close }
+  throw new RemoraError('INTERFACE_NOT_FOUND', `no interface of ${name} has another end that can be captured`, {
+    hint: 'Only veth pairs have one, as containers on a bridge do; capture inside, or the interfaces of the host.',
+  })
+}
