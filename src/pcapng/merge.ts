@@ -50,66 +50,83 @@ export type MergeEnd = 'full' | number | undefined
 
 const half = 2 ** 32
 
+/** Time of the next packet of each strand: unboxed, since it is looked at for every packet. */
+let heads = new Float64Array(64)
+
 /** Merges as much as may go now. */
 export function merge(strands: readonly Strand[], outlet: Outlet, options: MergeOptions): MergeEnd {
   const { now, window, hold, pool } = options
-  const latest = nanoseconds(now - window)
-  const future = nanoseconds(now + 10)
+  // Times are nanoseconds since an instant close by: of days around it a double holds every one.
+  const base = Math.floor((now * 1e6) / half)
+  const present = now * 1e6 - base * half
+  const latest = present - window * 1e6
+  const future = present + 10e6
+  const count = strands.length
+  if (heads.length < count) heads = new Float64Array(2 * count)
+  let missing = 0
+  for (let index = 0; index < count; index++) {
+    const { lane } = strands[index] as Strand
+    heads[index] = headOf(lane.segments[0], base, future)
+    if (heads[index] === Infinity && !lane.isEnded()) missing++
+  }
   for (;;) {
-    let first: Strand | undefined
-    let high = Infinity
-    let low = Infinity
-    let boundHigh = Infinity
-    let boundLow = Infinity
-    let missing = 0
-    for (const strand of strands) {
-      const segment = strand.lane.segments[0]
-      if (segment === undefined) {
-        if (!strand.lane.isEnded()) missing++
-        continue
-      }
-      const { words } = segment.slab
-      const isPacket = words[segment.start] === blockTypes.enhancedPacket
-      let h = isPacket ? (words[segment.start + packetField.timeHigh] as number) >>> 0 : 0
-      const l = isPacket ? (words[segment.start + packetField.timeLow] as number) >>> 0 : 0
-      if (isAfter(h, l, future.high, future.low)) h = 0
-      if (isAfter(high, low, h, l)) {
-        boundHigh = high
-        boundLow = low
-        high = h
-        low = l
-        first = strand
-      } else if (isAfter(boundHigh, boundLow, h, l)) {
-        boundHigh = h
-        boundLow = l
-      }
+    let first = -1
+    let earliest = Infinity
+    let bound = Infinity
+    for (let index = 0; index < count; index++) {
+      const time = heads[index] as number
+      if (time < earliest) {
+        bound = earliest
+        earliest = time
+        first = index
+      } else if (time < bound) bound = time
     }
-    if (first === undefined) return undefined
+    if (first < 0) return undefined
     if (options.left > 0 && (hold || (missing > 0 && window > 0))) {
-      if (isAfter(high, low, latest.high, latest.low)) return Math.max(1, milliseconds(high, low) + window - now)
-      if (isAfter(boundHigh, boundLow, latest.high, latest.low)) {
-        boundHigh = latest.high
-        boundLow = latest.low
-      }
+      if (earliest > latest) return Math.max(1, (earliest - latest) / 1e6)
+      if (bound > latest) bound = latest
     }
-    if (!takeRun(first, outlet, options, boundHigh, boundLow)) return 'full'
-    const [segment] = first.lane.segments
-    if (segment !== undefined && segment.start === segment.end) {
-      first.lane.segments.shift()
+    const strand = strands[first] as Strand
+    const { segments } = strand.lane
+    const segment = segments[0] as Segment
+    if (!takeRun(strand, segment, outlet, options, base, bound)) return 'full'
+    if (segment.start === segment.end) {
+      segments.shift()
       pool.drop(segment.slab)
     }
+    heads[first] = headOf(segments[0], base, future)
+    if (heads[first] === Infinity && !strand.lane.isEnded()) missing++
   }
 }
 
+/** Time of the next block of a lane; what is no packet, and what comes from the future, goes at once. */
+function headOf(segment: Segment | undefined, base: number, future: number): number {
+  if (segment === undefined) return Infinity
+  const { words } = segment.slab
+  if (words[segment.start] !== blockTypes.enhancedPacket) return -Infinity
+  const time = timeOf(words, segment.start, base)
+  return time > future ? -Infinity : time
+}
+
+function timeOf(words: Int32Array, at: number, base: number): number {
+  const high = (words[at + packetField.timeHigh] as number) >>> 0
+  return (high - base) * half + ((words[at + packetField.timeLow] as number) >>> 0)
+}
+
 /** Takes packets of one lane up to a time, and at least one. @returns false when the outlet has no room for one */
-function takeRun(strand: Strand, outlet: Outlet, options: MergeOptions, boundHigh: number, boundLow: number): boolean {
-  const { lane } = strand
-  const segment = lane.segments[0] as Segment
+function takeRun(
+  strand: Strand,
+  segment: Segment,
+  outlet: Outlet,
+  options: MergeOptions,
+  base: number,
+  bound: number,
+): boolean {
   const { words } = segment.slab
   const { start, end } = segment
   if (options.left <= 0) {
     segment.start = end
-    lane.queued -= (end - start) << 2
+    strand.lane.queued -= (end - start) << 2
     return true
   }
   if (strand.decorate !== undefined || strand.comment !== undefined || segment.lost > 0) {
@@ -118,30 +135,28 @@ function takeRun(strand: Strand, outlet: Outlet, options: MergeOptions, boundHig
   const limit = start + outlet.slab.words.length - outlet.fill
   const most = options.left
   let packets = 0
-  let high = strand.high
-  let low = strand.low
+  let last = -1
   let at = start
   while (at < end && packets < most) {
     const next = at + ((words[at + 1] as number) >> 2)
     if (next > limit) break
     if (words[at] === blockTypes.enhancedPacket) {
-      const nextHigh = (words[at + packetField.timeHigh] as number) >>> 0
-      const nextLow = (words[at + packetField.timeLow] as number) >>> 0
-      if (at > start && isAfter(nextHigh, nextLow, boundHigh, boundLow)) break
-      high = nextHigh
-      low = nextLow
+      if (at > start && timeOf(words, at, base) > bound) break
+      last = at
       packets++
     }
     at = next
   }
   if (at === start) return false
-  strand.high = high
-  strand.low = low
-  strand.packets += packets
-  options.left -= packets
+  if (last >= 0) {
+    strand.high = (words[last + packetField.timeHigh] as number) >>> 0
+    strand.low = (words[last + packetField.timeLow] as number) >>> 0
+    strand.packets += packets
+    options.left -= packets
+  }
   copyWords(words, start, at, outlet)
   segment.start = at
-  lane.queued -= (at - start) << 2
+  strand.lane.queued -= (at - start) << 2
   return true
 }
 
@@ -193,21 +208,6 @@ function copyWords(words: Int32Array, from: number, to: number, outlet: Outlet):
   if (to - from > fewWords) target.set(words.subarray(from, to), outlet.fill)
   else for (let at = from, out = outlet.fill; at < to; at++, out++) target[out] = words[at] as number
   outlet.fill += to - from
-}
-
-function isAfter(high: number, low: number, thanHigh: number, thanLow: number): boolean {
-  return high > thanHigh || (high === thanHigh && low > thanLow)
-}
-
-/** Two halves of nanoseconds, from milliseconds; exact to a quarter of a microsecond. */
-function nanoseconds(time: number): { readonly high: number; readonly low: number } {
-  const total = Math.max(0, time) * 1e6
-  const high = Math.floor(total / half)
-  return { high, low: total - high * half }
-}
-
-function milliseconds(high: number, low: number): number {
-  return (high * half + low) / 1e6
 }
 
 /** Nanoseconds from their two halves. */

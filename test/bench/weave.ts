@@ -1,6 +1,6 @@
 /** Weaving: its rate against the same bytes piped through node, and against what Wireshark takes in; memory; latency. */
 import { spawn } from 'node:child_process'
-import { createWriteStream, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, createWriteStream, openSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { interfaceDescriptionBlock, sectionHeaderBlock } from '../../src/pcapng/block.ts'
@@ -116,10 +116,13 @@ function startWeaver(mode: string, window: number, fifos: readonly string[], sin
 
 async function throughput(folder: string, mode: string, sources: number, window: number): Promise<Outcome> {
   const fifos = await makeFifos(folder, sources)
-  const reader = spawn('cat', [], { stdio: ['pipe', 'ignore', 'ignore'] })
-  const fd = (reader.stdin as unknown as { _handle: { fd: number } })._handle.fd
+  const output = join(folder, 'output')
+  rmSync(output, { force: true })
+  await must('mkfifo', output)
+  spawn('cat', [output], { stdio: 'ignore' })
+  const fd = openSync(output, 'w')
   const { ready, ended } = startWeaver(mode, window, fifos, fd)
-  reader.stdin.destroy()
+  closeSync(fd)
   await ready
   const begun = performance.now()
   for (const [index, fifo] of fifos.entries()) {

@@ -59,8 +59,10 @@ describe('sources become one section', () => {
 
   test('in the order of time, also those that come at once', async () => {
     const { weave, blocks } = weaving()
-    weave.open(source([0, 1n, 'a'], [0, 4n, 'd'], [0, 5n, 'e']))
-    weave.open(source([0, 2n, 'b'], [1, 3n, 'c'], [0, 6n, 'f']))
+    const start = BigInt(Date.now() - 1_000) * 1_000_000n
+    const at = (time: bigint) => start + time
+    weave.open(source([0, at(1n), 'a'], [0, at(4n), 'd'], [0, at(5n), 'e']))
+    weave.open(source([0, at(2n), 'b'], [1, at(3n), 'c'], [0, at(6n), 'f']))
     await weave.finish()
     expect(datas(blocks())).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
   })
