@@ -265,7 +265,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
 }
 
 function timeOf(words: Int32Array, at: number): bigint {
-  return joined((words[at + packetField.timeHigh] as number) >>> 0, (words[at + packetField.timeLow] as number) >>> 0)
+  return joined(words[at + packetField.timeHigh] as number, words[at + packetField.timeLow] as number)
 }
 
 function isWanted({ interfaceIndexes }: SourcePlan, index: number): boolean {

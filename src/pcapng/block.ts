@@ -114,8 +114,8 @@ export function interfaceStatisticsBlock(
 ): Buffer {
   const fixed = Buffer.alloc(12)
   put32(fixed, number, 0)
-  put32(fixed, high, 4)
-  put32(fixed, low, 8)
+  put32(fixed, high >>> 0, 4)
+  put32(fixed, low >>> 0, 8)
   return block(blockTypes.interfaceStatistics, [
     fixed,
     option(optionCodes.packetsReceived, number64(received)),

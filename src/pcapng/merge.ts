@@ -21,7 +21,7 @@ export interface Strand {
   packets: number
   /** Packets lost in its queue, as far as the packets taken tell. */
   lost: number
-  /** Time of its last packet, two halves of nanoseconds since 1970. */
+  /** Time of its last packet, two halves of nanoseconds since 1970 as they lie in memory: with signs. */
   high: number
   low: number
 }
@@ -52,6 +52,8 @@ const half = 2 ** 32
 
 /** Time of the next packet of each strand: unboxed, since it is looked at for every packet. */
 let heads = new Float64Array(64)
+/** Up to when packets of a run are taken: here, since a number with a fraction is made anew when it is handed over. */
+const until = new Float64Array(1)
 
 /** Merges as much as may go now. */
 export function merge(strands: readonly Strand[], outlet: Outlet, options: MergeOptions): MergeEnd {
@@ -86,10 +88,11 @@ export function merge(strands: readonly Strand[], outlet: Outlet, options: Merge
       if (earliest > latest) return Math.max(1, (earliest - latest) / 1e6)
       if (bound > latest) bound = latest
     }
+    until[0] = bound
     const strand = strands[first] as Strand
     const { segments } = strand.lane
     const segment = segments[0] as Segment
-    if (!takeRun(strand, segment, outlet, options, base, bound)) return 'full'
+    if (!takeRun(strand, segment, outlet, options, base)) return 'full'
     if (segment.start === segment.end) {
       segments.shift()
       pool.drop(segment.slab)
@@ -114,14 +117,7 @@ function timeOf(words: Int32Array, at: number, base: number): number {
 }
 
 /** Takes packets of one lane up to a time, and at least one. @returns false when the outlet has no room for one */
-function takeRun(
-  strand: Strand,
-  segment: Segment,
-  outlet: Outlet,
-  options: MergeOptions,
-  base: number,
-  bound: number,
-): boolean {
+function takeRun(strand: Strand, segment: Segment, outlet: Outlet, options: MergeOptions, base: number): boolean {
   const { words } = segment.slab
   const { start, end } = segment
   if (options.left <= 0) {
@@ -134,6 +130,7 @@ function takeRun(
   }
   const limit = start + outlet.slab.words.length - outlet.fill
   const most = options.left
+  const bound = until[0] as number
   let packets = 0
   let last = -1
   let at = start
@@ -149,10 +146,11 @@ function takeRun(
   }
   if (at === start) return false
   if (last >= 0) {
-    strand.high = (words[last + packetField.timeHigh] as number) >>> 0
-    strand.low = (words[last + packetField.timeLow] as number) >>> 0
+    strand.high = words[last + packetField.timeHigh] as number
+    strand.low = words[last + packetField.timeLow] as number
     strand.packets += packets
-    options.left -= packets
+    // Without a limit it stays what it is, since a number that is no integer is made anew each time.
+    if (most !== Infinity) options.left -= packets
   }
   copyWords(words, start, at, outlet)
   segment.start = at
@@ -177,8 +175,8 @@ function takeDecorated(strand: Strand, segment: Segment, outlet: Outlet, options
     copyWords(words, at, at + length, outlet)
   } else {
     if (length + mostAdded > room) return false
-    const high = (words[at + packetField.timeHigh] as number) >>> 0
-    const low = (words[at + packetField.timeLow] as number) >>> 0
+    const high = words[at + packetField.timeHigh] as number
+    const low = words[at + packetField.timeLow] as number
     const text = strand.comment?.(joined(high, low))
     added.flags = added.packetId = 0
     added.lost = segment.lost
@@ -212,5 +210,5 @@ function copyWords(words: Int32Array, from: number, to: number, outlet: Outlet):
 
 /** Nanoseconds from their two halves. */
 export function joined(high: number, low: number): bigint {
-  return (BigInt(high) << 32n) | BigInt(low)
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
 }
