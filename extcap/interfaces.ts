@@ -139,6 +139,15 @@ export const localArguments: readonly InterfaceArgument[] = [
     tooltip: 'Wireshark then decrypts while it captures; packets come 300 ms later',
   },
   {
+    number: 26,
+    call: 'nonames',
+    display: 'No names of containers',
+    type: 'boolflag',
+    group: 'Capture',
+    tooltip:
+      'Names show in place of addresses with View > Name Resolution > Resolve Network Addresses, or wireshark -N n',
+  },
+  {
     number: 30,
     call: 'together',
     display: 'Capture together with',

@@ -71,7 +71,7 @@ async function captureRequest(step: CaptureStep, signal: AbortSignal): Promise<C
     snaplen: parseSnaplen(textValue(values, 'snaplen')),
     promiscuous: values.noprom !== true,
     stop: {},
-    names: true,
+    names: values.nonames !== true,
     wait: values.wait === true ? {} : undefined,
     follow: values.follow === true,
     direction: values.direction === true,

@@ -38,7 +38,7 @@ export interface RunOptions {
   readonly lifetime: Lifetime
   /** End when this process is no longer a child of this one. */
   readonly parent?: number
-  /** Called once, when the capture is active on every interface. */
+  /** Called when the capture is active on every interface, and again for each life that joins it. */
   readonly onArmed?: () => void
   /** Told why nothing comes, in a line for people. */
   readonly onSilence?: (line: string) => void

@@ -109,7 +109,7 @@ export const captureOptions = {
   },
   keylog: { flags: '--keylog <FILE>', description: 'put TLS keys of a key log file into the stream', repeatable: true },
   strict: { flags: '--strict', description: 'lost packets are a failure (exit status 7)' },
-  noNames: { flags: '--no-names', description: 'leave the names of containers out of the stream' },
+  noNames: { flags: '--no-names', description: 'leave names of addresses out; Wireshark shows them with -N n' },
 } satisfies Record<string, CaptureOption>
 
 /** Largest packet dumpcap keeps (WTAP_MAX_PACKET_SIZE_STANDARD). */

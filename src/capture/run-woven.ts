@@ -138,7 +138,9 @@ export async function runWoven(
       log.info(`${next.plan.reference} joins`)
       names.told(next.plan.names)
       weave.addNames(next.plan.names)
-      begin(next)
+      begin(next).armed.then(ready => {
+        if (ready && end === undefined) context.onArmed?.()
+      })
     }
   }
 

@@ -166,12 +166,17 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
       if (statistics !== undefined && number !== undefined) {
         controls.push(interfaceStatisticsBlock(number, statistics, source))
       }
-      source.lost += lane.lost()
-      total.packets += source.packets
-      total.lost += source.lost
-      lane.close()
-      source.done.resolve()
+      settle(source)
     }
+  }
+
+  /** Takes leave of a source: what it counted stays. */
+  const settle = (source: Source) => {
+    source.lost += source.lane.lost()
+    total.packets += source.packets
+    total.lost += source.lost
+    source.lane.close()
+    source.done.resolve()
   }
 
   const turn = () => {
@@ -226,10 +231,9 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
     if (closed) return
     closed = true
     clearTimeout(timer)
-    for (const { input, lane, done } of sources.splice(0)) {
-      input.destroy()
-      lane.close()
-      done.resolve()
+    for (const source of sources.splice(0)) {
+      source.input.destroy()
+      settle(source)
     }
     finished.resolve()
   }

@@ -47,7 +47,7 @@ export interface Lane {
   /** Nothing follows; half a block is forgotten. */
   end(): void
   isEnded(): boolean
-  /** Lets go of everything. */
+  /** Lets go of everything, also of the count of what was lost. */
   close(): void
 }
 
@@ -189,6 +189,7 @@ export function openLane({ pool, describe, accept }: LaneSettings): Lane {
     close() {
       if (closed) return
       closed = ended = true
+      lost = 0
       for (const segment of segments.splice(0)) pool.drop(segment.slab)
       lane.queued = 0
       pool.drop(slab)
