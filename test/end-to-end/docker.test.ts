@@ -122,14 +122,8 @@ describe('references', () => {
       3,
       /^remora: TARGET_NOT_FOUND: no running container matches container:wbe\nhint: Did you mean web\?\n$/,
     ],
-    [
-      'ambiguous, with the list',
-      ['compose:shop'],
-      3,
-      /^remora: TARGET_AMBIGUOUS: compose:shop matches 2 targets: docker:(web|db), docker:(web|db)\nhint: /,
-    ],
     ['malformed', ['pid:x'], 2, /^remora: USAGE: "pid:x" is no target reference/],
-    ['two of them', ['web', 'db'], 2, /^remora: USAGE: one capture has one target/],
+    ['one of two', ['web', 'bd'], 3, /^remora: TARGET_NOT_FOUND: no running container matches container:bd\nhint: /],
   ])('%s', async (_, targets, exit, message) => {
     const file = join(folder, 'refused.pcapng')
     expect(await remora(['capture', ...targets, '-w', file], { env })).toMatchObject({
@@ -139,6 +133,18 @@ describe('references', () => {
     })
     expect(readdirSync(folder).filter(name => name.startsWith('refused'))).toEqual([])
   })
+})
+
+test('a Compose project is all of its containers, each interface under its name', async () => {
+  const file = join(folder, 'project.pcapng')
+  const { status, stderr } = await remora(['capture', 'compose:shop', '-i', 'eth0', '-a', 'duration:2', '-w', file], {
+    env,
+  })
+  expect(status, stderr).toBe(0)
+  expect((await must('capinfos', '-I', file)).match(/Name = .*/g)?.sort()).toEqual([
+    'Name = db/eth0',
+    'Name = web/eth0',
+  ])
 })
 
 describe('on the command line', () => {

@@ -168,15 +168,21 @@ describe('every network stack of the host', () => {
     }
   })
 
-  test('is refused with the list of what it may mean, or the names that are near', async () => {
+  test('is refused with the names that are near', async () => {
     const error = async (reference: string) => (await remora(['capture', reference, '-w', '-'], { env })).stderr
-    expect(await error('label:app=shop')).toMatch(
-      /TARGET_AMBIGUOUS: .* matches 2 targets: .*(docker:d-web|pod:lab\/k-pod)/,
-    )
     expect(await error('pod:lab/k-pot')).toMatch(/TARGET_NOT_FOUND: .*\nhint: Did you mean lab\/k-pod/)
     expect(await error('lab/k-pod')).toMatch(/TARGET_NOT_FOUND: .*\nhint: Did you mean pod:lab\/k-pod/)
     expect(await error('d-wbe')).toMatch(/hint: Did you mean d-web/)
     expect(await error(`pid:${alone.pid}@1`)).toMatch(/TARGET_STALE/)
+  })
+
+  test('may be several, of several engines', async () => {
+    const { stdout } = await remora(['capture', 'label:app=shop', '--dry-run', '--json'], { env })
+    const { route, sources } = JSON.parse(stdout)
+    expect(route).toBe('woven')
+    expect(sources.map(({ reference }: { reference: string }) => reference).sort()).toEqual(
+      expect.arrayContaining(['docker:d-web', 'pod:lab/k-pod']),
+    )
   })
 
   test('is offered in the dialog of Wireshark: pods, when pods are ticked', async () => {
