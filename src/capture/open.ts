@@ -16,6 +16,9 @@ import type { RemoteRequest } from './remote.ts'
 import type { CaptureReport } from './report.ts'
 import type { CaptureRequest } from './request.ts'
 
+/** Characters of the name of many targets; a file name has 255 at most. */
+const longestName = 100
+
 /**
  * Starts Wireshark on a live capture.
  * @returns undefined when asked to stop before the capture had begun
@@ -37,7 +40,7 @@ export async function openInWireshark(
   const folder = mkdtempSync(join(tmpdir(), 'remora-'))
   try {
     // Wireshark shows the name in its title.
-    const fifo = join(folder, prepared.name.replace(/[^\w.-]+/g, '_'))
+    const fifo = join(folder, prepared.name.replace(/[^\w.-]+/g, '_').slice(0, longestName))
     await makeFifos([fifo], env)
     const started = startWireshark(wireshark, fifo, prepared.name, env)
     const output = await Promise.race([openOutput({ kind: 'fifo', path: fifo }, lifetime.stop), started])

@@ -9,7 +9,7 @@ export function download(c: RouteContext): Response {
   const { incoming, outgoing, service } = c.env
   const session = openTicket((c.req.param('file') ?? '').replace(/\.pcapng$/, ''), incoming, service)
   outgoing.once('close', () => session.kill())
-  const name = session.request.targets.join('-').replace(/^\w+:/, '')
+  const name = session.request.targets.join('-').replace(/^\w+:/, '').slice(0, 100)
   carry(session, downloadChannel(outgoing, name), () => prepareSession(session, service), service)
   return RESPONSE_ALREADY_SENT
 }
