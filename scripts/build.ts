@@ -45,20 +45,26 @@ export interface Parts {
   readonly assets: Readonly<Record<string, string>>
 }
 
+/** What the entry loads one of: a process has one face, so each is a script of its own, with all it needs of ours. */
+const faces: Readonly<Record<string, string>> = {
+  extcap: 'extcap/main.ts',
+  cli: 'src/cli/main.ts',
+  serve: 'src/serve/main.ts',
+  guard: 'src/linux/guard.ts',
+}
+
 /**
- * Builds the parts of the executable: a few lines that load the program, the program, and the npm packages it asks for, which
- * know nothing of our code, so nothing is there twice. Each comes with what V8 compiled of it, since reading a script
- * without takes 9 ms for each MB.
+ * Builds the parts of the executable: a few lines that load the entry, the entry, the faces, and the npm packages they ask
+ * for, which know nothing of our code. Each comes with what V8 compiled of it, since reading a script without takes 9 ms for
+ * each MB.
  * @param cached whether the node that runs this is the one that will be in the executable
  */
 export async function buildParts(folder: string, cached: boolean): Promise<Parts> {
   const groups = new Map<string, Set<string>>()
-  await build({
-    ...wrapped,
-    entryPoints: ['bin/remora.ts'],
-    outfile: join(folder, 'program.cjs'),
-    plugins: [embedPage, putAside(groups)],
-  })
+  const script = (entry: string, name: string, plugins: readonly Plugin[]) =>
+    build({ ...wrapped, entryPoints: [entry], outfile: join(folder, `${name}.cjs`), plugins: [...plugins] })
+  await script('bin/remora.ts', 'program', [loadFaces])
+  for (const [name, entry] of Object.entries(faces)) await script(entry, name, [embedPage, putAside(groups)])
   for (const [group, names] of groups) {
     const contents = [...names].map(name => `get ${JSON.stringify(name)}() { return require(${JSON.stringify(name)}) }`)
     const stdin = { contents: `module.exports = { ${contents.join(',')} }`, resolveDir: '.', loader: 'js' as const }
@@ -66,7 +72,7 @@ export async function buildParts(folder: string, cached: boolean): Promise<Parts
   }
   const main = join(folder, 'main.cjs')
   writeFileSync(main, loader)
-  const names = ['program', ...groups.keys()]
+  const names = ['program', ...Object.keys(faces), ...groups.keys()]
   if (cached) for (const name of names) makeCodeCache(folder, name)
   const assets = names.flatMap(name => [`${name}.cjs`, ...(cached ? [`${name}.cache`] : [])])
   return { main, assets: Object.fromEntries(assets.map(name => [name, join(folder, name)])) }
@@ -98,6 +104,18 @@ loadRemora('program')
 function makeCodeCache(folder: string, name: string): void {
   const script = fileURLToPath(new URL('code-cache.ts', import.meta.url))
   execFileSync(process.execPath, [script, folder, name], { stdio: 'ignore' })
+}
+
+/** In place of each face what loads it from the executable. */
+const loadFaces: Plugin = {
+  name: 'load-faces',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\.ts$/ }, ({ path, kind }) => {
+      const [name] = Object.entries(faces).find(([, entry]) => path === `../${entry}`) ?? []
+      return kind === 'dynamic-import' && name !== undefined ? { path: name, namespace: 'face' } : undefined
+    })
+    onLoad({ filter: /./, namespace: 'face' }, ({ path }) => ({ contents: `module.exports = loadRemora('${path}')` }))
+  },
 }
 
 /** Packages that are needed together; those without a group of their own are the service's and its clients'. */

@@ -11,29 +11,32 @@ import { Script } from 'node:vm'
 const [, , folder = '', name = ''] = process.argv
 const require = createRequire(import.meta.url)
 
-/** What is done most often, and what must be quick: listing interfaces, and a capture up to its first refusal. */
-const typical = [
-  ['--extcap-interfaces'],
-  ['--capture', '--extcap-interface', 'remora', '--fifo', '/nonexistent/fifo', '--interface', 'lo'],
-]
+/** What is done most often with a face, and must be quick: listing interfaces, and captures up to their first refusal. */
+const typical: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  extcap: [
+    ['--extcap-interfaces'],
+    ['--capture', '--extcap-interface', 'remora', '--fifo', '/nonexistent/fifo', '--interface', 'lo'],
+  ],
+  cli: [['capture', 'pid:999999999', '-w', '/nonexistent/file']],
+}
 
 /** Loads a script as the executable does (build.ts, loader). */
-function load(script: string, calls: readonly (readonly string[])[] = [[]]) {
+function load(script: string) {
   const path = join(folder, `${script}.cjs`)
   const compiled = new Script(readFileSync(path, 'utf8'), { filename: script })
-  const run = compiled.runInThisContext()
   const module = { exports: {} as Record<string, unknown> }
-  for (const call of calls) {
-    process.argv = [process.execPath, script, ...call]
-    run(module, module.exports, require)
-  }
+  compiled.runInThisContext()(module, module.exports, require)
   return { exports: module.exports, compiled }
 }
 
 Object.assign(globalThis, { loadRemora: (script: string) => load(script).exports })
-const { exports, compiled } = load(name, name === 'program' ? typical : [[]])
+// The entry looks at what is asked for: here, its version.
+process.argv = [process.execPath, name, '--version']
+const { exports, compiled } = load(name)
 // A package is used as soon as it is asked for.
 for (const key of Object.keys(exports)) void exports[key]
+const { main } = exports as { main?: (argv: readonly string[]) => Promise<void> }
+for (const call of typical[name] ?? []) void main?.(call)
 process.once('beforeExit', () => {
   writeFileSync(join(folder, `${name}.cache`), compiled.createCachedData())
   process.exit(0)
