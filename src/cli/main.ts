@@ -56,14 +56,14 @@ function program(argv: readonly string[]): Command {
   withServiceOptions(list)
 
   withCaptureOptions(remora.command('capture'))
-    .description('capture a target to a file or to standard output')
+    .description('capture targets to a file or to standard output')
     .option('-w, --write <FILE>', 'file to write, - for standard output; default: standard output')
     .option('--dry-run', 'show what would be captured, and how, and do nothing')
     .option('--json', 'print a report in JSON at the end; on standard error when the packets go to standard output')
     .action(async (targets, options) => (await import('./capture.ts')).capture(targets, options))
 
   withCaptureOptions(remora.command('open'))
-    .description('start Wireshark on a live capture of a target')
+    .description('start Wireshark on a live capture of targets')
     .action(async (targets, options) => (await import('./open.ts')).open(targets, options))
 
   const run = remora

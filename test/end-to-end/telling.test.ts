@@ -1,0 +1,100 @@
+/** What a capture tells beside its packets: what was lost and where, why nothing comes, and names that come up. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { must, run, sleep, start, until } from '../helpers/command.ts'
+import { type Docker, startDocker } from '../helpers/docker.ts'
+import { processesWith } from '../helpers/leaks.ts'
+import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
+import { environment, executable, remora, startRemora } from '../helpers/remora.ts'
+import { scratch } from '../helpers/scratch.ts'
+import { serve } from '../helpers/service.ts'
+
+let pair: NetnsPair
+let engine: Docker
+beforeAll(async () => {
+  pair = await makeNetnsPair()
+  engine = await startDocker()
+})
+afterAll(async () => {
+  await pair?.close()
+  await engine?.close()
+})
+
+const traffic = `{ eth(da=02:00:00:00:00:02, sa=02:00:00:00:00:01), ipv4(saddr=10.2.2.1,daddr=10.2.2.2), udp(sp=1000,dp=9), fill('A',1300) }`
+
+test('a reader that stalls: what was lost stands where it was lost, and --strict makes it a failure', async () => {
+  const folder = scratch()
+  const [config, file] = [join(folder, 'traffic'), join(folder, 'slow.pcapng')]
+  writeFileSync(config, traffic)
+  const count = 150_000
+  const reader = start(['sh', '-c', 'sleep 6; exec cat > "$0"', file], { stdio: ['pipe', 'ignore', 'ignore'] })
+  const args = ['capture', `named:${pair.receiver}`, '-i', 'b0', '--direction', '--strict', '--json', '-w', '-']
+  const capture = start([executable, ...args], {
+    stdio: ['ignore', reader.child.stdin ?? 'ignore', 'pipe'],
+    env: environment(),
+  })
+  reader.child.stdin?.destroy()
+  await until('it captures', () => processesWith(`-i b0 --ifdescr`).length > 0)
+  await sleep(500)
+  const sending = ['trafgen', '-i', config, '-o', 'a0', '-P', '1', '-q', '-n', String(count), '-b', '50000pps']
+  await must('nsenter', `--net=/run/netns/${pair.sender}`, ...sending)
+  await sleep(5_000)
+  await pair.ping(2)
+  await sleep(1_500)
+  capture.child.kill('SIGINT')
+  const { status, stderr } = await capture.result
+  await reader.result
+  const report = JSON.parse(stderr.split('\n').find(line => line.startsWith('{')) ?? '{}')
+  expect([status, stderr]).toEqual([7, expect.stringMatching(/^remora: CAPTURE_FAILED: [\d,]+ packets were lost/m)])
+  expect(report.dropped).toBeGreaterThan(1_000)
+  expect(report.packets + report.dropped).toBe(count + 4)
+  const places = await must(
+    'tshark',
+    '-r',
+    file,
+    '-Y',
+    'frame.drop_count > 0',
+    '-T',
+    'fields',
+    '-e',
+    'frame.drop_count',
+  )
+  const told = places.trim().split('\n').map(Number)
+  expect(told.length).toBeGreaterThan(0)
+  expect(told.reduce((sum, lost) => sum + lost, 0)).toBe(report.dropped)
+}, 90_000)
+
+test('three seconds without a packet: a line on standard error says why, and a service tells it too', async () => {
+  const file = join(scratch(), 'silent.pcapng')
+  const pinging = pair.ping(300, 0.02)
+  const args = ['capture', `named:${pair.receiver}`, '-i', 'b0', '-f', 'tcp port 81', '-w', file, '-a', 'duration:5']
+  const service = await serve()
+  try {
+    const remote = startRemora([...args.slice(0, -4), '-w', `${file}.2`, '-a', 'duration:6', '--host', service.url])
+    const { status, stderr } = await remora(args)
+    expect(status).toBe(0)
+    const line = /\d+ packets passed, none matches the filter "tcp port 81"/
+    expect(stderr.split('\n').filter(text => text !== '')).toEqual([expect.stringMatching(line)])
+    const answer = (await (await service.get('/v1/captures')).json()) as { captures: { silence?: string }[] }
+    expect(answer.captures.map(({ silence }) => silence)).toEqual([expect.stringMatching(line)])
+    expect((await remote.result).stderr).toMatch(line)
+  } finally {
+    await service.close()
+    await pinging
+  }
+}, 60_000)
+
+test('names of containers that start while others are captured are in the stream', async () => {
+  const file = join(scratch(), 'names.pcapng')
+  await engine.container('captured', [], ['ping', '-i', '0.2', '172.17.0.1'])
+  const capture = startRemora(['capture', 'docker:captured', '--follow', '-i', 'eth0', '-w', file])
+  await until('it captures', () => processesWith('-i eth0 --ifdescr').length > 0)
+  await sleep(1_500)
+  await engine.container('newcomer')
+  await sleep(3_000)
+  capture.child.kill('SIGINT')
+  expect((await capture.result).status).toBe(0)
+  const { stdout } = await run(['strings', file])
+  expect(stdout).toMatch(/^newcomer$/m)
+}, 60_000)
