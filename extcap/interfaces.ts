@@ -117,10 +117,10 @@ export const localArguments: readonly InterfaceArgument[] = [
   {
     number: 23,
     call: 'immediate',
-    display: 'Every packet at once, the last ones of a container included',
+    display: 'Every packet at once (tcpdump)',
     type: 'boolflag',
     group: 'Capture',
-    tooltip: 'With tcpdump in place of dumpcap; costs more at high rates',
+    tooltip: 'The last ones of a container that is killed included; costs more at high rates',
   },
   {
     number: 24,
@@ -133,7 +133,7 @@ export const localArguments: readonly InterfaceArgument[] = [
   {
     number: 25,
     call: 'tlskeys',
-    display: 'Take TLS keys of the targets along (SSLKEYLOGFILE)',
+    display: 'Take TLS keys along (SSLKEYLOGFILE)',
     type: 'boolflag',
     group: 'Capture',
     tooltip: 'Wireshark then decrypts while it captures; packets come 300 ms later',
