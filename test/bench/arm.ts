@@ -6,7 +6,7 @@ import { end, must } from '../helpers/command.ts'
 import type { NetnsPair } from '../helpers/netns.ts'
 import { environment, executable } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
-import { alternate, median, type Row, spreadOf } from './measure.ts'
+import { inTurn, median, type Row, row } from './measure.ts'
 import { startTime } from './start.ts'
 
 const rounds = 21
@@ -30,21 +30,19 @@ export async function armRows(pair: NetnsPair, hello: string): Promise<Row[]> {
     const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'ignore'] })
     return timeToDescription(child.stdout, began, child)
   }
-  const values = await alternate(rounds, remora, bare)
-  const nodeStart: number[] = []
-  for (let round = 0; round < rounds; round++) nodeStart.push(await startTime([hello]))
-  const allowed = 1.5 * median(values.bare) + median(nodeStart)
+  const { ours, theirs, node } = await inTurn(rounds, { theirs: bare, ours: remora, node: () => startTime([hello]) })
+  const allowed = 1.5 * median(theirs) + median(node)
   return [
-    {
-      name: '--capture to armed, two interfaces',
-      unit: 'ms',
-      remora: median(values.remora),
-      bare: median(values.bare),
-      spread: spreadOf(values.remora),
-      target: `≤ 1.5 × bare + one node start (${allowed.toFixed(0)} ms)`,
-      met: median(values.remora) <= allowed,
-      note: 'bare: nsenter dumpcap with the same interfaces',
-    },
+    row('`--capture` to armed, two interfaces', {
+      ...{
+        unit: 'ms',
+        values: ours,
+        counterpart: 'nsenter dumpcap',
+        bare: theirs,
+        must: { atMost: Math.round(allowed) },
+      },
+      note: `allowed: 1.5 × bare and one start of node (${median(node).toFixed(0)} ms)`,
+    }),
   ]
 }
 
