@@ -64,7 +64,10 @@ if (unknown.length > 0) {
 }
 const rows: Row[] = []
 for (const [name, measure] of Object.entries(groups)) {
-  if (chosen.length === 0 || chosen.includes(name)) rows.push(...(await measure()))
+  if (chosen.length > 0 && !chosen.includes(name)) continue
+  const began = performance.now()
+  rows.push(...(await measure()))
+  console.error(`${name}: ${((performance.now() - began) / 1000).toFixed(0)} s`)
 }
 const machine = {
   cpu: cpus()[0]?.model ?? '',
