@@ -7,7 +7,7 @@ import { RemoraError } from '../base/errors.ts'
 import { type CaptureProcess, startCapturing } from './capturing.ts'
 import { dumpcapReader } from './dumpcap-output.ts'
 import type { NetworkNamespace } from './netns.ts'
-import { namespaceEntry, nsenterFailure } from './nsenter.ts'
+import { nsenterFailure, runInNamespace } from './nsenter.ts'
 import { run } from './run.ts'
 import { findTool, installCommand, lookUpTool } from './tools.ts'
 
@@ -89,16 +89,9 @@ export async function checkFilter(
   }
   // An argument ends there, and node refuses it.
   if (filter.includes('\0')) throw new RemoraError('FILTER_INVALID', 'the capture filter contains a NUL character')
-  const { prefix, descriptors } = namespaceEntry(namespace)
   const filterArguments = filter === '' ? [] : ['-f', filter]
-  const command = [
-    ...prefix,
-    findTool('dumpcap'),
-    '-d',
-    ...filterArguments,
-    ...interfaces.flatMap(name => ['-i', name]),
-  ]
-  const { stdout, stderr } = await run(command, { descriptors, signal })
+  const command = [findTool('dumpcap'), '-d', ...filterArguments, ...interfaces.flatMap(name => ['-i', name])]
+  const { stdout, stderr } = await runInNamespace(namespace, command, { signal })
   const reader = dumpcapReader()
   reader.push(stderr)
   reader.end()

@@ -4,7 +4,7 @@
 import { RemoraError } from '../base/errors.ts'
 import { parseIpJson } from './ip-json.ts'
 import type { NetworkNamespace } from './netns.ts'
-import { namespaceEntry, nsenterFailure } from './nsenter.ts'
+import { nsenterFailure, runInNamespace } from './nsenter.ts'
 import { run } from './run.ts'
 import { findTool, lookUpTool } from './tools.ts'
 
@@ -40,8 +40,7 @@ export interface InterfaceAddress {
  * @throws RemoraError FORBIDDEN, TOOL_MISSING or CAPTURE_FAILED
  */
 export async function listInterfaces(namespace: NetworkNamespace, signal?: AbortSignal): Promise<NetworkInterface[]> {
-  const { prefix, descriptors } = namespaceEntry(namespace)
-  const result = await run([...prefix, findTool('ip'), '-json', 'address', 'show'], { descriptors, signal })
+  const result = await runInNamespace(namespace, [findTool('ip'), '-json', 'address', 'show'], { signal })
   if (result.status === 0) return parseInterfaces(result.stdout)
   throw nsenterFailure(result.stderr) ?? new RemoraError('CAPTURE_FAILED', `ip address failed: ${result.stderr.trim()}`)
 }

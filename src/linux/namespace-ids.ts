@@ -5,8 +5,7 @@
 import { statSync } from 'node:fs'
 import { parseIpJson } from './ip-json.ts'
 import type { NetworkNamespace } from './netns.ts'
-import { namespaceEntry } from './nsenter.ts'
-import { run } from './run.ts'
+import { runInNamespace } from './nsenter.ts'
 import { lookUpTool, type Tool } from './tools.ts'
 
 /** Inodes of other namespaces by their number in this one. */
@@ -17,8 +16,7 @@ export async function readNamespaceIds(
   const ask = async (tool: Tool, ...args: string[]): Promise<string> => {
     const found = lookUpTool(tool)
     if (found === undefined) return ''
-    const { prefix, descriptors } = namespaceEntry(namespace)
-    return (await run([...prefix, found, ...args], { descriptors, signal })).stdout
+    return (await runInNamespace(namespace, [found, ...args], { signal })).stdout
   }
   const named = parseNamed(await ask('ip', '-json', 'netns', 'list-id'))
   const byName = named.flatMap(({ nsid, name }) => {

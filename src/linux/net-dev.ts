@@ -4,9 +4,8 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import type { NetworkNamespace } from './netns.ts'
-import { namespaceEntry } from './nsenter.ts'
+import { runInNamespace } from './nsenter.ts'
 import { readNamespaceInode } from './proc.ts'
-import { run } from './run.ts'
 import { findTool } from './tools.ts'
 
 export interface DeviceCounters {
@@ -45,8 +44,7 @@ export async function readNamespaceCounters(
   const pid = own ? 'self' : readNamespaceInode(process?.pid ?? 0, 'net') === inode ? process?.pid : undefined
   const known = pid === undefined ? undefined : readDeviceCounters(pid)
   if (known !== undefined) return known
-  const { prefix, descriptors } = namespaceEntry(namespace)
-  const { stdout } = await run([...prefix, findTool('cat'), '/proc/self/net/dev'], { descriptors, signal })
+  const { stdout } = await runInNamespace(namespace, [findTool('cat'), '/proc/self/net/dev'], { signal })
   return parseDeviceCounters(stdout.slice(0, longest))
 }
 

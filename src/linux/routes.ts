@@ -7,9 +7,8 @@
 import { endianness } from 'node:os'
 import { addressText } from './address.ts'
 import type { NetworkNamespace } from './netns.ts'
-import { namespaceEntry } from './nsenter.ts'
+import { runInNamespace } from './nsenter.ts'
 import { readBeginning, readNamespaceInode } from './proc.ts'
-import { run } from './run.ts'
 import { lookUpTool } from './tools.ts'
 
 export interface KernelRoute {
@@ -39,11 +38,10 @@ export function readProcessRoutes({ process, inode }: NetworkNamespace, proc = '
 export async function readRoutes(namespace: NetworkNamespace, signal?: AbortSignal): Promise<KernelRoute[]> {
   const head = namespace.process === undefined ? lookUpTool('head') : undefined
   if (head === undefined) return readProcessRoutes(namespace)
-  const { prefix, descriptors } = namespaceEntry(namespace)
   // Without IPv6 in the kernel it fails on the second file, having printed the first.
-  const command = [...prefix, head, '-q', '-c', String(mostBytes), '/proc/net/route', '/proc/net/ipv6_route']
+  const command = [head, '-q', '-c', String(mostBytes), '/proc/net/route', '/proc/net/ipv6_route']
   try {
-    return parseRoutes((await run(command, { descriptors, signal, timeout: patience })).stdout)
+    return parseRoutes((await runInNamespace(namespace, command, { signal, timeout: patience })).stdout)
   } catch {
     signal?.throwIfAborted()
     return []
