@@ -2,7 +2,7 @@
 import { eachOf } from '../base/each.ts'
 import { RemoraError, reasonOf } from '../base/errors.ts'
 import { batchesOf, listInterfacesOfMany, type NetworkInterface } from '../linux/iproute.ts'
-import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/netns.ts'
+import { hasGone, type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/netns.ts'
 import type { Target } from '../target/model.ts'
 import { parseReference } from '../target/reference.ts'
 import { type Discovery, namedPath } from './targets.ts'
@@ -36,16 +36,11 @@ export async function readInterfaces(
   await eachOf(batchesOf(namespaces, concurrency), concurrency, async batch => {
     for (const [netns, answer] of await readBatch(batch, signal)) {
       if (!(answer instanceof Error)) found.set(netns, answer)
-      else if (!isGone(answer)) warnings.add(`interfaces not read: ${reasonOf(answer)}`)
+      else if (!hasGone(answer)) warnings.add(`interfaces not read: ${reasonOf(answer)}`)
     }
   })
   signal.throwIfAborted()
   return { found, warnings: [...warnings] }
-}
-
-/** What came to its end between being listed and being looked at is no failure. */
-export function isGone(error: unknown): boolean {
-  return error instanceof RemoraError && (error.code === 'TARGET_NOT_FOUND' || error.code === 'TARGET_STALE')
 }
 
 /** Interfaces of the namespaces of targets, or why they could not be read. */

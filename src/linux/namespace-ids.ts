@@ -2,10 +2,10 @@
  * What the numbers (netnsid) mean by which a namespace knows others: lsns(8) tells those of namespaces with processes,
  * `ip netns list-id` those of namespaces with a name. Only asked for where it matters.
  */
-import { statSync } from 'node:fs'
 import { parseIpJson } from './ip-json.ts'
 import type { NetworkNamespace } from './netns.ts'
 import { runInNamespace } from './nsenter.ts'
+import { readInode } from './proc.ts'
 import { lookUpTool, type Tool } from './tools.ts'
 
 /** Inodes of other namespaces by their number in this one. */
@@ -20,7 +20,7 @@ export async function readNamespaceIds(
   }
   const named = parseNamed(await ask('ip', '-json', 'netns', 'list-id'))
   const byName = named.flatMap(({ nsid, name }) => {
-    const inode = inodeOf(`/run/netns/${name}`)
+    const inode = readInode(`/run/netns/${name}`)
     return inode === undefined ? [] : [[nsid, inode] as const]
   })
   return new Map([...byName, ...parseLsns(await ask('lsns', '-t', 'net', '-n', '-r', '-o', 'NS,NETNSID'))])
@@ -41,13 +41,5 @@ function parseNamed(json: string): { nsid: number; name: string }[] {
     )
   } catch {
     return []
-  }
-}
-
-function inodeOf(path: string): number | undefined {
-  try {
-    return statSync(path).ino
-  } catch {
-    return undefined
   }
 }
