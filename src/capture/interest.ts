@@ -1,5 +1,5 @@
 /** Whether anybody still wants what is captured: the reader of the output, and the process that asked for it. */
-import { readerCheck } from '../linux/fifo.ts'
+import { readerCheck } from '../linux/readers.ts'
 import { doesAcknowledge } from '../linux/tcp.ts'
 
 export type LostInterest = 'reader-gone' | 'parent-gone'

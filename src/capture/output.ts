@@ -16,7 +16,8 @@ import {
 } from 'node:fs'
 import { isatty } from 'node:tty'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
-import { isOpenSomewhere, isPipe, openFifo, reopenPipe } from '../linux/fifo.ts'
+import { isPipe, openFifo, reopenPipe } from '../linux/fifo.ts'
+import { isOpenSomewhere } from '../linux/readers.ts'
 import { trimToWholeBlocks } from './trim.ts'
 
 export interface Output {

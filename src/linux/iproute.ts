@@ -8,6 +8,7 @@ import { nsenterFailure, runInNamespace } from './nsenter.ts'
 import { run } from './run.ts'
 import { findTool, lookUpTool } from './tools.ts'
 
+/** An interface, as `ip -json address` tells of it (ip-address(8)). */
 export interface NetworkInterface {
   readonly index: number
   readonly name: string
@@ -19,7 +20,7 @@ export interface NetworkInterface {
   readonly addresses: readonly InterfaceAddress[]
   /** Hardware address of six bytes, where it has one that is not all zeros. */
   readonly mac?: string
-  /** Bytes. */
+  /** Longest packet it sends, bytes. */
   readonly mtu?: number
   /** Index of the other end of a veth pair, or of the interface below (IFLA_LINK). */
   readonly linkIndex?: number
@@ -29,7 +30,9 @@ export interface NetworkInterface {
   readonly linkType?: string
 }
 
+/** An IPv4 or IPv6 address of an interface. */
 export interface InterfaceAddress {
+  /** Without its prefix length. */
   readonly address: string
   /** `global`, `link`, `host` …. */
   readonly scope: string

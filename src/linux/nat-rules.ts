@@ -18,6 +18,7 @@ export interface NatRule {
   readonly to: { readonly address: string; readonly port: number | undefined } | undefined
 }
 
+/** The rules of one packet filter, chain by chain. */
 export interface NatRules {
   /** Chains the kernel enters by itself. */
   readonly hooks: readonly string[]

@@ -10,6 +10,7 @@ import type { NetworkNamespace } from './netns.ts'
 import { nsenterFailure, runInNamespace } from './nsenter.ts'
 import { findTool } from './tools.ts'
 
+/** The network stack of a namespace, as far as it is shown. */
 export interface Netstack {
   readonly links: readonly Link[]
   readonly routes: readonly Route[]

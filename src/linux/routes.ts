@@ -11,11 +11,13 @@ import { runInNamespace } from './nsenter.ts'
 import { readBeginning, readNamespaceInode } from './proc.ts'
 import { lookUpTool } from './tools.ts'
 
+/** A route of the main table. */
 export interface KernelRoute {
   /** `default`, an address with its prefix length, or one alone. */
   readonly destination: string
   /** Address of the next hop; undefined for what is reached directly. */
   readonly gateway?: string
+  /** Name of the interface. */
   readonly device: string
 }
 

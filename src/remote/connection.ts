@@ -10,6 +10,7 @@ import { RemoraError, reasonOf } from '../base/errors.ts'
 import { proxyAgent } from './proxy.ts'
 import { type RemoteService, socketPathOf } from './service.ts'
 
+/** The part of node's request options (node:http, node:tls) that says how a service is reached. */
 export interface ConnectionOptions {
   readonly agent?: Agent
   readonly socketPath?: string

@@ -55,7 +55,7 @@ export function toldFailure(body: string): RemoraError | undefined {
   }
 }
 
-/** The failure a close frame of remora's tells of. */
+/** The failure a close frame tells of: in remora's words, `CODE: message`, or those of another service. */
 export function closedFailure(service: RemoteService, code: number, reason: string): RemoraError {
   const [, told = '', message = ''] = /^([A-Z_]+): ([\s\S]*)$/.exec(reason) ?? []
   if (isErrorCode(told)) return new RemoraError(told, message)
