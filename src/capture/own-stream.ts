@@ -3,6 +3,7 @@
  * connection is known by both ends; a proxy on the way by the client it speaks for and the port it listens on.
  */
 import { RemoraError } from '../base/errors.ts'
+import { isLoopback } from '../base/loopback.ts'
 import type { NetworkInterface } from '../linux/iproute.ts'
 import { readSshConnection } from '../linux/ssh.ts'
 
@@ -26,10 +27,6 @@ export function carried(connections: readonly StreamConnection[], place: Place):
   return connections.filter(({ addresses }) =>
     isLoopback(addresses[0]) ? place.central : place.central || addresses.some(address => own.has(address)),
   )
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.')
 }
 
 /** The connection a capture to standard output leaves by, where this program runs in a session of SSH. */
