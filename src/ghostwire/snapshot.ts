@@ -28,6 +28,7 @@ export interface NamespaceSnapshot {
   readonly forwards: readonly Forward[]
 }
 
+/** Version of the internet protocol. */
 export type Family = 'ipv4' | 'ipv6'
 
 /** An interface, as `ip -details address` tells of it. */
