@@ -10,7 +10,7 @@ import { tracesEngine } from '../engine/traces.ts'
 import { listNamespaceMounts } from '../linux/mountinfo.ts'
 import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/netns.ts'
 import { readCommand, readNamespaceInode } from '../linux/proc.ts'
-import { type ContainerReference, nearestNames, qualifiedName } from '../target/match.ts'
+import { type ContainerReference, didYouMean, nearestNames, qualifiedName } from '../target/match.ts'
 import type { ContainerFacts, TargetType } from '../target/model.ts'
 import { engineSchemes, formatReference, parseReference, type Reference } from '../target/reference.ts'
 import { askHost } from './ask.ts'
@@ -163,7 +163,7 @@ function openNamed(reference: Extract<Reference, { scheme: 'named' }>): Omit<Res
     const names = listNamespaceMounts().map(({ path }) => basename(path))
     throw new RemoraError(error.code, error.message, {
       cause: error,
-      hint: didYouMean(nearestNames(reference.name, names)),
+      hint: didYouMean(nearestNames(reference.name, names), listHint),
     })
   }
 }
@@ -279,7 +279,7 @@ function notFound(reference: ContainerReference, answers: readonly EngineAnswer[
   const wanted = 'name' in reference ? nearestTargets(reference, answers) : []
   const reasons = failures.map(failure => ` (${failure.message})`).join('')
   return new RemoraError('TARGET_NOT_FOUND', `no running container matches ${text}${reasons}`, {
-    hint: didYouMean(wanted),
+    hint: didYouMean(wanted, listHint),
   })
 }
 
@@ -301,9 +301,7 @@ function nearestTargets(
     : [...byName, ...byPod.map(near => `pod:${near}`)].slice(0, 3)
 }
 
-function didYouMean(names: readonly string[]): string {
-  return names.length > 0 ? `Did you mean ${names.join(', ')}?` : 'remora list shows what there is.'
-}
+const listHint = 'remora list shows what there is.'
 
 function ambiguous(text: string, candidates: readonly string[]): RemoraError {
   return new RemoraError('TARGET_AMBIGUOUS', `${text} matches ${candidates.length} targets: ${candidates.join(', ')}`, {
