@@ -11,6 +11,7 @@ import { tenantName } from './mobyshark.ts'
 import { compareText } from './order.ts'
 import type { Dns, ProcessFacts } from './snapshot.ts'
 
+/** Who lives in a network namespace. */
 export interface Tenant {
   readonly id: string
   readonly name: string
