@@ -2,6 +2,7 @@
 import { readerCheck } from '../linux/readers.ts'
 import { doesAcknowledge } from '../linux/tcp.ts'
 
+/** Who has gone. */
 export type LostInterest = 'reader-gone' | 'parent-gone'
 
 /** Milliseconds between two looks. */

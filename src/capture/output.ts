@@ -20,7 +20,9 @@ import { isPipe, openFifo, reopenPipe } from '../linux/fifo.ts'
 import { isOpenSomewhere } from '../linux/readers.ts'
 import { trimToWholeBlocks } from './trim.ts'
 
+/** An open output. */
 export interface Output {
+  /** Descriptor for blocking writes. */
   readonly fd: number
   /**
    * Ends the output; called once, when nobody writes any more.
@@ -31,6 +33,7 @@ export interface Output {
   discard(): void
 }
 
+/** Where packets are to go. */
 export type OutputRequest =
   | { readonly kind: 'stdout' }
   | {

@@ -35,9 +35,7 @@ export function sessionConnections(): readonly StreamConnection[] {
   return session === undefined ? [] : [session]
 }
 
-/**
- * A filter that lets everything pass but these connections (pcap-filter(7)). Empty for none.
- */
+/** A filter that lets everything pass but these connections (pcap-filter(7)); empty for none. */
 export function exclusion(connections: readonly StreamConnection[]): string {
   return connections
     .map(({ addresses: [a, b], ports }) => {

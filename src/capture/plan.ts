@@ -12,6 +12,7 @@ import { didYouMean, nearestNames } from '../target/match.ts'
 import { both, carried, exclusion } from './own-stream.ts'
 import { type CaptureRequest, keysWindow, type StopConditions } from './request.ts'
 
+/** What a capture does. */
 export interface CapturePlan {
   /** `direct`: dumpcap writes the output itself; `woven`: several captures become one stream on the way. */
   readonly route: 'direct' | 'woven'
@@ -76,6 +77,7 @@ const immediateWindow = 5
 /** Milliseconds a packet waits for others: dumpcap is up to 250 late, and a machine under load some more. */
 export const standardWindow = 300
 
+/** What the plan of one target depends on beside the request. */
 export interface PlanOptions {
   /** Have dumpcap count packets for a progress line. */
   readonly counting?: boolean

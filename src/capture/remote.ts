@@ -28,6 +28,7 @@ export type RemoteRequest = { readonly service: RemoteService } & (
   | { readonly kind: 'ticket'; readonly path: string }
 )
 
+/** A capture that a service will run. */
 export interface RemoteCapture {
   /** What will be captured, as the service or the request has it. */
   readonly reference: string

@@ -10,6 +10,7 @@ import { translatePid } from '../linux/pid-namespace.ts'
 
 const attempts = 3
 
+/** A container whose network namespace is open. */
 export interface OpenedContainer {
   /** The caller closes it. */
   readonly namespace: NetworkNamespace

@@ -23,7 +23,11 @@ export async function addInterfaces(
   return { targets: detailed, warnings }
 }
 
-/** Reads the interfaces of the namespaces of targets; one that several share is read once. */
+/**
+ * Reads the interfaces of the namespaces of targets; one that several share is read once.
+ * @returns interfaces by the inode of their namespace, and a sentence for each kind of failure
+ * @throws the reason of the signal when that aborts
+ */
 export async function readInterfaces(
   targets: readonly Target[],
   signal: AbortSignal,
@@ -69,7 +73,10 @@ function tryOpen(target: Target): NetworkNamespace | Error {
   }
 }
 
-/** Opens the namespace of a target that was just listed. */
+/**
+ * Opens the namespace of a target that was just listed.
+ * @throws RemoraError TARGET_NOT_FOUND, TARGET_STALE or FORBIDDEN
+ */
 export function openTarget({ pid, startTime, netns, reference }: Target): NetworkNamespace {
   if (pid > 0) return openProcessNamespace(pid, { startTime, inode: netns })
   const mount = parseReference(reference)

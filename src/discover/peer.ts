@@ -18,6 +18,7 @@ import { openTarget, readInterfaces } from './interfaces.ts'
 import { listTenants } from './processes.ts'
 import { hostTarget, mountTarget, processTarget } from './targets.ts'
 
+/** The other end of an interface. */
 export interface Peer {
   /** Where the other end is; open, and closed by whoever asked. */
   readonly namespace: NetworkNamespace

@@ -23,6 +23,7 @@ import { describeUnit, distinctReferences, lifeFacts, matchUnits, type Unit } fr
 
 export type { HostName } from './names.ts'
 
+/** A target whose network namespace is open; whoever has it closes that. */
 export interface ResolvedTarget {
   /** Canonical form of what was asked for. */
   readonly reference: string
@@ -39,6 +40,7 @@ export interface ResolvedTarget {
   readonly names: readonly HostName[]
 }
 
+/** What a resolution takes. */
 export interface ResolveOptions {
   readonly signal: AbortSignal
   readonly env?: NodeJS.ProcessEnv
@@ -65,6 +67,7 @@ export async function resolveTarget(text: string, options: ResolveOptions): Prom
   return target
 }
 
+/** The same for many references. */
 export interface ResolveManyOptions extends ResolveOptions {
   /** Told of a reference that means nothing, or cannot be opened; without it that is a failure of all. */
   readonly onMissing?: (reference: string, error: RemoraError) => void

@@ -6,10 +6,10 @@
  * An environment is read anew on every pass. It is replaced by execve(2) under the same process number and start time,
  * right when an engine starts what a container is for, and what could tell costs as much to read.
  */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, openSync, readlinkSync, readSync } from 'node:fs'
 import { lookInRoot, type Place } from './file-in-root.ts'
 import type { ProcessIdentity } from './netns.ts'
-import { listProcesses, readLink, readNamespaceInode, readStartTime } from './proc.ts'
+import { listProcesses, readNamespaceInode, readStartTime } from './proc.ts'
 
 /** A file that a process was told to write its keys to. It may not be there yet, and may be anything. */
 export interface KeylogPlace {
@@ -80,6 +80,14 @@ function readBounded(path: string, buffer: Buffer): Buffer {
     }
   } catch {
     return buffer.subarray(0, 0)
+  }
+}
+
+function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
   }
 }
 

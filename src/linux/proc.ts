@@ -167,29 +167,23 @@ export function readInode(path: string): number | undefined {
   }
 }
 
-/** Bytes asked for at once: a read of a file of /proc brings a page or so (seq_file.c). */
-const pieceSize = 16 * 1024
-
-/**
- * The beginning of a file of /proc that may be long, and is made as it is read.
- * @param limit greatest number of bytes to read
- * @returns whole lines; undefined when it cannot be read
- */
+/** The beginning of a file of /proc that may be long, in whole lines; undefined when it cannot be read. */
 export function readBeginning(path: string, limit: number): string | undefined {
+  const bytes = readInto(Buffer.allocUnsafe(limit), path)
+  const text = bytes?.toString()
+  return bytes?.length === limit ? text?.slice(0, text.lastIndexOf('\n') + 1) : text
+}
+
+/** The beginning of a file of /proc, as much of it as there is room for; undefined when it cannot be read. */
+export function readInto(buffer: Buffer, path: string): Buffer | undefined {
   let file: number | undefined
+  let size = 0
   try {
     file = openSync(path, 'r')
-    const pieces: Buffer[] = []
-    let size = 0
-    while (size < limit) {
-      const piece = Buffer.alloc(Math.min(pieceSize, limit - size))
-      const read = readSync(file, piece)
-      if (read === 0) break
-      pieces.push(piece.subarray(0, read))
-      size += read
-    }
-    const text = Buffer.concat(pieces).toString()
-    return size < limit ? text : text.slice(0, text.lastIndexOf('\n') + 1)
+    // Each read brings a page or so (seq_file.c).
+    for (let read = -1; read !== 0 && size < buffer.length; size += read)
+      read = readSync(file, buffer, size, buffer.length - size, null)
+    return buffer.subarray(0, size)
   } catch {
     return undefined
   } finally {
