@@ -47,7 +47,7 @@ export async function capture(step: CaptureStep, { log }: StepContext, lifetime:
   const report =
     remote === undefined
       ? await runCapture(captureRequest(step, lifetime.stop), destination, context)
-      : await (await import('../src/capture/remote.ts')).runRemoteCapture(remote, destination, context)
+      : await (await import('../src/capture/run-remote.ts')).runRemoteCapture(remote, destination, context)
   if (report !== undefined) explain(report)
 }
 
