@@ -12,6 +12,7 @@ import type { CaptureRequest } from '../capture/request.ts'
 import type { ListenAddress } from './listen.ts'
 import { isSameToken } from './token.ts'
 
+/** What is asked of those who come. */
 export interface AccessRules {
   /** Captures may take TLS keys of their targets along. */
   readonly tlsKeys: boolean
