@@ -6,9 +6,9 @@ import { appendFileSync } from 'node:fs'
 import { RemoraError, reasonOf } from './errors.ts'
 
 /** Levels of a log, the most important first. */
-export const logLevels = ['error', 'warning', 'info', 'debug'] as const
+const logLevels = ['error', 'warning', 'info', 'debug'] as const
 /** A level. */
-export type LogLevel = (typeof logLevels)[number]
+type LogLevel = (typeof logLevels)[number]
 
 /** A log: one line a call, from the most important to the least. */
 export interface Log {

@@ -75,7 +75,7 @@ export const drainTime = 300
 const immediateWindow = 5
 
 /** Milliseconds a packet waits for others: dumpcap is up to 250 late, and a machine under load some more. */
-export const standardWindow = 300
+const standardWindow = 300
 
 /** What the plan of one target depends on beside the request. */
 export interface PlanOptions {

@@ -27,7 +27,7 @@ export async function readNamespaceIds(
 }
 
 /** Lines of an inode and a number, or the word `unassigned`. */
-export function parseLsns(output: string): [nsid: number, inode: number][] {
+function parseLsns(output: string): [nsid: number, inode: number][] {
   return output.split('\n').flatMap(line => {
     const [, inode, nsid] = /^(\d+) (\d+)$/.exec(line.trim()) ?? []
     return inode === undefined ? [] : [[Number(nsid), Number(inode)]]

@@ -31,7 +31,7 @@ type Matched = Pick<NatRule, 'family' | 'protocol' | 'address' | 'ports'>
 const maximumSteps = 200_000
 
 /** Ports of one translation that are listed one by one. */
-export const maximumPorts = 1_024
+const maximumPorts = 1_024
 
 /** Finds the translations that can be reached. */
 export function forwardsOf({ hooks, chains }: NatRules): Forward[] {

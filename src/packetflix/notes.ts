@@ -7,7 +7,7 @@ import * as v from 'valibot'
 const count = v.pipe(v.number(), v.minValue(0))
 
 /** A note, by its kind; counts are of the whole capture up to now, seconds since it was armed. */
-export const captureNote = v.variant('note', [
+const captureNote = v.variant('note', [
   /** The capture is active on every interface. */
   v.object({ note: v.literal('armed'), reference: v.string() }),
   /** So many packets and bytes up to now. */
