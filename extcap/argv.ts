@@ -6,6 +6,7 @@ import { RemoraError } from '../src/base/errors.ts'
 import { withoutSecrets as urlWithoutSecrets } from '../src/packetflix/secrets.ts'
 import { stableInterfaces } from './interfaces.ts'
 
+/** What one call asks for. */
 export type Step =
   | { readonly step: 'interfaces' }
   | { readonly step: 'dlts'; readonly interface: string }
@@ -16,6 +17,7 @@ export type Step =
   | { readonly step: 'cleanup' }
   | { readonly step: 'nothing' }
 
+/** A capture, as Wireshark asks for it. */
 export interface CaptureStep {
   readonly step: 'capture'
   readonly interface: string
@@ -30,8 +32,10 @@ export interface CaptureStep {
 /** Values of interface arguments by their call; flags are `true` or `false`. */
 export type ArgumentValues = Readonly<Record<string, string | boolean>>
 
+/** A call. */
 export interface ExtcapCall {
   readonly step: Step
+  /** Where the log goes, and how much of it; as given. */
   readonly logFile: string | undefined
   readonly logLevel: string | undefined
 }

@@ -16,6 +16,11 @@ import { chosenTarget, serviceOf } from './service-arguments.ts'
 /** Milliseconds the dialog may wait. */
 const patience = 5_000
 
+/**
+ * Value sentences for a selector: the targets of the service, or the interfaces of the one that is chosen.
+ * @param values arguments of the dialog as they are at the moment
+ * @throws RemoraError USAGE for an option that has no values
+ */
 export async function serviceValues(option: string, values: ArgumentValues): Promise<string> {
   const arg = stableInterfaces[dockerHostInterface]?.arguments.find(({ call }) => call === option)?.number ?? 0
   if (option === 'container') return containerValues(arg, values)

@@ -6,6 +6,7 @@ import { localService } from '../src/capture/service.ts'
 import type { Target } from '../src/target/model.ts'
 import { listTimeout } from './step.ts'
 
+/** A container that gets an interface of its own. */
 export interface RunningContainer {
   readonly name: string
   readonly engine: string

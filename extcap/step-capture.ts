@@ -26,6 +26,11 @@ import { uniqueInterfaces } from './step-interfaces.ts'
 /** Milliseconds an engine has when the capture depends on it. */
 const engineTimeout = 2_000
 
+/**
+ * Captures into the fifo of the call, and returns when the capture has ended.
+ * @throws RemoraError as a capture does; USAGE for a call that is not understood, TARGET_NOT_FOUND when the container of the
+ *   interface has gone
+ */
 export async function capture(step: CaptureStep, { log }: StepContext, lifetime: Lifetime): Promise<void> {
   const parent = process.ppid
   if (step.fifo === undefined || step.fifo === '') {
@@ -42,7 +47,7 @@ export async function capture(step: CaptureStep, { log }: StepContext, lifetime:
   const report =
     remote === undefined
       ? await runCapture(captureRequest(step, lifetime.stop), destination, context)
-      : await (await import('../src/capture/remote.ts')).runRemoteCapture(remote, destination, context)
+      : await (await import('../src/capture/run-remote.ts')).runRemoteCapture(remote, destination, context)
   if (report !== undefined) explain(report)
 }
 

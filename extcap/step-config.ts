@@ -4,12 +4,17 @@
  * another. What a service elsewhere has is asked for only when the user reloads it.
  */
 import { type CapturePoint, capturePoints } from '../src/capture/request.ts'
-import { type InterfaceArgument, stableInterfaces } from './interfaces.ts'
+import type { InterfaceArgument } from './arguments.ts'
+import { stableInterfaces } from './interfaces.ts'
 import { sentence } from './sentence.ts'
 import type { StepContext } from './step.ts'
 import { requireInterface } from './step-dlts.ts'
 import { everyInterface, targetValues } from './step-reload.ts'
 
+/**
+ * Prints the sentences of an interface, its selectors filled.
+ * @throws RemoraError USAGE for an interface that is none of ours
+ */
 export async function printConfig(nif: string, { log, write }: StepContext): Promise<void> {
   requireInterface(nif)
   const interfaceArguments = stableInterfaces[nif]?.arguments ?? []

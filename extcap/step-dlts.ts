@@ -4,6 +4,10 @@ import { containerInterfacePrefix, stableInterfaces } from './interfaces.ts'
 import { sentence } from './sentence.ts'
 import type { StepContext } from './step.ts'
 
+/**
+ * Prints the link type of an interface.
+ * @throws RemoraError USAGE for an interface that is none of ours
+ */
 export function printDlts(nif: string, { write }: StepContext): void {
   requireInterface(nif)
   write(sentence('dlt', { number: 1, name: 'EN10MB', display: 'Ethernet' }))

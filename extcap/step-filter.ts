@@ -5,6 +5,10 @@
 import { RemoraError } from '../src/base/errors.ts'
 import type { StepContext } from './step.ts'
 
+/**
+ * Prints what is wrong with a capture filter, one line; nothing for a good one.
+ * @throws RemoraError when that cannot be found out
+ */
 export async function printFilterCheck(filter: string, { write }: StepContext): Promise<void> {
   if (filter === '') return
   const { compileFilter } = await import('../src/capture/filter.ts')

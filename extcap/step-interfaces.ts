@@ -1,10 +1,14 @@
-/** `--extcap-interfaces`: the newest running containers, then the interfaces that are always there. Never fails, never waits long. */
+/**
+ * `--extcap-interfaces`: the newest running containers, then the interfaces that are always there. Never fails, never waits
+ * long.
+ */
 import { readConfig } from '../src/base/config.ts'
 import { version } from '../src/base/version.ts'
 import { containerInterface, preferenceKey, stableInterfaces } from './interfaces.ts'
 import { sentence } from './sentence.ts'
 import { listTimeout, type StepContext } from './step.ts'
 
+/** Prints a sentence for each interface; what cannot be listed in time is left out. */
 export async function printInterfaces({ log, write }: StepContext): Promise<void> {
   const { list } = readConfig()
   const containers =

@@ -11,6 +11,12 @@ import { sentence } from './sentence.ts'
 import { listTimeout, type StepContext } from './step.ts'
 import { requireInterface } from './step-dlts.ts'
 
+/**
+ * Prints fresh value sentences for a selector.
+ * @param option call of the argument, without dashes
+ * @param values arguments of the dialog as they are at the moment
+ * @throws RemoraError USAGE for an option that has no values, else as a listing does
+ */
 export async function printReload(
   nif: string,
   option: string,

@@ -1,6 +1,7 @@
 /** What every step gets. */
 import type { Log } from '../src/base/log.ts'
 
+/** Where a step writes to. */
 export interface StepContext {
   readonly log: Log
   /** Writes to standard output. */

@@ -1,4 +1,4 @@
-/** Every check of the sources, all at once: format and lint, types, the import table, dead code, generated documents. */
+/** Every check of the sources, all at once: format and lint, types, imports, dead code, docstrings, generated documents. */
 import { spawn } from 'node:child_process'
 
 const checks: Record<string, string[]> = {
@@ -7,6 +7,7 @@ const checks: Record<string, string[]> = {
   "types of the service's page": ['tsc', '--noEmit', '--project', 'src/serve/page'],
   'import table': ['depcruise', '--config', '.dependency-cruiser.cjs', 'bin', 'extcap', 'src'],
   'dead code': ['knip', '--no-progress'],
+  docstrings: ['node', 'scripts/docstrings.ts'],
   'generated documents': ['node', 'scripts/docs.ts', '--check'],
 }
 

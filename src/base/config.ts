@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { homeFolder } from './home.ts'
 
+/** What can be set. */
 export interface Config {
   /** How many running containers are listed as interfaces of their own, 0 to 64. */
   readonly list: number
@@ -25,7 +26,10 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return { ...defaults, ...(readSettings(user) ?? readSettings(system)) }
 }
 
-/** Writes the configuration to a path of {@link configPaths}. */
+/**
+ * Writes the configuration to a path of {@link configPaths}.
+ * @throws Error of the system call when it cannot be written
+ */
 export function writeConfig(path: string, config: Config): void {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, `${JSON.stringify(config, null, 2)}\n`)

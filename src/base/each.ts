@@ -1,4 +1,8 @@
-/** Applies an action to every element, at most so many at once; results keep the order. */
+/**
+ * Applies an action to every element, at most so many at once.
+ * @returns results in the order of the elements
+ * @throws what an action throws first; those under way go on
+ */
 export async function eachOf<T, R>(items: readonly T[], atOnce: number, action: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
   let next = 0

@@ -16,6 +16,7 @@ interface ErrorKind {
   readonly meaning: string
 }
 
+/** Every code there is, with what belongs to it. */
 export const errorKinds = {
   USAGE: {
     exit: 2,
@@ -69,11 +70,13 @@ export const errorKinds = {
   },
 } as const satisfies Record<string, ErrorKind>
 
+/** Code of a failure. */
 export type ErrorCode = keyof typeof errorKinds
 
 interface ErrorDetails {
   /** The next step, a full sentence or a command. */
   readonly hint?: string | undefined
+  /** What was thrown below. */
   readonly cause?: unknown
 }
 
@@ -111,8 +114,8 @@ export function systemCode(thrown: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined
 }
 
-/** First line of a failure, for a list of reasons. */
+/** First line of a failure, for a list of reasons; where it says nothing, the code of the system call. */
 export function reasonOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown)
-  return text.split('\n', 1)[0] ?? ''
+  return text.split('\n', 1)[0] || systemCode(thrown) || 'no reason'
 }

@@ -5,9 +5,12 @@
 import { appendFileSync } from 'node:fs'
 import { RemoraError, reasonOf } from './errors.ts'
 
-export const logLevels = ['error', 'warning', 'info', 'debug'] as const
-export type LogLevel = (typeof logLevels)[number]
+/** Levels of a log, the most important first. */
+const logLevels = ['error', 'warning', 'info', 'debug'] as const
+/** A level. */
+type LogLevel = (typeof logLevels)[number]
 
+/** A log: one line a call, from the most important to the least. */
 export interface Log {
   error(message: string): void
   warning(message: string): void

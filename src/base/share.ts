@@ -1,6 +1,9 @@
 /** Many callers of one costly action: whoever comes while it runs shares the next run, never a result begun before. */
 
-/** An action of which at most one run is under way and one is waited for. */
+/**
+ * An action of which at most one run is under way and one is waited for.
+ * @returns starts a run, or shares one that has not begun; fails as the action does
+ */
 export function sharing<T>(action: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined
   let following: Promise<T> | undefined

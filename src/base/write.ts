@@ -1,6 +1,7 @@
 /**
- * Writing text for people and programs. To a descriptor, all of it, before going on: nothing is lost when the process ends right after. Straight to
- * the descriptor, since touching process.stdout makes a pipe non-blocking for everyone who shares it, dumpcap included.
+ * Writing text for people and programs: all of it before going on, so that nothing is lost when the process ends right
+ * after; straight to the descriptor, since touching process.stdout makes a pipe non-blocking for everyone who shares it,
+ * dumpcap included.
  */
 import { writeSync } from 'node:fs'
 import { systemCode } from './errors.ts'

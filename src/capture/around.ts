@@ -8,6 +8,7 @@ import type { Lifetime } from './lifetime.ts'
 import type { OutputRequest, Settlement } from './output.ts'
 import type { CaptureReport } from './report.ts'
 
+/** A command, and where the packets of its time go. */
 export interface AroundRequest {
   /** Program and arguments. */
   readonly command: readonly string[]
@@ -18,6 +19,7 @@ export interface AroundRequest {
   readonly env?: NodeJS.ProcessEnv
 }
 
+/** What came of the command and of the capture. */
 export interface AroundResult {
   /** Exit status for all: the command's; or that of the capture, where only that failed. */
   readonly status: number

@@ -2,4 +2,6 @@
 import { endOrphans } from '../linux/orphans.ts'
 
 /** Ends captures whose remora no longer lives; returns their process numbers. */
-export const endOrphanedCaptures: () => number[] = () => endOrphans()
+export function endOrphanedCaptures(): number[] {
+  return endOrphans()
+}

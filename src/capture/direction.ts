@@ -16,6 +16,7 @@ export type DirectedInterface = Pick<NetworkInterface, 'loopback' | 'addresses'>
   readonly peer?: boolean
 }
 
+/** Adds to a packet; `at` is the word of the slab where its block begins. */
 export type Direct = (slab: Slab, at: number, added: Decoration) => void
 
 const inbound = 1

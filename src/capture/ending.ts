@@ -9,6 +9,7 @@ const patience = 1_000
 /** Milliseconds after which it is killed even then. */
 const longestEnd = 4_000
 
+/** The way one capturing process ends; the first reason counts. */
 export interface Ending<Reason extends string> {
   /** Why it was told to end; undefined when it was not. */
   reason(): Reason | undefined

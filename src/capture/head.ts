@@ -29,6 +29,7 @@ export interface Head {
   close(): void
 }
 
+/** Captures on suspicion, each of one namespace, until they are claimed or let go. */
 export interface Heads {
   /** Begins a capture on what is mounted at a path, if a network namespace is; ends it when it has gone. */
   begin(path: string): void

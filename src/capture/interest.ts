@@ -1,7 +1,8 @@
 /** Whether anybody still wants what is captured: the reader of the output, and the process that asked for it. */
-import { readerCheck } from '../linux/fifo.ts'
+import { readerCheck } from '../linux/readers.ts'
 import { doesAcknowledge } from '../linux/tcp.ts'
 
+/** Who has gone. */
 export type LostInterest = 'reader-gone' | 'parent-gone'
 
 /** Milliseconds between two looks. */

@@ -7,6 +7,7 @@ import { followKeylogs, type KeylogFollower, type KeylogOptions } from '../linux
 import { decryptionSecretsBlock } from '../pcapng/block.ts'
 import { splitLines } from '../pcapng/key-log.ts'
 
+/** Whose keys, and where the blocks go. */
 export interface KeyOptions extends Omit<KeylogOptions, 'onKeys'> {
   /** A whole block, at most 64 KiB and a few bytes; nothing in it refers to an interface. */
   readonly onBlock: (block: Buffer) => void

@@ -25,8 +25,10 @@ import type { NumberPacket } from './sightings.ts'
 import { type RunningSource, type SourceEnd, startSource } from './source.ts'
 import type { Weave } from './weave.ts'
 
+/** Why a life is captured no longer. */
 export type LifeEnd = 'asked' | 'target-gone' | 'interface-gone'
 
+/** How the capture of a life went. */
 export interface LifeReport {
   readonly end: LifeEnd
   readonly complete: boolean
@@ -36,6 +38,7 @@ export interface LifeReport {
   readonly failure: unknown
 }
 
+/** The running capture of a life. */
 export interface Life {
   readonly plan: SourcePlan
   /** True when every interface is armed; false when it ended before. */
@@ -55,6 +58,7 @@ export interface Life {
   kill(): void
 }
 
+/** What all lives of one stream have in common, and what is this one's own. */
 export interface LifeOptions {
   readonly weave: Weave
   readonly log?: Log | undefined

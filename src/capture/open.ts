@@ -72,7 +72,7 @@ async function locally(request: CaptureRequest, context: CaptureContext): Promis
 }
 
 async function remotely(request: RemoteRequest, context: CaptureContext): Promise<Ready> {
-  const { prepareRemote, runRemote } = await import('./remote.ts')
+  const [{ prepareRemote }, { runRemote }] = await Promise.all([import('./remote.ts'), import('./run-remote.ts')])
   const prepared = await prepareRemote(request, context.lifetime.stop)
   return { name: prepared.name, run: output => runRemote(prepared, output, context), close: () => {} }
 }

@@ -16,10 +16,13 @@ import {
 } from 'node:fs'
 import { isatty } from 'node:tty'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
-import { isOpenSomewhere, isPipe, openFifo, reopenPipe } from '../linux/fifo.ts'
+import { isPipe, openFifo, reopenPipe } from '../linux/fifo.ts'
+import { isOpenSomewhere } from '../linux/readers.ts'
 import { trimToWholeBlocks } from './trim.ts'
 
+/** An open output. */
 export interface Output {
+  /** Descriptor for blocking writes. */
   readonly fd: number
   /**
    * Ends the output; called once, when nobody writes any more.
@@ -30,6 +33,7 @@ export interface Output {
   discard(): void
 }
 
+/** Where packets are to go. */
 export type OutputRequest =
   | { readonly kind: 'stdout' }
   | {

@@ -3,6 +3,7 @@
  * connection is known by both ends; a proxy on the way by the client it speaks for and the port it listens on.
  */
 import { RemoraError } from '../base/errors.ts'
+import { isLoopback } from '../base/loopback.ts'
 import type { NetworkInterface } from '../linux/iproute.ts'
 import { readSshConnection } from '../linux/ssh.ts'
 
@@ -28,19 +29,13 @@ export function carried(connections: readonly StreamConnection[], place: Place):
   )
 }
 
-function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.')
-}
-
 /** The connection a capture to standard output leaves by, where this program runs in a session of SSH. */
 export function sessionConnections(): readonly StreamConnection[] {
   const session = readSshConnection()
   return session === undefined ? [] : [session]
 }
 
-/**
- * A filter that lets everything pass but these connections (pcap-filter(7)). Empty for none.
- */
+/** A filter that lets everything pass but these connections (pcap-filter(7)); empty for none. */
 export function exclusion(connections: readonly StreamConnection[]): string {
   return connections
     .map(({ addresses: [a, b], ports }) => {

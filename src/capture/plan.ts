@@ -8,10 +8,11 @@ import type { HostName, ResolvedTarget } from '../discover/resolve.ts'
 import { type DumpcapOptions, isCapturableName } from '../linux/dumpcap.ts'
 import type { NetworkInterface } from '../linux/iproute.ts'
 import { targetComment } from '../packetflix/comment.ts'
-import { nearestNames } from '../target/match.ts'
+import { didYouMean, nearestNames } from '../target/match.ts'
 import { both, carried, exclusion } from './own-stream.ts'
 import { type CaptureRequest, keysWindow, type StopConditions } from './request.ts'
 
+/** What a capture does. */
 export interface CapturePlan {
   /** `direct`: dumpcap writes the output itself; `woven`: several captures become one stream on the way. */
   readonly route: 'direct' | 'woven'
@@ -74,8 +75,9 @@ export const drainTime = 300
 const immediateWindow = 5
 
 /** Milliseconds a packet waits for others: dumpcap is up to 250 late, and a machine under load some more. */
-export const standardWindow = 300
+const standardWindow = 300
 
+/** What the plan of one target depends on beside the request. */
 export interface PlanOptions {
   /** Have dumpcap count packets for a progress line. */
   readonly counting?: boolean
@@ -192,14 +194,10 @@ function chooseInterfaces(
   for (const name of wanted) {
     if (known.includes(name)) continue
     const state = interfaces.some(candidate => candidate.name === name && !candidate.up) ? 'is down' : 'does not exist'
-    const [nearest] = nearestNames(name, known, 1)
-    throw new RemoraError(
-      'INTERFACE_NOT_FOUND',
-      `interface "${name}" of ${target} ${state}; there are ${known.join(', ')}`,
-      {
-        hint: nearest === undefined ? 'Choose one of them, or none for all.' : `Did you mean ${nearest}?`,
-      },
-    )
+    const there = `there are ${known.join(', ')}`
+    throw new RemoraError('INTERFACE_NOT_FOUND', `interface "${name}" of ${target} ${state}; ${there}`, {
+      hint: didYouMean(nearestNames(name, known, 1), 'Choose one of them, or none for all.'),
+    })
   }
   if (wanted.length > 0) return [...wanted]
   if (usable.length > 0) return usable

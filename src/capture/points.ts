@@ -11,6 +11,7 @@ import type { DirectedInterface } from './direction.ts'
 import { type SourcePlan, shownName } from './plan.ts'
 import type { CapturePoint } from './request.ts'
 
+/** One end of an interface, where it is captured. */
 export interface CapturePlace {
   /** Unique within a target. */
   readonly key: string
@@ -20,6 +21,7 @@ export interface CapturePlace {
   readonly nif: { readonly name: string; readonly description: string }
   /** Name in the capture. */
   readonly shown: string
+  /** What tells the direction of its packets; undefined for `any`. */
   readonly facts: DirectedInterface | undefined
 }
 

@@ -47,6 +47,7 @@ export interface PreparedLife {
   close(): void
 }
 
+/** A capture that may begin. */
 export interface PreparedCapture {
   readonly request: CaptureRequest
   readonly plan: CapturePlan
@@ -58,6 +59,7 @@ export interface PreparedCapture {
   close(): void
 }
 
+/** Lives that will join it. */
 export interface ComingLives {
   /** Waits for the next one; undefined when none will come any more. The caller closes it. */
   next(signal: AbortSignal): Promise<PreparedLife | undefined>
@@ -65,6 +67,7 @@ export interface ComingLives {
   forget(target: ResolvedTarget): void
 }
 
+/** What a capture has around it, beside what was asked for. */
 export interface CaptureContext {
   readonly lifetime: Lifetime
   readonly log?: Log

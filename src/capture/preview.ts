@@ -38,6 +38,7 @@ export interface CapturePreview {
   readonly interfaces: readonly PreviewedInterface[]
 }
 
+/** An interface of a target, captured or not. */
 export interface PreviewedInterface {
   readonly name: string
   readonly captured: boolean

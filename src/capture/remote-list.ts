@@ -43,6 +43,7 @@ const listedTarget = v.object({
 
 const list = v.object({ targets: v.array(listedTarget), warnings: names })
 
+/** What a service lists, and what it warns of. */
 export interface RemoteTargets {
   readonly targets: readonly Target[]
   readonly warnings: readonly string[]
@@ -110,6 +111,7 @@ function stockReference({ name, prefix, type, pid, starttime }: StockTarget): st
 const event = v.object({ event: v.picklist(['appear', 'change', 'gone']), target: listedTarget })
 const warned = v.object({ warning: text })
 
+/** Who is told of changes. */
 export interface RemoteWatch {
   readonly signal: AbortSignal
   readonly onEvent: (event: { readonly event: 'appear' | 'change' | 'gone'; readonly target: Target }) => void

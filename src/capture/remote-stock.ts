@@ -6,7 +6,7 @@ import { type StockTarget, stockTargets } from '../packetflix/target.ts'
 import { statusFailure } from '../remote/failure.ts'
 import { ask } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
-import { nearestNames } from '../target/match.ts'
+import { didYouMean, nearestNames, qualifiedName } from '../target/match.ts'
 import { formatReference, parseReference, type Reference } from '../target/reference.ts'
 
 /** Where the list is, beside the capture service or in a Ghostwire of its own. */
@@ -62,18 +62,19 @@ export async function findStockSubject(
       targets.map(({ name }) => name),
     )
     throw new RemoraError('TARGET_NOT_FOUND', `${describeService(service)} lists nothing that matches ${text}`, {
-      hint: names.length > 0 ? `Did you mean ${names.join(', ')}?` : 'remora list --host HOST shows what there is.',
+      hint: didYouMean(names, 'remora list --host HOST shows what there is.'),
     })
   }
   if (others.some(({ netns }) => netns !== target.netns)) {
-    const names = found.map(({ prefix, name, type }) => `${[prefix, name].filter(Boolean).join('/')} (${type})`)
+    const names = found.map(one => `${qualifiedName(one)} (${one.type})`)
     throw new RemoraError('TARGET_AMBIGUOUS', `${text} matches ${names.join(', ')}`)
   }
   return { kind: 'container', target }
 }
 
-function isMeant(reference: Reference, { name, prefix, type, pid, starttime, netns }: StockTarget): boolean {
-  const qualified = [prefix, name].filter(part => part !== '').join('/')
+function isMeant(reference: Reference, target: StockTarget): boolean {
+  const { name, prefix, type, pid, starttime, netns } = target
+  const qualified = qualifiedName(target)
   const isContainer = !['proc', 'bindmount', 'pod'].includes(type)
   switch (reference.scheme) {
     case 'host':

@@ -5,7 +5,9 @@ import type { Lifetime } from './lifetime.ts'
 /** Why a capture ended well. */
 export type CaptureEnd = 'stopped' | 'killed' | LostInterest | 'target-gone' | 'interface-gone' | 'stop-condition'
 
+/** How a capture went. */
 export interface CaptureReport {
+  /** What was captured, in canonical form. */
   readonly reference: string
   readonly end: CaptureEnd
   /** Whether dumpcap ended by itself, with its statistics written. */
@@ -13,6 +15,7 @@ export interface CaptureReport {
   /** Interface whose removal ended the capture. */
   readonly goneInterface?: string | undefined
   readonly interfaces: readonly InterfaceReport[]
+  /** Packets in the capture, and packets lost on the way into it. */
   readonly packets: number
   readonly dropped: number
   /** Seconds from armed to the end. */
@@ -21,19 +24,25 @@ export interface CaptureReport {
   readonly lives?: number | undefined
 }
 
+/** Packets of one interface. */
 export interface InterfaceReport {
   readonly name: string
+  /** Packets taken from the kernel; of a woven capture those that are in it. */
   readonly received: number
   /** Packets lost, wherever that was. */
   readonly dropped: number
 }
 
+/** What was captured up to now. */
 export interface Progress {
   readonly packets: number
+  /** Bytes of capture. */
   readonly bytes: number
+  /** Seconds since it was armed. */
   readonly seconds: number
 }
 
+/** Who is told of a running capture, and who may end it. */
 export interface RunOptions {
   readonly lifetime: Lifetime
   /** End when this process is no longer a child of this one. */

@@ -5,6 +5,7 @@
 import { RemoraError } from '../base/errors.ts'
 import type { StreamConnection } from './own-stream.ts'
 
+/** A capture as it is asked for. */
 export interface CaptureRequest {
   /** Target references as typed; one of them may mean several targets (`label:`, `compose:`). */
   readonly targets: readonly string[]
@@ -36,9 +37,12 @@ export interface CaptureRequest {
   readonly keys?: KeysRequest | undefined
 }
 
+/** Places to capture an interface at. */
 export const capturePoints = ['inside', 'peer', 'both'] as const
+/** A place to capture at. */
 export type CapturePoint = (typeof capturePoints)[number]
 
+/** Where TLS keys come from. */
 export interface KeysRequest {
   /** Look for SSLKEYLOGFILE in the processes of the targets. */
   readonly fromTargets: boolean
@@ -54,6 +58,7 @@ export function isForSeveral({ targets }: CaptureRequest): boolean {
   return targets.length > 1 || targets.some(target => /^(?:label|compose):/.test(target))
 }
 
+/** When a capture has enough; the first that is met counts. */
 export interface StopConditions {
   /** Seconds. */
   readonly duration?: number
@@ -62,6 +67,7 @@ export interface StopConditions {
   readonly filesize?: number
 }
 
+/** An option, as it is shown and read. */
 export interface CaptureOption {
   /** Flags for the command line, in commander's notation. */
   readonly flags: string
@@ -152,7 +158,7 @@ export function parseWindow(text: string | undefined): number | undefined {
   })
 }
 
-/** Milliseconds; what waits is in memory. */
+/** Longest window in milliseconds; what waits is in memory. */
 export const longestWindow = 10_000
 
 /**

@@ -8,10 +8,14 @@ import { findToken, parseServiceAddress, type RemoteService } from '../remote/se
 
 export type { RemoteService }
 
+/** What was said about a service. */
 export interface ServiceOptions {
+  /** Its address: `HOST[:PORT]`, a URL, or `unix:PATH`. */
   readonly host?: string
   readonly tokenFile?: string
+  /** File with the authorities to trust beside those of the system (PEM). */
   readonly ca?: string
+  /** Take any certificate. */
   readonly insecure?: boolean
   /** The token itself. */
   readonly token?: string

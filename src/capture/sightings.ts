@@ -10,6 +10,7 @@ import type { Decoration } from '../pcapng/decorate.ts'
 import { packetField } from '../pcapng/lane.ts'
 import type { Slab } from '../pcapng/slab.ts'
 
+/** Gives a packet its number; `at` is the word of the slab where its block begins. */
 export type NumberPacket = (slab: Slab, at: number, added: Decoration) => void
 
 /** Packets that are remembered, and for how many seconds. */

@@ -18,6 +18,7 @@ export interface SilenceFacts {
   readonly interfaces: readonly InterfaceFacts[] | undefined
 }
 
+/** An interface, and what passed through it. */
 export interface InterfaceFacts {
   readonly name: string
   readonly captured: boolean

@@ -26,6 +26,7 @@ export interface WatchedTarget extends Pick<SilenceFacts, 'target' | 'filter' | 
 
 type Link = Pick<NetworkInterface, 'name' | 'up' | 'operstate' | 'loopback'>
 
+/** A watch over the targets of one capture. */
 export interface SilenceWatch {
   /**
    * Watches a target, whose capture has just been armed.
@@ -35,6 +36,7 @@ export interface SilenceWatch {
   close(): void
 }
 
+/** What a watch knows the time by. */
 export interface Clock {
   /** Milliseconds. */
   now(): number

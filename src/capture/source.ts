@@ -18,6 +18,7 @@ import type { SourceOptions, Weave, WovenSource } from './weave.ts'
 /** Why a source was told to end. */
 type Asked = 'drain' | 'interrupt' | 'kill'
 
+/** How a source ended. */
 export interface SourceEnd {
   readonly report: InterfaceReport
   /** Whether dumpcap ended by itself, with its statistics written. */
@@ -27,6 +28,7 @@ export interface SourceEnd {
   readonly failure: unknown
 }
 
+/** A source that captures. */
 export interface RunningSource {
   readonly pid: number
   readonly name: string
@@ -42,6 +44,7 @@ export interface RunningSource {
   kill(): void
 }
 
+/** What a source is made of. */
 export interface SourceRequest {
   readonly namespace: NetworkNamespace
   /** Of a dumpcap with one interface. */

@@ -10,6 +10,7 @@ import { runPrepared } from './capture.ts'
 import type { CaptureContext, PreparedCapture } from './prepare.ts'
 import type { CaptureReport, RunOptions } from './report.ts'
 
+/** A running capture, to be read. */
 export interface CaptureStream {
   /** The capture (pcapng); destroying it ends the capture. */
   readonly packets: Readable

@@ -11,12 +11,14 @@ import { isStillThere } from '../linux/netns.ts'
 import { type Head, type Heads, makeHeads } from './head.ts'
 import type { CaptureRequest } from './request.ts'
 
+/** A target that was waited for. */
 export interface AwaitedTarget {
   readonly target: ResolvedTarget
   /** Capture of what came before. */
   readonly head?: Head | undefined
 }
 
+/** How long somebody waits. */
 export interface WaitOptions {
   readonly signal: AbortSignal
   /** Seconds; undefined: without a limit. */
@@ -25,6 +27,7 @@ export interface WaitOptions {
   readonly onPending?: (() => void) | undefined
 }
 
+/** A running look-out for targets. */
 export interface TargetWatch {
   /**
    * The next life of a target: those there are at first, then each in the order they began, also one that has ended

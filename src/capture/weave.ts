@@ -23,6 +23,7 @@ import type { StopConditions } from './request.ts'
 /** Where a source's bytes come from: a descriptor of a pipe, which is the weave's from then on, or a stream. */
 export type SourceInput = { readonly fd: number } | { readonly stream: Readable }
 
+/** What is done to the packets of one source. */
 export interface SourceOptions extends Pick<Strand, 'comment'> {
   /** Name its interfaces get in the stream, in place of their own. */
   readonly name?: string
@@ -33,6 +34,7 @@ export interface SourceOptions extends Pick<Strand, 'comment'> {
   readonly describe?: ((linkType: number, snaplen: number) => Buffer) | undefined
 }
 
+/** A source that is taken in. */
 export interface WovenSource {
   /** Settles when its last packet has left, or will never: the weave has ended before. Fails with RangeError over bad input. */
   readonly done: Promise<void>
@@ -45,6 +47,7 @@ export interface WovenSource {
   lastTime(): bigint | undefined
 }
 
+/** When the stream has enough, and how long packets wait. */
 export interface WeaveOptions {
   readonly stop?: Pick<StopConditions, 'packets' | 'filesize'>
   /** Milliseconds a packet waits for earlier ones of other sources. */
@@ -57,6 +60,7 @@ export interface WeaveOptions {
   readonly onEnd?: (failure: unknown) => void
 }
 
+/** A stream that sources are woven into. */
 export interface Weave {
   addNames(names: readonly HostName[]): void
   /** Writes blocks of its own, ahead of all packets that wait; the first begins with a section header. */

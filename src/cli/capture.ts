@@ -48,7 +48,7 @@ export async function capture(targets: readonly string[], options: CaptureOption
   const capturing =
     remote === undefined
       ? runCapture(request, destination, context)
-      : (await import('../capture/remote.ts')).runRemoteCapture(Promise.resolve(remote), destination, context)
+      : (await import('../capture/run-remote.ts')).runRemoteCapture(Promise.resolve(remote), destination, context)
   const report = await capturing.finally(() => line?.clear())
   if (report === undefined) return
   if (options.json) (destination.kind === 'file' ? print : warn)(`${JSON.stringify(reportJson(report, destination))}\n`)

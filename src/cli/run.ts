@@ -39,7 +39,10 @@ function startCapture(options: RunOptions): StartCapture {
   const log = openLog()
   if (remote === undefined) return (destination, context) => runCapture(request, destination, { ...context, log })
   return async (destination, context) =>
-    (await import('../capture/remote.ts')).runRemoteCapture(Promise.resolve(remote), destination, { ...context, log })
+    (await import('../capture/run-remote.ts')).runRemoteCapture(Promise.resolve(remote), destination, {
+      ...context,
+      log,
+    })
 }
 
 function needsFile(): RemoraError {

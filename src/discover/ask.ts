@@ -8,6 +8,9 @@ import { readCgroupContainer } from '../linux/cgroup.ts'
 import { readStat } from '../linux/proc.ts'
 import { qualifiedName } from '../target/match.ts'
 
+/** Milliseconds an engine has when somebody waits for what it knows. */
+export const engineTimeout = 2_000
+
 /**
  * Asks the engines.
  * @param timeout milliseconds each engine has

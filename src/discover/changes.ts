@@ -16,6 +16,7 @@ import { listNamespaceMounts } from '../linux/mountinfo.ts'
 import { listProcesses, readNamespaceInode } from '../linux/proc.ts'
 import { findHost } from './host.ts'
 
+/** Something that was told, and by what. */
 export type HostChange =
   /** The engine can be asked from now on, or no longer: whatever happened before is to be looked up. */
   | { readonly source: 'engine'; readonly engine: Engine; readonly reachable: boolean }
@@ -25,6 +26,7 @@ export type HostChange =
   /** A process with a network namespace of its own has come or gone. */
   | { readonly source: 'process' }
 
+/** How long the host is followed, and who is told. */
 export interface FollowOptions {
   readonly signal: AbortSignal
   readonly env?: NodeJS.ProcessEnv

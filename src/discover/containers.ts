@@ -5,11 +5,12 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import type { Container, ContainerProcess, Engine } from '../engine/engine.ts'
-import { type NetworkNamespace, openProcessNamespace } from '../linux/netns.ts'
+import { type NetworkNamespace, openIfThere, openProcessNamespace } from '../linux/netns.ts'
 import { translatePid } from '../linux/pid-namespace.ts'
 
 const attempts = 3
 
+/** A container whose network namespace is open. */
 export interface OpenedContainer {
   /** The caller closes it. */
   readonly namespace: NetworkNamespace
@@ -29,7 +30,7 @@ export async function openContainer(
   for (let attempt = 0; attempt < attempts; attempt++) {
     const before = await engine.process(container.id, signal)
     if (before === undefined) break
-    const namespace = tryOpen(hostPid(engine, before.pid))
+    const namespace = openIfThere(() => openProcessNamespace(hostPid(engine, before.pid)))
     if (namespace === undefined) continue
     try {
       const after = await engine.process(container.id, signal)
@@ -53,15 +54,4 @@ export async function openContainer(
 /** The number a process of an engine has here; 0 when there is none. */
 export function hostPid({ daemon }: Engine, pid: number): number {
   return daemon === undefined ? pid : (translatePid(pid, daemon) ?? 0)
-}
-
-/** The namespace of a process that may have ended meanwhile; then undefined. */
-function tryOpen(pid: number): NetworkNamespace | undefined {
-  try {
-    return openProcessNamespace(pid)
-  } catch (error) {
-    if (error instanceof RemoraError && (error.code === 'TARGET_NOT_FOUND' || error.code === 'TARGET_STALE'))
-      return undefined
-    throw error
-  }
 }

@@ -12,6 +12,7 @@ import { type KernelRoute, readProcessRoutes, routeText } from '../linux/routes.
 import type { CaptureContextFacts, InterfaceContext, TargetContext } from '../packetflix/context.ts'
 import type { ResolvedTarget } from './resolve.ts'
 
+/** What goes into the context beside the target itself. */
 export interface ContextOptions {
   readonly signal: AbortSignal
   /** Ask ethtool which offloads are on; a process for each interface. */

@@ -25,6 +25,7 @@ import {
   withShares,
 } from './targets.ts'
 
+/** How thoroughly the host is looked at. */
 export interface DiscoverOptions {
   readonly signal: AbortSignal
   /** Milliseconds each engine has. */

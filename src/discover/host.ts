@@ -8,7 +8,10 @@ import { readNamespaceInode, readStartTime } from '../linux/proc.ts'
 
 const candidates = [1, 2, process.pid]
 
-/** Opens the host's network namespace. */
+/**
+ * Opens the host's network namespace.
+ * @throws RemoraError CAPTURE_FAILED when there is no process to open it through
+ */
 export function openHost(): NetworkNamespace {
   for (const pid of candidates) {
     try {

@@ -2,7 +2,7 @@
 import { eachOf } from '../base/each.ts'
 import { RemoraError, reasonOf } from '../base/errors.ts'
 import { batchesOf, listInterfacesOfMany, type NetworkInterface } from '../linux/iproute.ts'
-import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/netns.ts'
+import { hasGone, type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/netns.ts'
 import type { Target } from '../target/model.ts'
 import { parseReference } from '../target/reference.ts'
 import { type Discovery, namedPath } from './targets.ts'
@@ -23,7 +23,11 @@ export async function addInterfaces(
   return { targets: detailed, warnings }
 }
 
-/** Reads the interfaces of the namespaces of targets; one that several share is read once. */
+/**
+ * Reads the interfaces of the namespaces of targets; one that several share is read once.
+ * @returns interfaces by the inode of their namespace, and a sentence for each kind of failure
+ * @throws the reason of the signal when that aborts
+ */
 export async function readInterfaces(
   targets: readonly Target[],
   signal: AbortSignal,
@@ -36,16 +40,11 @@ export async function readInterfaces(
   await eachOf(batchesOf(namespaces, concurrency), concurrency, async batch => {
     for (const [netns, answer] of await readBatch(batch, signal)) {
       if (!(answer instanceof Error)) found.set(netns, answer)
-      else if (!isGone(answer)) warnings.add(`interfaces not read: ${reasonOf(answer)}`)
+      else if (!hasGone(answer)) warnings.add(`interfaces not read: ${reasonOf(answer)}`)
     }
   })
   signal.throwIfAborted()
   return { found, warnings: [...warnings] }
-}
-
-/** What came to its end between being listed and being looked at is no failure. */
-export function isGone(error: unknown): boolean {
-  return error instanceof RemoraError && (error.code === 'TARGET_NOT_FOUND' || error.code === 'TARGET_STALE')
 }
 
 /** Interfaces of the namespaces of targets, or why they could not be read. */
@@ -74,7 +73,10 @@ function tryOpen(target: Target): NetworkNamespace | Error {
   }
 }
 
-/** Opens the namespace of a target that was just listed. */
+/**
+ * Opens the namespace of a target that was just listed.
+ * @throws RemoraError TARGET_NOT_FOUND, TARGET_STALE or FORBIDDEN
+ */
 export function openTarget({ pid, startTime, netns, reference }: Target): NetworkNamespace {
   if (pid > 0) return openProcessNamespace(pid, { startTime, inode: netns })
   const mount = parseReference(reference)

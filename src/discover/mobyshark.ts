@@ -12,6 +12,7 @@ import type { Target } from '../target/model.ts'
 import { discover } from './discover.ts'
 import { type Discovery, withResidents } from './targets.ts'
 
+/** What a document takes. */
 export interface DocumentOptions {
   readonly signal: AbortSignal
   /** Milliseconds each engine has. */

@@ -16,11 +16,14 @@ import { composeService, qualifiedName } from '../target/match.ts'
 import type { TargetType } from '../target/model.ts'
 import { askHost } from './ask.ts'
 
+/** A name of an address. */
 export interface HostName {
+  /** IPv4 or IPv6, as text. */
   readonly address: string
   readonly name: string
 }
 
+/** What a look for names takes. */
 export interface NamesOptions {
   readonly signal: AbortSignal
   readonly env?: NodeJS.ProcessEnv

@@ -10,14 +10,15 @@ import { eachOf } from '../base/each.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
 import { listForeignMounts, listNamespaceMounts } from '../linux/mountinfo.ts'
 import { readNamespaceIds } from '../linux/namespace-ids.ts'
-import { type NetworkNamespace, reopenNamespace } from '../linux/netns.ts'
+import { type NetworkNamespace, openIfThere, reopenNamespace } from '../linux/netns.ts'
 import { readProcessTable } from '../linux/process-table.ts'
 import type { Target } from '../target/model.ts'
 import { findHost } from './host.ts'
-import { isGone, openTarget, readInterfaces } from './interfaces.ts'
+import { openTarget, readInterfaces } from './interfaces.ts'
 import { listTenants } from './processes.ts'
 import { hostTarget, mountTarget, processTarget } from './targets.ts'
 
+/** The other end of an interface. */
 export interface Peer {
   /** Where the other end is; open, and closed by whoever asked. */
   readonly namespace: NetworkNamespace
@@ -133,7 +134,7 @@ function openAll(pairs: readonly Pair[]): Map<string, Peer> {
   const peers = new Map<string, Peer>()
   try {
     for (const { near, far, open } of pairs) {
-      const namespace = openOrNothing(open)
+      const namespace = openIfThere(open)
       if (namespace === undefined) continue
       const { index, name, mac } = far
       peers.set(near.name, { namespace, index, name, ...(mac !== undefined && { mac }) })
@@ -143,13 +144,4 @@ function openAll(pairs: readonly Pair[]): Map<string, Peer> {
     throw error
   }
   return peers
-}
-
-function openOrNothing(open: () => NetworkNamespace): NetworkNamespace | undefined {
-  try {
-    return open()
-  } catch (error) {
-    if (isGone(error)) return undefined
-    throw error
-  }
 }

@@ -5,11 +5,11 @@ import type { NamespaceIds, NamespaceSnapshot } from '../ghostwire/snapshot.ts'
 import { readDriver } from '../linux/driver.ts'
 import { readForwards } from '../linux/forwards.ts'
 import { readNamespaceIds } from '../linux/namespace-ids.ts'
-import type { NetworkNamespace } from '../linux/netns.ts'
+import { hasGone, type NetworkNamespace } from '../linux/netns.ts'
 import { readNetstack } from '../linux/netstack.ts'
 import { readSockets, type TableSocket } from '../linux/sockets-table.ts'
 import type { Target } from '../target/model.ts'
-import { isGone, openTarget } from './interfaces.ts'
+import { openTarget } from './interfaces.ts'
 
 /** A namespace whose sockets have no owners yet. */
 export interface Stack extends Omit<NamespaceSnapshot, 'sockets'> {
@@ -32,7 +32,7 @@ export async function readStacks(
       return { ...nothing, ...(await within(group, namespace => readStack(namespace, signal, warnings))) }
     } catch (error) {
       signal.throwIfAborted()
-      if (!isGone(error)) warnings.add(`network stack not read: ${reasonOf(error)}`)
+      if (!hasGone(error)) warnings.add(`network stack not read: ${reasonOf(error)}`)
       return nothing
     }
   })

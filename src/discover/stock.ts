@@ -8,7 +8,7 @@ import { tenantName } from '../ghostwire/mobyshark.ts'
 import { readCommand } from '../linux/proc.ts'
 import { readProcessTable } from '../linux/process-table.ts'
 import type { StockTarget } from '../packetflix/target.ts'
-import { nearestNames } from '../target/match.ts'
+import { didYouMean, nearestNames } from '../target/match.ts'
 import type { Target } from '../target/model.ts'
 import { formatReference } from '../target/reference.ts'
 import { withResidents } from './targets.ts'
@@ -32,7 +32,7 @@ export function referenceOfStock(wanted: StockTarget, targets: readonly Target[]
       targets.map(target => target.name),
     )
     throw new RemoraError('TARGET_NOT_FOUND', `there is no ${wanted.type || 'target'} ${name}`, {
-      hint: names.length > 0 ? `Did you mean ${names.join(', ')}?` : 'List the targets again.',
+      hint: didYouMean(names, 'List the targets again.'),
     })
   }
   if (others.some(other => other.netns !== first.netns)) {
@@ -44,7 +44,10 @@ export function referenceOfStock(wanted: StockTarget, targets: readonly Target[]
   return first.reference
 }
 
-/** Targets of the name: a mount's own, too, where a process has come to live in it. The first process of a host speaks for the host, whatever it is called there. */
+/**
+ * Targets of the name: a mount's own, too, where a process has come to live in it. The first process of a host speaks for
+ * the host, whatever it is called there.
+ */
 function candidates({ name, prefix }: StockTarget, targets: readonly Target[]): Target[] {
   const isInit = prefix === '' && /^[^()]+\(1\)$/.test(name)
   const known = new Set([...targets, ...withResidents(targets, readProcessTable())])

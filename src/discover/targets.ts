@@ -18,6 +18,7 @@ import {
   unambiguousReference,
 } from './units.ts'
 
+/** What one look at the host found. */
 export interface Discovery {
   readonly targets: readonly Target[]
   /** One sentence for each source that failed. */

@@ -52,6 +52,7 @@ export function describeUnit({ pod, containers: [first] }: Unit): UnitDescriptio
   return { reference, name: first.name, type: first.engine, container: containerFacts(first) }
 }
 
+/** How a unit is called. */
 export interface UnitDescription {
   /** The reference that finds it again after a restart. */
   readonly reference: string

@@ -8,6 +8,7 @@ import type { NetworkNamespace } from '../linux/netns.ts'
 import { followHost } from './changes.ts'
 import { gatherNames, type HostName, type NamesOptions, targetNames } from './names.ts'
 
+/** What a watch takes, and who is told. */
 export interface NameWatchOptions extends NamesOptions {
   /** Names that were told before the watch began. */
   readonly known?: readonly HostName[]
@@ -20,6 +21,7 @@ export interface NameWatchOptions extends NamesOptions {
   readonly onChange: (names: HostName[]) => void
 }
 
+/** A running watch over names. */
 export interface NameWatch {
   /** Takes note of names that somebody else has told. */
   told(names: readonly HostName[]): void

@@ -8,6 +8,7 @@ import { type Target, targetJson } from '../target/model.ts'
 import type { HostChange } from './changes.ts'
 import { briefTarget } from './targets.ts'
 
+/** What happened to a target. */
 export interface TargetEvent {
   readonly event: 'appear' | 'change' | 'gone'
   readonly target: Target
@@ -24,6 +25,7 @@ export interface Look {
   readonly now: number
 }
 
+/** The memory of a watch. */
 export interface WatchState {
   /** Takes in a look: the targets that count from now on, still without a look into their namespaces. */
   take(look: Look): Target[]

@@ -10,6 +10,7 @@ import { discover } from './discover.ts'
 import { addInterfaces } from './interfaces.ts'
 import { makeWatchState, settling, type TargetEvent } from './watch-state.ts'
 
+/** What a watch takes, and who is told. */
 export interface WatchOptions {
   readonly signal: AbortSignal
   readonly env?: NodeJS.ProcessEnv
@@ -27,7 +28,10 @@ export interface WatchOptions {
  */
 const reconciliation = { least: 60_000, eachTarget: 500 } as const
 
-/** Tells of targets until the signal aborts. */
+/**
+ * Tells of targets until the signal aborts.
+ * @throws what breaks a look at the host; a source that fails is only warned of
+ */
 export async function watchTargets({ signal, env, timeout, onEvent, onWarning }: WatchOptions): Promise<void> {
   const changes = makeSignal()
   const state = makeWatchState()

@@ -4,6 +4,7 @@ import { withConnection } from './grpc.ts'
 import { containerdVersion, criVersion } from './messages.ts'
 import { getJson } from './socket-json.ts'
 
+/** What identifies an engine; empty where it does not tell. */
 export interface About {
   readonly id: string
   readonly version: string

@@ -139,6 +139,7 @@ export function containerdPlaces(env: NodeJS.ProcessEnv): string[] {
 /** Other sockets of containerd: for its shims, and for debugging. */
 const foreign = /\.ttrpc$|debug\.sock$/
 
+/** containerd, where its sockets are and how its processes are called. */
 export const containerd: EngineKind = {
   name: 'containerd',
   places: containerdPlaces,

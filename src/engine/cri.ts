@@ -181,6 +181,7 @@ function pidIn(info: string): number | undefined {
   }
 }
 
+/** The runtimes of Kubernetes. */
 export const cri: EngineKind = {
   name: 'cri',
   // containerd answers the CRI at its own socket.

@@ -8,6 +8,7 @@ import { type EngineKind, localSocket, userFolders } from './kind.ts'
 /** A Podman that answers in Docker's place is found as what it is; the other sockets of dockerd are not for us. */
 const foreign = /\/podman\.sock$|\/metrics\.sock$|\/(?:libnetwork|containerd|plugins)\/[^/]+$/
 
+/** Docker, rootful and rootless. */
 export const docker: EngineKind = {
   name: 'docker',
   places(env) {

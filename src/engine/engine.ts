@@ -64,6 +64,7 @@ export interface EngineEvent {
   readonly name?: string
 }
 
+/** Who is told of events. */
 export interface EngineObserver {
   /** Called once: whatever happens from now on is told. */
   ready(): void
@@ -75,6 +76,7 @@ export interface Wanted {
   readonly addresses?: boolean
 }
 
+/** An engine that can be asked. */
 export interface Engine {
   /** Name of the engine, also the scheme of its references; `traces` stands for those that cannot be asked. */
   readonly name: ContainerEngine | 'traces'

@@ -48,7 +48,11 @@ function seenFrom(pid: number, folder: string): string {
 /** Milliseconds an engine has: the same for all, or for each its own. */
 export type EngineTimeout = number | ((engine: Engine) => number)
 
-/** Asks every engine for its containers. */
+/**
+ * Asks every engine for its containers.
+ * @returns an answer of each, in the order given; a failure is part of it
+ * @throws the reason of the signal when that aborts
+ */
 export function askEngines(
   engines: readonly Engine[],
   timeout: EngineTimeout,

@@ -43,6 +43,7 @@ interface Listener<Answer extends Message> {
 /** Status codes that mean something else than a failure (grpc.github.io/grpc/core/md_doc_statuscodes.html). */
 const statusCodes = { NOT_FOUND: 5, UNIMPLEMENTED: 12 } as const
 
+/** Bytes of an answer. */
 const maximumMessage = 64 * 1024 * 1024
 /** Milliseconds a single answer may take, where the signal does not end it earlier. */
 const patience = 10_000
@@ -52,7 +53,10 @@ const patience = 10_000
  */
 const settling = 100
 
-/** Connects to a socket, for as long as `use` takes. */
+/**
+ * Connects to a socket, for as long as `use` takes.
+ * @throws RemoraError FORBIDDEN or PEER_FAILED; the reason of the signal when that aborts; what `use` throws
+ */
 export async function withConnection<T>(
   socketPath: string,
   signal: AbortSignal,

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Engine } from './engine.ts'
 
+/** A kind of engine. */
 export interface EngineKind {
   readonly name: Engine['name']
   /** Known places of its socket, whether or not anything is there. */
@@ -13,6 +14,7 @@ export interface EngineKind {
   namespaceFolders(args?: readonly string[]): string[]
   /** Whether a socket that was found may be its API, judged by the path alone. */
   accepts(path: string): boolean
+  /** The engine behind a socket; nothing is asked of it yet. */
   open(path: string): Engine
 }
 

@@ -29,10 +29,12 @@ const process = { id: [2, 'string'], pid: [3, 'number'], status: [4, 'number'], 
 /** containerd.v1.types.Status */
 export const taskStatus = { running: 2, paused: 4, pausing: 5 } as const
 
+/** Names of the containerd namespaces (namespaces/v1/namespace.proto). */
 export const listNamespaces = method('/containerd.services.namespaces.v1.Namespaces/List', empty, {
   namespaces: [1, { name: [1, 'string'] }, 'repeated'],
 })
 
+/** Descriptions of the containers of one namespace, that of the metadata (containers/v1/containers.proto). */
 export const listContainerdContainers = method('/containerd.services.containers.v1.Containers/List', empty, {
   containers: [
     1,
@@ -41,14 +43,17 @@ export const listContainerdContainers = method('/containerd.services.containers.
   ],
 })
 
+/** What runs in one namespace (tasks/v1/tasks.proto). */
 export const listTasks = method('/containerd.services.tasks.v1.Tasks/List', empty, { tasks: [1, process, 'repeated'] })
 
+/** The task of one container. */
 export const getTask = method(
   '/containerd.services.tasks.v1.Tasks/Get',
   { containerId: [1, 'string'] },
   { process: [1, process] },
 )
 
+/** Events of all namespaces, as long as the call lasts (events/v1/events.proto). */
 export const subscribe = method(
   '/containerd.services.events.v1.Events/Subscribe',
   { filters: [1, 'string', 'repeated'] },
@@ -61,6 +66,7 @@ export const taskEvent = { containerId: [1, 'string'] } as const satisfies Messa
 /** `id` is that of the process: the container's for its first one. */
 export const taskExit = { containerId: [1, 'string'], id: [2, 'string'] } as const satisfies Message
 
+/** Version of containerd (version/v1/version.proto). */
 export const containerdVersion = method('/containerd.services.version.v1.Version/Version', empty, {
   version: [1, 'string'],
 })
@@ -79,8 +85,10 @@ export const containerState = { running: 1 } as const
 /** ContainerEventType */
 export const containerEventType = { created: 0, started: 1, stopped: 2, deleted: 3 } as const
 
+/** Version of the runtime (runtime/v1/api.proto, as everything below). */
 export const criVersion = method(`${cri}/Version`, empty, { runtimeVersion: [3, 'string'] })
 
+/** Pods, also those that are not ready. Times are nanoseconds since 1970. */
 export const listPodSandbox = method(`${cri}/ListPodSandbox`, empty, {
   items: [
     1,
@@ -96,6 +104,7 @@ export const listPodSandbox = method(`${cri}/ListPodSandbox`, empty, {
   ],
 })
 
+/** Containers, also those that do not run. Times are nanoseconds since 1970. */
 export const listContainers = method(`${cri}/ListContainers`, empty, {
   containers: [
     1,
@@ -114,12 +123,14 @@ export const listContainers = method(`${cri}/ListContainers`, empty, {
   ],
 })
 
+/** One container; verbose, the process is among what the runtime adds in JSON (`info`). */
 export const containerStatus = method(
   `${cri}/ContainerStatus`,
   { containerId: [1, 'string'], verbose: [2, 'boolean'] },
   { status: [1, { state: [3, 'number'], startedAt: [5, 'number'] }], info: [2, 'map'] },
 )
 
+/** One pod, with its addresses and whose network it has. */
 export const podSandboxStatus = method(
   `${cri}/PodSandboxStatus`,
   { podSandboxId: [1, 'string'], verbose: [2, 'boolean'] },
@@ -137,6 +148,7 @@ export const podSandboxStatus = method(
   },
 )
 
+/** What happens to containers, as long as the call lasts. */
 export const getContainerEvents = method(`${cri}/GetContainerEvents`, empty, {
   containerId: [1, 'string'],
   type: [2, 'number'],

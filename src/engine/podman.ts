@@ -81,6 +81,7 @@ function toContainer(
   }
 }
 
+/** Podman, rootful and rootless. */
 export const podman: EngineKind = {
   name: 'podman',
   places: env => [

@@ -5,6 +5,7 @@
 import { request } from 'node:http'
 import { unreachable } from './unreachable.ts'
 
+/** Bytes of a document. */
 const maximumBody = 64 * 1024 * 1024
 
 /**
@@ -36,6 +37,7 @@ export function getJson(socketPath: string, path: string, signal: AbortSignal): 
   })
 }
 
+/** Characters of a document in a stream. */
 const maximumLine = 1024 * 1024
 
 /**

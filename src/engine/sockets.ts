@@ -6,6 +6,7 @@ import { realpathSync, statSync } from 'node:fs'
 import { listeningSockets } from '../linux/listeners.ts'
 import { listProcesses, readCommand } from '../linux/proc.ts'
 
+/** A socket that an engine may answer at. */
 export interface EngineSocket {
   /** As it can be reached from here. */
   readonly path: string

@@ -2,6 +2,7 @@
  * The `forwarded-ports` of a namespace: where a packet for an address and a port is sent instead, in which namespace that
  * is, and who listens there.
  */
+import { familyNumber } from './family.ts'
 import { nifId } from './ids.ts'
 import { ownersJson } from './interfaces.ts'
 import { compareText } from './order.ts'
@@ -63,7 +64,7 @@ function forwardJson(
   const owners = new Set(listeners.flatMap(socket => socket.owners))
   const serviceOf = (number: number) => services.get(`${number}/${protocol}`) ?? ''
   return {
-    family: forward.family === 'ipv4' ? 2 : 10,
+    family: familyNumber(forward.family),
     protocol,
     ip: address === '' ? null : address,
     port,

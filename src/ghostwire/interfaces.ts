@@ -1,4 +1,5 @@
 /** The `network-interfaces` of a namespace: each with its addresses and how it hangs together with others. */
+import { familyNumber } from './family.ts'
 import { nifId } from './ids.ts'
 import { byText } from './order.ts'
 import type { Located, Relations } from './relations.ts'
@@ -162,7 +163,7 @@ function addressesJson({ addresses, index }: Link, family: Address['family']) {
     .filter(address => address.family === family)
     .sort(byText(({ address, prefix }) => `${address}/${prefix}`))
     .map(({ address, prefix, preferred, valid, scope }) => ({
-      family: family === 'ipv4' ? 2 : 10,
+      family: familyNumber(family),
       address,
       prefixlen: prefix,
       'preferred-lifetime': preferred,

@@ -1,11 +1,13 @@
 /** The `metadata` of both documents: who made it, when, and on which host. */
 import type { ContainerEngine } from '../target/model.ts'
 import { engineType } from './engine-types.ts'
+import { compareText } from './order.ts'
 
 /** What is known of the host; whatever could not be read is empty. */
 export interface HostFacts {
   /** Version of remora. */
   readonly version: string
+  /** When the host was looked at. */
   readonly created: Date
   readonly hostname: string
   readonly osName: string
@@ -17,8 +19,10 @@ export interface HostFacts {
   readonly engines: readonly EngineFacts[]
 }
 
+/** Numbers of CPUs, both ends included. */
 export type CpuRange = readonly [from: number, to: number]
 
+/** An engine of the host. */
 export interface EngineFacts {
   readonly engine: ContainerEngine | 'traces'
   readonly id: string
@@ -41,6 +45,6 @@ export function metadataJson(host: HostFacts) {
     cpus: host.cpus,
     'container-engines': host.engines
       .map(({ engine, id, version, pid }) => ({ id, type: engineType(engine), version, pid }))
-      .sort((a, b) => a.pid - b.pid || (a.type < b.type ? -1 : a.type > b.type ? 1 : a.id < b.id ? -1 : 1)),
+      .sort((a, b) => a.pid - b.pid || compareText(a.type, b.type) || compareText(a.id, b.id)),
   }
 }

@@ -2,6 +2,7 @@
 import type { Snapshot } from './snapshot.ts'
 import type { Tenant } from './tenants.ts'
 
+/** Id of the tenant a process belongs to; undefined for one that belongs to none. */
 export type OwnerLookup = (pid: number) => string | undefined
 
 /** Ids of tenants by process. */

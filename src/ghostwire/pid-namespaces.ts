@@ -3,6 +3,7 @@ import { pidnsId } from './ids.ts'
 import type { PidNamespace, ProcessFacts } from './snapshot.ts'
 import type { Tenant } from './tenants.ts'
 
+/** A PID namespace, with those that lie in it. */
 export interface PidNamespaceJson {
   readonly id: string
   readonly pidnsid: number

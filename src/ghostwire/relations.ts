@@ -5,11 +5,13 @@
  */
 import type { Link, NamespaceIds, NamespaceSnapshot } from './snapshot.ts'
 
+/** An interface, and the inode of the network namespace it is in. */
 export interface Located {
   readonly netns: number
   readonly link: Link
 }
 
+/** What hangs together. */
 export interface Relations {
   /** The interface below one, or its peer. */
   readonly lowers: ReadonlyMap<Link, Located>

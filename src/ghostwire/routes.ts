@@ -1,4 +1,5 @@
 /** The `routes` of a namespace, by family. A route that leads nowhere has no interface and no next hop. */
+import { familyNumber } from './family.ts'
 import { nifId } from './ids.ts'
 import { compareText } from './order.ts'
 import type { Family, NamespaceSnapshot, Route } from './snapshot.ts'
@@ -17,7 +18,7 @@ function familyJson({ netns, links, routes }: Pick<NamespaceSnapshot, 'netns' | 
       const index = indexes.get(route.device)
       return {
         type: route.type,
-        family: family === 'ipv4' ? 2 : 10,
+        family: familyNumber(family),
         destination: route.destination,
         'destination-prefixlen': route.prefix,
         ...(index !== undefined && { index, 'network-interface-idref': nifId(netns, index) }),

@@ -2,6 +2,7 @@
 import type { Target } from '../target/model.ts'
 import type { HostFacts } from './metadata.ts'
 
+/** A host, as it was looked at. */
 export interface Snapshot {
   readonly host: HostFacts
   readonly namespaces: readonly NamespaceSnapshot[]
@@ -17,6 +18,7 @@ export interface Snapshot {
 /** Namespaces by the number (netnsid) they have in another one: netns → nsid → netns. */
 export type NamespaceIds = ReadonlyMap<number, ReadonlyMap<number, number>>
 
+/** One network namespace, and everything in it. */
 export interface NamespaceSnapshot {
   /** Inode. */
   readonly netns: number
@@ -28,6 +30,7 @@ export interface NamespaceSnapshot {
   readonly forwards: readonly Forward[]
 }
 
+/** Version of the internet protocol. */
 export type Family = 'ipv4' | 'ipv6'
 
 /** An interface, as `ip -details address` tells of it. */
@@ -62,15 +65,21 @@ export interface LinkDetails {
   readonly vxlan?: Vxlan
 }
 
+/** A VXLAN (RFC 7348), as ip-link(8) tells of it. */
 export interface Vxlan {
+  /** Network identifier (VNI). */
   readonly id: number
+  /** It answers ARP for others. */
   readonly proxy: boolean
+  /** Addresses of its ends; empty for none. */
   readonly local: string
   readonly remote: string
+  /** UDP port it sends to, and the range it sends from. */
   readonly port: number
   readonly range: { readonly low: number; readonly high: number }
 }
 
+/** The driver of a device, as ethtool(8) tells of it. */
 export interface Driver {
   readonly name: string
   readonly version: string
@@ -82,25 +91,30 @@ export interface Driver {
   readonly parentBus: string
 }
 
+/** An address of an interface. */
 export interface Address {
   readonly family: Family
   readonly address: string
+  /** Length of the prefix, bits. */
   readonly prefix: number
-  /** Seconds; 4294967295 for ever. */
+  /** Seconds of its preferred and valid lifetime; 4294967295 for ever. */
   readonly preferred: number
   readonly valid: number
   /** RT_SCOPE_* of rtnetlink(7). */
   readonly scope: number
 }
 
+/** A route to one next hop (ip-route(8)). */
 export interface Route {
   readonly family: Family
   readonly type: string
   /** Network address, `0.0.0.0` or `::` for the default. */
   readonly destination: string
+  /** Length of the prefix, bits. */
   readonly prefix: number
   /** Name of the interface; empty for a route that leads nowhere. */
   readonly device: string
+  /** Address of the next hop; empty for none. */
   readonly nextHop: string
   /** ICMPV6_ROUTER_PREF_* as two binary digits. */
   readonly preference: string
@@ -108,6 +122,7 @@ export interface Route {
   readonly table: number
 }
 
+/** A TCP or UDP socket (proc_pid_net(5)). */
 export interface Socket {
   readonly family: Family
   readonly protocol: 'tcp' | 'udp'
@@ -132,16 +147,19 @@ export interface Forward {
   readonly toPort: number
 }
 
+/** A process that is named. */
 export interface ProcessFacts {
   readonly pid: number
   readonly command: string
   readonly args: readonly string[]
+  /** Inodes of its network and PID namespaces; 0 when unknown. */
   readonly netns: number
   readonly pidns: number
   /** Container it runs in, by its control group; empty for none. */
   readonly container: string
   /** Bounding set of capabilities, hexadecimal digits; empty when unknown. */
   readonly capabilities: string
+  /** Ranges of CPUs it may run on, both ends included. */
   readonly affinity: readonly (readonly [from: number, to: number])[]
   /** SCHED_* of sched(7). */
   readonly policy: number
@@ -163,6 +181,7 @@ export interface Dns {
   readonly hosts: readonly { readonly name: string; readonly address: string }[]
 }
 
+/** A PID namespace, and where it lies (pid_namespaces(7)). */
 export interface PidNamespace {
   readonly inode: number
   /** Inode of the one around it; undefined for the outermost that can be seen. */

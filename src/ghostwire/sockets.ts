@@ -2,6 +2,7 @@
  * The `transport-ports` of a namespace. A socket of IPv6 that is bound to all addresses, or to a mapped one (RFC 4291
  * §2.5.5.2), serves IPv4 too and is listed there as well, unless a socket of IPv4 has that place.
  */
+import { familyNumber } from './family.ts'
 import { nifId } from './ids.ts'
 import { ownersJson } from './interfaces.ts'
 import { compareText } from './order.ts'
@@ -47,7 +48,7 @@ function socketJson(
   const { protocol, state } = socket
   const serviceOf = (port: number) => services.get(`${port}/${protocol}`) ?? ''
   return {
-    family: socket.family === 'ipv4' ? 2 : 10,
+    family: familyNumber(socket.family),
     protocol,
     'local-address': socket.localAddress,
     'local-port': socket.localPort,

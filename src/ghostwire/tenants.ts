@@ -2,12 +2,16 @@
  * The `containers` and `container-groups` of a namespace. A container here is any tenant: also the process that speaks
  * for a namespace, and the mount that keeps an empty one alive. A pod is a group of containers.
  */
+
+import { qualifiedName } from '../target/match.ts'
 import type { ContainerFacts, Target, TargetType } from '../target/model.ts'
 import { ghostwireType, typeText } from './engine-types.ts'
 import { mountId, pidnsId, tenantId } from './ids.ts'
+import { tenantName } from './mobyshark.ts'
 import { compareText } from './order.ts'
 import type { Dns, ProcessFacts } from './snapshot.ts'
 
+/** Who lives in a network namespace. */
 export interface Tenant {
   readonly id: string
   readonly name: string
@@ -31,8 +35,17 @@ export function tenantsOf(targets: readonly Target[], commandOf: (pid: number) =
         })
       }
       if (type === 'bindmount') return [{ id: mountId(netns), name, type, prefix, pid, pod: undefined, container }]
-      const shown = type === 'host' ? `${commandOf(pid)}(${pid})` : name
-      return [{ id: tenantId(pid, container), name: shown, type, prefix, pid, pod: undefined, container }]
+      return [
+        {
+          id: tenantId(pid, container),
+          name: tenantName(target, commandOf),
+          type,
+          prefix,
+          pid,
+          pod: undefined,
+          container,
+        },
+      ]
     })
     .sort((a, b) => a.pid - b.pid || compareText(a.id, b.id) || compareText(a.name, b.name))
 }
@@ -46,8 +59,8 @@ export function podsOf(tenants: readonly Tenant[]): [pod: Target, members: Tenan
 
 /** The group of a pod. */
 export function groupJson(id: string, pod: Target, members: readonly Tenant[]) {
-  const name = pod.prefix === '' ? pod.name : `${pod.prefix}/${pod.name}`
-  return { id, name, type: 'pod', 'type-text': 'Pod', 'container-idrefs': members.map(tenant => tenant.id) }
+  const idrefs = members.map(tenant => tenant.id)
+  return { id, name: qualifiedName(pod), type: 'pod', 'type-text': 'Pod', 'container-idrefs': idrefs }
 }
 
 /** One tenant. */

@@ -3,6 +3,7 @@
  * remora's own on where it was. Found by the comment in their first line; nobody here reads the YAML.
  */
 
+/** Comments of a section, sorted. */
 export interface Documents {
   readonly target: string | undefined
   readonly context: string | undefined

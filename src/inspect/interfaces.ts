@@ -20,6 +20,11 @@ export interface Counted {
   dropped: number | undefined
 }
 
+/**
+ * An interface that nothing was counted of yet.
+ * @param index among all interfaces of the file
+ * @param section index of its section
+ */
 export function countedInterface(index: number, section: number, described: InterfaceRecord): Counted {
   // Texts are cut here, since whoever made the file decides how long they are and how many.
   const [name, description] = [shorten(described.name), shorten(described.description)]
@@ -28,6 +33,7 @@ export function countedInterface(index: number, section: number, described: Inte
   return { index, section, record, tally: makeTally(), ...counts }
 }
 
+/** Counts a packet of the interface. */
 export function countPacket(counted: Counted, packet: PacketRecord): void {
   count(counted.tally, packet)
   if (packet.direction === 'in') counted.in++
@@ -42,6 +48,7 @@ export function countStatistics(counted: Counted, { received, dropped }: Statist
   counted.dropped = dropped ?? counted.dropped
 }
 
+/** What is told of an interface. */
 export function interfaceSummary(counted: Counted): InterfaceSummary {
   const { section, record, tally, in: incoming, out, missing, statistics, received, dropped } = counted
   const { number, name, description, linkType, snaplen, filter } = record

@@ -1,5 +1,6 @@
 /** What a capture file tells of itself; JSON as it stands, times as RFC 3339 in UTC with nanoseconds. */
 
+/** A whole file. */
 export interface CaptureSummary {
   /** As it was given; `-` for standard input. */
   readonly file: string
@@ -32,6 +33,7 @@ export interface CaptureSummary {
   readonly broken?: { readonly at: number; readonly reason: string } | undefined
 }
 
+/** A section, by its header. */
 export interface SectionSummary {
   readonly byteOrder: 'LE' | 'BE'
   readonly application?: string | undefined
@@ -41,6 +43,7 @@ export interface SectionSummary {
   readonly comments: readonly string[]
 }
 
+/** Packets counted together. */
 export interface Totals {
   readonly packets: number
   /** Captured bytes of packets. */
@@ -52,6 +55,7 @@ export interface Totals {
   readonly last?: string | undefined
 }
 
+/** An interface of a section. */
 export interface InterfaceSummary extends Totals {
   /** Index of its section. */
   readonly section: number
@@ -86,10 +90,12 @@ interface Place {
   readonly interface?: number | undefined
 }
 
+/** A place where packets are missing. */
 export interface Gap extends Place {
   readonly missing: number
 }
 
+/** What somebody wrote to a packet. */
 export interface PacketComment extends Place {
   readonly text: string
 }
@@ -106,6 +112,7 @@ export interface PointPair {
   readonly onlyAtFrom: number
 }
 
+/** Delays in nanoseconds. */
 export interface Delay {
   readonly min: number
   readonly p50: number

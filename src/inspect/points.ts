@@ -7,6 +7,7 @@ import { nanosecondsBetween, type Time } from '../pcapng/time.ts'
 import { type Delays, makeDelays } from './delays.ts'
 import type { PointPair } from './model.ts'
 
+/** What was seen where. */
 export interface Points {
   /** A packet with an id at an interface; a number below 65,536. */
   see(point: number, id: number | bigint, time: Time): void
@@ -37,6 +38,7 @@ interface Pair {
   readonly backward: Delays
 }
 
+/** A record of sightings without any. */
 export function makePoints(): Points {
   const pairs = new Map<number, Pair>()
   const seenAt: number[] = []

@@ -18,6 +18,10 @@ export interface ShortList<T> {
   result(): Shortened<T>
 }
 
+/**
+ * An empty list.
+ * @param most entries that are kept
+ */
 export function shortList<T>(most: number): ShortList<T> {
   const list: T[] = []
   let more = 0

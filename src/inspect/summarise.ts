@@ -15,6 +15,7 @@ import { count, makeTally, totals } from './tally.ts'
 /** All of a summary that follows from the records. */
 export type RecordSummary = Omit<CaptureSummary, 'file' | 'bytes' | 'cutOff' | 'broken'>
 
+/** Takes records in, gives a summary at any time. */
 export interface Summariser {
   take(record: PcapngRecord): void
   result(): RecordSummary
@@ -27,6 +28,7 @@ const mostEntries = 100
 /** Comments of a section that are shown. */
 const mostComments = 10
 
+/** A summary of nothing yet. */
 export function makeSummariser(): Summariser {
   const sections: SectionSummary[] = []
   const interfaces: Counted[] = []

@@ -3,6 +3,7 @@ import type { PacketRecord } from '../pcapng/records.ts'
 import { nanosecondsBetween, type Time, timeText } from '../pcapng/time.ts'
 import type { Totals } from './model.ts'
 
+/** Counts while they grow: packets, bytes captured and on the wire, earliest and latest time. */
 export interface Tally {
   packets: number
   bytes: number
@@ -11,6 +12,7 @@ export interface Tally {
   last: Time | undefined
 }
 
+/** Counts of nothing. */
 export function makeTally(): Tally {
   return { packets: 0, bytes: 0, originalBytes: 0, first: undefined, last: undefined }
 }
@@ -25,6 +27,7 @@ export function count(tally: Tally, { captured, original, time }: PacketRecord):
   if (tally.last === undefined || nanosecondsBetween(tally.last, time) > 0) tally.last = time
 }
 
+/** Counts as they are told. */
 export function totals({ packets, bytes, originalBytes, first, last }: Tally): Totals {
   return { packets, bytes, originalBytes, first: first && timeText(first), last: last && timeText(last) }
 }

@@ -1,7 +1,10 @@
 /** Addresses of IPv4 and IPv6 as text, in the form of RFC 5952, which iproute2 prints too. */
 import { isIPv4, isIPv6, SocketAddress } from 'node:net'
 
-/** @param bytes four or sixteen, in network order */
+/**
+ * An address as text.
+ * @param bytes four or sixteen, in network order
+ */
 export function addressText(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.')
   if (bytes.subarray(0, 12).every((byte, index) => byte === (index < 10 ? 0 : 255)))

@@ -10,6 +10,7 @@ import { listForeignMounts } from './mountinfo.ts'
 import { type NetworkNamespace, openNamespaceFile } from './netns.ts'
 import { readProcessTable } from './process-table.ts'
 
+/** A watch over folders, until it is closed. */
 export interface FolderWatch {
   /** Watches these folders, and no others; one that does not exist yet as soon as it does. */
   follow(folders: readonly string[]): void
@@ -75,7 +76,10 @@ const delays = [0, 1, 2, 3, 5, 10, 20, 40, 80, 160, 320]
 /** The try at which other mount namespaces are looked through: a rootless engine mounts where only it sees it. */
 const foreignTry = 6
 
-/** Opens a namespace that is just being mounted; undefined when none comes of it. */
+/**
+ * Opens a namespace that is just being mounted, waiting for up to 0.7 s until it is one.
+ * @returns undefined when none comes of it, or the signal aborts
+ */
 export async function openArriving(path: string, signal: AbortSignal): Promise<NetworkNamespace | undefined> {
   for (const [attempt, delay] of delays.entries()) {
     await sleep(delay)

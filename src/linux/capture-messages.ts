@@ -1,5 +1,6 @@
 /** What a program that captures says of it on standard error, and the parts of a reader that all of them need. */
 
+/** What is counted of one interface, in packets, when a capture ends. */
 export interface InterfaceStatistics {
   readonly name: string
   /** Packets taken from the kernel. */
@@ -10,10 +11,13 @@ export interface InterfaceStatistics {
   readonly flushed: number
 }
 
+/** What a program has said of its capture up to now. */
 export interface CaptureMessages {
   /** The capture is active on every interface. */
   readonly ready: boolean
+  /** Packets captured, as far as they are counted while it runs. */
   readonly packets: number
+  /** Told at the end; empty until then. */
   readonly statistics: readonly InterfaceStatistics[]
   /** Interface whose removal ended the capture. */
   readonly goneInterface: string | undefined
@@ -34,7 +38,10 @@ export interface CaptureReader {
 /** Longest line that is kept. */
 const longestLine = 4_096
 
-/** Splits what comes into lines, which may end with a carriage return. */
+/**
+ * Splits what comes into lines, which may end with a carriage return.
+ * @param line called with each, without its end; of a longer one than 4,096 characters the last of them
+ */
 export function lineSplitter(line: (text: string) => void) {
   let rest = ''
   return {
@@ -52,7 +59,10 @@ export function lineSplitter(line: (text: string) => void) {
   }
 }
 
-/** Collects a complaint: the line that begins it and a few behind. */
+/**
+ * Collects a complaint: the line that begins it and a few behind.
+ * @param beginsOne fits that line
+ */
 export function complaintCollector(beginsOne: RegExp) {
   const lines: string[] = []
   return {

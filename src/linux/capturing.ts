@@ -13,6 +13,7 @@ import { ownerMark } from './orphans.ts'
 import { spawnCommand, startFailure, toolEnvironment } from './run.ts'
 import { lookUpTool } from './tools.ts'
 
+/** A program that captures to its standard output. */
 export interface CaptureProgram {
   /** Path and arguments. */
   readonly command: readonly string[]
@@ -24,17 +25,21 @@ export interface CaptureProgram {
 
 /** A running capture. */
 export interface CaptureProcess {
+  /** Number of its process; 0 where it could not be started, which `ended` tells. */
   readonly pid: number
   /** The stream, where it was asked for as a pipe. */
   readonly stdout: Readable | null
   /** True when the capture is active on every interface; false when it ended before. */
   readonly ready: Promise<boolean>
+  /** Settles when it has ended and its last words were read; fails with CAPTURE_FAILED when it could not be started. */
   readonly ended: Promise<CaptureEnd>
   messages(): CaptureMessages
   send(signal: 'SIGINT' | 'SIGKILL'): void
 }
 
+/** How such a program ended. */
 export interface CaptureEnd {
+  /** Exit status; null when a signal ended it. */
   readonly status: number | null
   readonly signal: NodeJS.Signals | null
   readonly messages: CaptureMessages

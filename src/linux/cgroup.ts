@@ -5,6 +5,7 @@
 import type { ContainerEngine } from '../target/model.ts'
 import { readText } from './proc.ts'
 
+/** The container a control group is for. */
 export interface CgroupContainer {
   readonly engine: ContainerEngine
   /** Id in the engine, 64 hexadecimal digits; for LXC and systemd-nspawn the name. */

@@ -8,12 +8,14 @@ import { reasonOf, systemCode } from '../base/errors.ts'
 import { readText } from './proc.ts'
 import { spawnCommand } from './run.ts'
 
+/** A command of the user's that was started. */
 export interface RunningCommand {
   readonly ended: Promise<CommandEnd>
   /** Sends a signal; does nothing when it has ended. */
   send(signal: NodeJS.Signals): void
 }
 
+/** How a command ended, as a shell tells it. */
 export interface CommandEnd {
   /** Exit status; 128 and the number of the signal that ended it; 127 or 126 when it could not be run. */
   readonly status: number

@@ -2,13 +2,13 @@
  * Who holds which socket, and who serves which TUN or TAP interface: one pass over the descriptors of all processes
  * (proc_pid_fd(5)). The name of an interface stands in fdinfo, as `iff:` (tun_chr_show_fdinfo in drivers/net/tun.c).
  */
-import { readdirSync, readlinkSync } from 'node:fs'
-import { listProcesses, readText } from './proc.ts'
+import { listDescriptors, listProcesses, readLink, readText } from './proc.ts'
 
+/** What processes hold open. */
 export interface Holders {
-  /** Processes by the inode of a socket, ascending. */
+  /** Numbers of processes by the inode of a socket, ascending. */
   readonly sockets: ReadonlyMap<number, readonly number[]>
-  /** Names of interfaces by process. */
+  /** Names of interfaces by the number of a process. */
   readonly taps: ReadonlyMap<number, readonly string[]>
 }
 
@@ -17,7 +17,8 @@ export function readHolders(proc = '/proc'): Holders {
   const sockets = new Map<number, number[]>()
   const taps = new Map<number, string[]>()
   for (const pid of listProcesses(proc)) {
-    for (const { descriptor, target } of descriptorsOf(`${proc}/${pid}/fd`)) {
+    for (const descriptor of listDescriptors(pid, proc)) {
+      const target = readLink(`${proc}/${pid}/fd/${descriptor}`) ?? ''
       if (target.startsWith('socket:[')) note(sockets, Number(target.slice(8, -1)), pid)
       else if (target.endsWith('/net/tun')) {
         const [, name] = /^iff:\t(.*)$/m.exec(readText(`${proc}/${pid}/fdinfo/${descriptor}`) ?? '') ?? []
@@ -26,20 +27,6 @@ export function readHolders(proc = '/proc'): Holders {
     }
   }
   return { sockets, taps }
-}
-
-function descriptorsOf(folder: string): { descriptor: string; target: string }[] {
-  try {
-    return readdirSync(folder).flatMap(descriptor => {
-      try {
-        return { descriptor, target: readlinkSync(`${folder}/${descriptor}`) }
-      } catch {
-        return []
-      }
-    })
-  } catch {
-    return []
-  }
 }
 
 function note<K, V>(map: Map<K, V[]>, key: K, value: V): void {

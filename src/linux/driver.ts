@@ -2,10 +2,9 @@
  * The driver behind an interface and its part in SR-IOV, as far as /sys tells: only of the namespace /sys was mounted in,
  * and only of devices on a bus (Documentation/ABI/testing/sysfs-class-net, sysfs-bus-pci).
  */
-import { readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Driver } from '../ghostwire/snapshot.ts'
-import { readText } from './proc.ts'
+import { readLink, readText } from './proc.ts'
 
 /** The driver of an interface of our own namespace; undefined for one without a device. */
 export function readDriver(name: string, sys = '/sys'): Driver | undefined {
@@ -22,9 +21,5 @@ export function readDriver(name: string, sys = '/sys'): Driver | undefined {
 }
 
 function linkName(path: string): string {
-  try {
-    return basename(readlinkSync(path))
-  } catch {
-    return ''
-  }
+  return basename(readLink(path) ?? '')
 }

@@ -4,16 +4,19 @@
  * Never to a name: after a failed start dumpcap unlinks its `-w` target, even a device node.
  */
 import { RemoraError } from '../base/errors.ts'
+import { captureFailed, filterInvalid, interfaceDown, interfaceMissing, mayNotCapture } from './capture-failure.ts'
 import { type CaptureProcess, startCapturing } from './capturing.ts'
 import { dumpcapReader } from './dumpcap-output.ts'
 import type { NetworkNamespace } from './netns.ts'
-import { namespaceEntry, nsenterFailure } from './nsenter.ts'
+import { nsenterFailure, runInNamespace } from './nsenter.ts'
 import { run } from './run.ts'
-import { findTool, installCommand, lookUpTool } from './tools.ts'
+import { findTool } from './tools.ts'
 
 export type { CaptureEnd as DumpcapEnd, CaptureProcess as DumpcapProcess } from './capturing.ts'
 
+/** What a dumpcap is told. */
 export interface DumpcapOptions {
+  /** Each with the text that describes it in the capture (if_description). */
   readonly interfaces: readonly { readonly name: string; readonly description: string }[]
   /** Capture filter; empty for none. */
   readonly filter: string
@@ -26,7 +29,7 @@ export interface DumpcapOptions {
   readonly queueSize: number
   /** Section comment. */
   readonly comment: string
-  /** `duration:S`, `packets:N`, `filesize:KIB`. */
+  /** Values of `-a`: `duration:SECONDS`, `packets:NUMBER`, `filesize:KIB`. */
   readonly stopConditions: readonly string[]
   /** Count packets on standard error while capturing. */
   readonly counting: boolean
@@ -89,16 +92,9 @@ export async function checkFilter(
   }
   // An argument ends there, and node refuses it.
   if (filter.includes('\0')) throw new RemoraError('FILTER_INVALID', 'the capture filter contains a NUL character')
-  const { prefix, descriptors } = namespaceEntry(namespace)
   const filterArguments = filter === '' ? [] : ['-f', filter]
-  const command = [
-    ...prefix,
-    findTool('dumpcap'),
-    '-d',
-    ...filterArguments,
-    ...interfaces.flatMap(name => ['-i', name]),
-  ]
-  const { stdout, stderr } = await run(command, { descriptors, signal })
+  const command = [findTool('dumpcap'), '-d', ...filterArguments, ...interfaces.flatMap(name => ['-i', name])]
+  const { stdout, stderr } = await runInNamespace(namespace, command, { signal })
   const reader = dumpcapReader()
   reader.push(stderr)
   reader.end()
@@ -141,25 +137,14 @@ export function dumpcapFailure(complaint: string): RemoraError {
   const text = complaint.replace(/^\w+: /, '')
   const [, filter, nif, reason] =
     /Invalid capture filter "(.*)" for interface '(.*?)'.*?(?:\((.*)\)\.|$)/.exec(text) ?? []
-  if (filter !== undefined) {
-    const cause = reason?.replace(/^can't parse filter expression: /, '') ?? 'it does not compile'
-    return new RemoraError('FILTER_INVALID', `the capture filter "${filter}" is not valid on ${nif}: ${cause}`, {
-      hint: 'Capture filters are written as in pcap-filter(7), for example: tcp port 80 and host 10.0.0.1',
-    })
-  }
+  if (filter !== undefined) return filterInvalid(filter, nif ?? '', reason)
   const [, missing] = /There is no device named "(.*?)"/.exec(text) ?? []
-  if (missing !== undefined) return new RemoraError('INTERFACE_NOT_FOUND', `the target has no interface ${missing}`)
+  if (missing !== undefined) return interfaceMissing(missing)
   const [, down] = /Device "(.*?)" is not up/.exec(text) ?? []
-  if (down !== undefined) return new RemoraError('INTERFACE_NOT_FOUND', `the interface ${down} is down`)
-  if (/do(?:n't| not) have permission|Operation not permitted/.test(text)) {
-    return new RemoraError('FORBIDDEN', 'dumpcap may not capture as this user', {
-      hint: `Run as root, with sudo; or let this user capture: sudo setcap cap_net_raw,cap_net_admin=ep ${lookUpTool('dumpcap')}`,
-    })
-  }
+  if (down !== undefined) return interfaceDown(down)
+  if (/do(?:n't| not) have permission|Operation not permitted/.test(text)) return mayNotCapture('dumpcap')
   if (/no space left/i.test(text)) return diskFull()
-  return new RemoraError('CAPTURE_FAILED', `dumpcap failed: ${text.slice(0, 400)}`, {
-    hint: `remora doctor checks whether dumpcap can run at all (${installCommand('dumpcap')}).`,
-  })
+  return captureFailed('dumpcap', text)
 }
 
 /** The failure of a capture that ran out of space. */

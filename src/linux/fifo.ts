@@ -2,28 +2,16 @@
  * Fifos and pipes another process reads from.
  *
  * A blocking open of a fifo without a reader hangs node's thread pool for good, so it is opened without blocking and
- * asked again. dumpcap needs a blocking descriptor: that is opened while a reading end of our own makes certain that the
- * open returns at once. Whether the reader is still there is found out by opening once more: ENXIO means it is gone
- * (fifo(7)).
+ * asked again (fifo(7)). dumpcap needs a blocking descriptor: that is opened while a reading end of our own makes certain
+ * that the open returns at once.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
-import { listProcesses, readText } from './proc.ts'
 import { run } from './run.ts'
-import { findTool, lookUpTool } from './tools.ts'
+import { findTool } from './tools.ts'
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
 
@@ -104,108 +92,9 @@ export function reopenPipe(fd: number): number | undefined {
   }
 }
 
-/** Whether any process this user can see has a file open. */
-export function isOpenSomewhere(path: string): boolean {
-  const { dev, ino } = statSync(path)
-  return listProcesses().some(pid =>
-    descriptorsOf(pid).some(fd => {
-      try {
-        const open = statSync(`/proc/${pid}/fd/${fd}`)
-        return open.dev === dev && open.ino === ino
-      } catch {
-        return false
-      }
-    }),
-  )
-}
-
 /** Whether a descriptor is a pipe or a fifo. */
 export function isPipe(fd: number): boolean {
   return fstatSync(fd).isFIFO()
-}
-
-/**
- * Watches for the reader of a pipe or fifo to go, also while nothing is written.
- * @returns a check that is false once the reader is certain to be gone
- */
-export function readerCheck(fd: number): () => boolean {
-  if (fstatSync(fd).isSocket()) return socketReaderCheck(fstatSync(fd).ino)
-  if (!isPipe(fd)) return () => true
-  const link = readlinkSync(`/proc/self/fd/${fd}`)
-  return link.startsWith('pipe:[') ? pipeReaderCheck(link) : () => fifoHasReader(fd)
-}
-
-function fifoHasReader(fd: number): boolean {
-  try {
-    closeSync(openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK))
-    return true
-  } catch (error) {
-    return systemCode(error) !== 'ENXIO'
-  }
-}
-
-/**
- * An unnamed pipe cannot be asked, so its reader is looked up in /proc once and then watched by number. A reader that
- * this user cannot see is never declared gone; then the next packet finds out.
- */
-function pipeReaderCheck(link: string): () => boolean {
-  let readers = findPipeReaders(link)
-  const visible = readers.length > 0
-  return () => {
-    if (!visible || readers.some(reader => isReading(reader, link))) return true
-    readers = findPipeReaders(link)
-    return readers.length > 0
-  }
-}
-
-/** Milliseconds between two looks at the sockets. */
-const socketInterval = 2_000
-
-/**
- * Standard output may be one end of a pair of unix sockets: sshd hands those to a command without a terminal. ss(8) tells
- * that the other end is closed: its number is 0 then. Other sockets are never declared gone.
- */
-function socketReaderCheck(inode: number): () => boolean {
-  const ss = lookUpTool('ss')
-  let gone = false
-  let asked = Number.NEGATIVE_INFINITY
-  return () => {
-    if (ss !== undefined && performance.now() - asked > socketInterval) {
-      asked = performance.now()
-      run([ss, '-xaH']).then(
-        ({ stdout }) => {
-          gone = new RegExp(`\\* ${inode} +\\* 0\\s*$`, 'm').test(stdout)
-        },
-        () => {},
-      )
-    }
-    return !gone
-  }
-}
-
-function findPipeReaders(link: string): string[] {
-  return listProcesses()
-    .filter(pid => pid !== process.pid)
-    .flatMap(pid => descriptorsOf(pid).map(fd => `/proc/${pid}/fd/${fd}`))
-    .filter(path => isReading(path, link))
-}
-
-function isReading(path: string, link: string): boolean {
-  try {
-    if (readlinkSync(path) !== link) return false
-  } catch {
-    return false
-  }
-  const [, flags] = /^flags:\s*(\d+)$/m.exec(readText(path.replace('/fd/', '/fdinfo/')) ?? '') ?? []
-  return flags !== undefined && (Number.parseInt(flags, 8) & 3) !== O_WRONLY
-}
-
-function descriptorsOf(pid: number): string[] {
-  try {
-    return readdirSync(`/proc/${pid}/fd`)
-  } catch {
-    return []
-  }
 }
 
 /** A descriptor that does not block, or undefined while nobody reads. */

@@ -8,10 +8,9 @@ import { parseIptables } from './iptables-rules.ts'
 import { forwardsOf } from './nat-rules.ts'
 import type { NetworkNamespace } from './netns.ts'
 import { parseNft } from './nft-rules.ts'
-import { namespaceEntry } from './nsenter.ts'
+import { runInNamespace } from './nsenter.ts'
 import { optionValue, readArguments, readText } from './proc.ts'
 import type { ProcessEntry } from './process-table.ts'
-import { run } from './run.ts'
 import { lookUpTool, type Tool } from './tools.ts'
 
 const savers: Readonly<Record<Family, { readonly present: readonly Tool[]; readonly legacy: readonly Tool[] }>> = {
@@ -26,8 +25,7 @@ export async function readForwards(namespace: NetworkNamespace, signal?: AbortSi
   const ask = async (tools: readonly Tool[], ...args: string[]): Promise<string | undefined> => {
     const found = tools.map(tool => lookUpTool(tool)).find(path => path !== undefined)
     if (found === undefined) return undefined
-    const { prefix, descriptors } = namespaceEntry(namespace)
-    return (await run([...prefix, found, ...args], { descriptors, signal })).stdout
+    return (await runInNamespace(namespace, [found, ...args], { signal })).stdout
   }
   const listing = await ask(['nft'], '-j', 'list', 'ruleset')
   const native = parseNft(listing ?? '')
@@ -77,8 +75,7 @@ async function legacyFamilies(namespace: NetworkNamespace, signal?: AbortSignal)
     if (pid !== undefined) return readText(`/proc/${pid}/net/${file}`) ?? ''
     const cat = lookUpTool('cat')
     if (cat === undefined) return ''
-    const { prefix, descriptors } = namespaceEntry(namespace)
-    return (await run([...prefix, cat, `/proc/self/net/${file}`], { descriptors, signal })).stdout
+    return (await runInNamespace(namespace, [cat, `/proc/self/net/${file}`], { signal })).stdout
   }
   const present = await Promise.all(
     families.map(async family =>

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { guardArgument, selfCommand } from '../base/self.ts'
 import { readStartTime } from './proc.ts'
 
+/** The hold on one process that is watched over. */
 export interface Guard {
   /** Lets the process go; it has ended. */
   release(): void

@@ -2,9 +2,10 @@
  * The host names of processes (uts_namespaces(7)). No file of another process tells it: the namespace is entered through
  * a descriptor, by one xargs(1) for all, since starting a process from here costs more than the process itself.
  */
-import { closeSync, constants, openSync, statSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { batchesOf } from './iproute.ts'
+import { readInode } from './proc.ts'
 import { run } from './run.ts'
 import { lookUpTool } from './tools.ts'
 
@@ -54,9 +55,5 @@ async function readBatch(
 }
 
 function utsInode(pid: number | 'self'): number | undefined {
-  try {
-    return statSync(`/proc/${pid}/ns/uts`).ino
-  } catch {
-    return undefined
-  }
+  return readInode(`/proc/${pid}/ns/uts`)
 }

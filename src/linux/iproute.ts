@@ -4,10 +4,11 @@
 import { RemoraError } from '../base/errors.ts'
 import { parseIpJson } from './ip-json.ts'
 import type { NetworkNamespace } from './netns.ts'
-import { namespaceEntry, nsenterFailure } from './nsenter.ts'
+import { nsenterFailure, runInNamespace } from './nsenter.ts'
 import { run } from './run.ts'
 import { findTool, lookUpTool } from './tools.ts'
 
+/** An interface, as `ip -json address` tells of it (ip-address(8)). */
 export interface NetworkInterface {
   readonly index: number
   readonly name: string
@@ -19,7 +20,7 @@ export interface NetworkInterface {
   readonly addresses: readonly InterfaceAddress[]
   /** Hardware address of six bytes, where it has one that is not all zeros. */
   readonly mac?: string
-  /** Bytes. */
+  /** Longest packet it sends, bytes. */
   readonly mtu?: number
   /** Index of the other end of a veth pair, or of the interface below (IFLA_LINK). */
   readonly linkIndex?: number
@@ -29,7 +30,9 @@ export interface NetworkInterface {
   readonly linkType?: string
 }
 
+/** An IPv4 or IPv6 address of an interface. */
 export interface InterfaceAddress {
+  /** Without its prefix length. */
   readonly address: string
   /** `global`, `link`, `host` …. */
   readonly scope: string
@@ -40,8 +43,7 @@ export interface InterfaceAddress {
  * @throws RemoraError FORBIDDEN, TOOL_MISSING or CAPTURE_FAILED
  */
 export async function listInterfaces(namespace: NetworkNamespace, signal?: AbortSignal): Promise<NetworkInterface[]> {
-  const { prefix, descriptors } = namespaceEntry(namespace)
-  const result = await run([...prefix, findTool('ip'), '-json', 'address', 'show'], { descriptors, signal })
+  const result = await runInNamespace(namespace, [findTool('ip'), '-json', 'address', 'show'], { signal })
   if (result.status === 0) return parseInterfaces(result.stdout)
   throw nsenterFailure(result.stderr) ?? new RemoraError('CAPTURE_FAILED', `ip address failed: ${result.stderr.trim()}`)
 }

@@ -7,13 +7,15 @@ import { closeSync, fstatSync, type Stats } from 'node:fs'
 import type { Place } from './file-in-root.ts'
 import { type KeylogTail, tailKeylog } from './keylog-tail.ts'
 
+/** The open key logs of one capture. */
 export interface KeylogFiles {
   /** A name leads to this file now; true when the file was not known. */
   see(name: string, file: Place): boolean
   /** A name leads nowhere any more; what its files say up to now is read before they are closed. */
   forget(name: string): void
-  /** Reads all files, at most so many bytes. */
+  /** Reads what was written since, in all files together at most so many bytes; `keys` are whole lines of a key log. */
   read(limit: number): { readonly keys: Buffer; readonly bytes: number }
+  /** Files that are open, and bytes passed over since they came too fast. */
   counts(): { readonly files: number; readonly skippedBytes: number }
   close(): void
 }
@@ -32,6 +34,7 @@ const remembered = 256
 /** Bytes read at once, and of a file that is about to be closed. */
 const chunk = 256 * 1024
 
+/** A set that holds none yet. */
 export function openKeylogFiles(): KeylogFiles {
   const buffer = Buffer.allocUnsafe(chunk)
   const files = new Map<string, OpenFile>()

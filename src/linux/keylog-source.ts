@@ -7,6 +7,7 @@ import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import type { Place } from './file-in-root.ts'
 import { isCurrent, type KeylogPlace, lookAtKeylog } from './keylog-place.ts'
 
+/** A name, and who vouches for it. */
 export interface KeylogSource {
   readonly id: string
   /** Network namespace it counts for; undefined for a file named by the user. */
@@ -19,6 +20,7 @@ export interface KeylogSource {
   add(place: KeylogPlace): void
 }
 
+/** A key log that is read, as it may be told to the user. */
 export interface FoundKeylog {
   /** Path as the process sees it. */
   readonly path: string

@@ -6,6 +6,7 @@
 import { closeSync, fstatSync, readSync } from 'node:fs'
 import { keyLines, longestKeyLine } from '../pcapng/key-log.ts'
 
+/** The reader of one open key log. */
 export interface KeylogTail {
   /**
    * Reads what was written since.

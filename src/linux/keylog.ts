@@ -9,6 +9,7 @@ import { findKeylogs, type KeylogPlace } from './keylog-place.ts'
 import { type FoundKeylog, fileSource, processSource } from './keylog-source.ts'
 import type { NetworkNamespace } from './netns.ts'
 
+/** What is followed, and where the keys go. */
 export interface KeylogOptions {
   /** Files of this host named by whoever started the capture; never by somebody far away. */
   readonly files?: readonly string[]
@@ -20,13 +21,15 @@ export interface KeylogOptions {
   readonly onKeys: (lines: Buffer) => void
   /** A file is read from now on. Its path was chosen by whoever is captured: not fit to be printed as it is. */
   readonly onFound?: (file: FoundKeylog) => void
-  /** Milliseconds between reads of known files. */
+  /** Milliseconds between reads of known files; 50 unless said otherwise. */
   readonly interval?: number
   /** Milliseconds from one look at all processes to the next: what is late by this still overtakes packets held for 300. */
   readonly lookInterval?: number
+  /** Where proc(5) is mounted. */
   readonly proc?: string
 }
 
+/** A running look-out for keys. */
 export interface KeylogFollower {
   /** Resolves when what was there at the start has been handed on, after a second at most. */
   readonly ready: Promise<void>

@@ -3,9 +3,9 @@
  * sockets listen and where, its descriptors which of them are its own. A path is meant as the process sees it, so one with
  * another root is given through /proc/PID/root.
  */
-import { readdirSync, readlinkSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { remoteMounts } from './mountinfo.ts'
-import { readNamespaceInode, readText } from './proc.ts'
+import { listDescriptors, readLink, readNamespaceInode, readText } from './proc.ts'
 import { resolveInRoot } from './root.ts'
 
 /** Paths of the stream sockets a process listens on, as they can be reached from here. */
@@ -50,7 +50,7 @@ const mostBehind = 128
 function ownInodes(pid: number, listening: ReadonlyMap<number, string>, proc: string): number[] {
   const found: number[] = []
   let behind = 0
-  for (const fd of descriptors(pid, proc)) {
+  for (const fd of listDescriptors(pid, proc)) {
     const inode = socketInode(`${proc}/${pid}/fd/${fd}`)
     if (inode !== undefined && listening.has(inode)) {
       found.push(inode)
@@ -60,21 +60,7 @@ function ownInodes(pid: number, listening: ReadonlyMap<number, string>, proc: st
   return found
 }
 
-function descriptors(pid: number, proc: string): number[] {
-  try {
-    return readdirSync(`${proc}/${pid}/fd`)
-      .map(Number)
-      .sort((a, b) => a - b)
-  } catch {
-    return []
-  }
-}
-
 function socketInode(path: string): number | undefined {
-  try {
-    const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(path)) ?? []
-    return inode === undefined ? undefined : Number(inode)
-  } catch {
-    return undefined
-  }
+  const [, inode] = /^socket:\[(\d+)\]$/.exec(readLink(path) ?? '') ?? []
+  return inode === undefined ? undefined : Number(inode)
 }

@@ -4,12 +4,15 @@
 import { readNamespaceInode, readText } from './proc.ts'
 import { eldestBy, type ProcessEntry } from './process-table.ts'
 
+/** A network namespace that is mounted where this process sees it. */
 export interface NamespaceMount {
   /** Where it can be opened. */
   readonly path: string
+  /** Inode of the network namespace. */
   readonly inode: number
 }
 
+/** One that only processes of another mount namespace see. */
 export interface ForeignMount extends NamespaceMount {
   /** Process through whose mount namespace it is seen. */
   readonly pid: number

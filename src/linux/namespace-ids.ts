@@ -2,11 +2,10 @@
  * What the numbers (netnsid) mean by which a namespace knows others: lsns(8) tells those of namespaces with processes,
  * `ip netns list-id` those of namespaces with a name. Only asked for where it matters.
  */
-import { statSync } from 'node:fs'
 import { parseIpJson } from './ip-json.ts'
 import type { NetworkNamespace } from './netns.ts'
-import { namespaceEntry } from './nsenter.ts'
-import { run } from './run.ts'
+import { runInNamespace } from './nsenter.ts'
+import { readInode } from './proc.ts'
 import { lookUpTool, type Tool } from './tools.ts'
 
 /** Inodes of other namespaces by their number in this one. */
@@ -17,19 +16,18 @@ export async function readNamespaceIds(
   const ask = async (tool: Tool, ...args: string[]): Promise<string> => {
     const found = lookUpTool(tool)
     if (found === undefined) return ''
-    const { prefix, descriptors } = namespaceEntry(namespace)
-    return (await run([...prefix, found, ...args], { descriptors, signal })).stdout
+    return (await runInNamespace(namespace, [found, ...args], { signal })).stdout
   }
   const named = parseNamed(await ask('ip', '-json', 'netns', 'list-id'))
   const byName = named.flatMap(({ nsid, name }) => {
-    const inode = inodeOf(`/run/netns/${name}`)
+    const inode = readInode(`/run/netns/${name}`)
     return inode === undefined ? [] : [[nsid, inode] as const]
   })
   return new Map([...byName, ...parseLsns(await ask('lsns', '-t', 'net', '-n', '-r', '-o', 'NS,NETNSID'))])
 }
 
 /** Lines of an inode and a number, or the word `unassigned`. */
-export function parseLsns(output: string): [nsid: number, inode: number][] {
+function parseLsns(output: string): [nsid: number, inode: number][] {
   return output.split('\n').flatMap(line => {
     const [, inode, nsid] = /^(\d+) (\d+)$/.exec(line.trim()) ?? []
     return inode === undefined ? [] : [[Number(nsid), Number(inode)]]
@@ -43,13 +41,5 @@ function parseNamed(json: string): { nsid: number; name: string }[] {
     )
   } catch {
     return []
-  }
-}
-
-function inodeOf(path: string): number | undefined {
-  try {
-    return statSync(path).ino
-  } catch {
-    return undefined
   }
 }

@@ -18,6 +18,7 @@ export interface NatRule {
   readonly to: { readonly address: string; readonly port: number | undefined } | undefined
 }
 
+/** The rules of one packet filter, chain by chain. */
 export interface NatRules {
   /** Chains the kernel enters by itself. */
   readonly hooks: readonly string[]
@@ -30,7 +31,7 @@ type Matched = Pick<NatRule, 'family' | 'protocol' | 'address' | 'ports'>
 const maximumSteps = 200_000
 
 /** Ports of one translation that are listed one by one. */
-export const maximumPorts = 1_024
+const maximumPorts = 1_024
 
 /** Finds the translations that can be reached. */
 export function forwardsOf({ hooks, chains }: NatRules): Forward[] {

@@ -2,13 +2,12 @@
  * What has gone through the interfaces of a network namespace so far: /proc/PID/net/dev (proc_pid_net(5)), which shows the
  * namespace of that process; of a namespace without one, from within.
  */
-import { closeSync, openSync, readSync } from 'node:fs'
 import type { NetworkNamespace } from './netns.ts'
-import { namespaceEntry } from './nsenter.ts'
-import { readNamespaceInode } from './proc.ts'
-import { run } from './run.ts'
+import { runInNamespace } from './nsenter.ts'
+import { readBeginning, readNamespaceInode } from './proc.ts'
 import { findTool } from './tools.ts'
 
+/** What has gone through an interface since it was made; the kernel counts on both ends. */
 export interface DeviceCounters {
   readonly rxPackets: number
   readonly rxBytes: number
@@ -21,14 +20,13 @@ export type NetworkCounters = ReadonlyMap<string, DeviceCounters>
 
 /** Bytes that are read: some 4,000 interfaces. Whoever owns a namespace makes as many as he likes. */
 const longest = 512 * 1024
-const pieceSize = 16 * 1024
 
 /**
  * Counters of the interfaces in the network namespace of a process; undefined when they cannot be read, as when it has
  * ended.
  */
 export function readDeviceCounters(pid: number | 'self', proc = '/proc'): NetworkCounters | undefined {
-  const text = readStart(`${proc}/${pid}/net/dev`)
+  const text = readBeginning(`${proc}/${pid}/net/dev`, longest)
   return text === undefined ? undefined : parseDeviceCounters(text)
 }
 
@@ -45,8 +43,7 @@ export async function readNamespaceCounters(
   const pid = own ? 'self' : readNamespaceInode(process?.pid ?? 0, 'net') === inode ? process?.pid : undefined
   const known = pid === undefined ? undefined : readDeviceCounters(pid)
   if (known !== undefined) return known
-  const { prefix, descriptors } = namespaceEntry(namespace)
-  const { stdout } = await run([...prefix, findTool('cat'), '/proc/self/net/dev'], { descriptors, signal })
+  const { stdout } = await runInNamespace(namespace, [findTool('cat'), '/proc/self/net/dev'], { signal })
   return parseDeviceCounters(stdout.slice(0, longest))
 }
 
@@ -66,26 +63,4 @@ export function parseDeviceCounters(text: string): NetworkCounters {
       return [[name, { rxPackets, rxBytes, txPackets, txBytes } as DeviceCounters] as const]
     }),
   )
-}
-
-/** The beginning of a file of /proc, which is made as it is read. */
-function readStart(path: string): string | undefined {
-  const pieces: Buffer[] = []
-  try {
-    const fd = openSync(path, 'r')
-    try {
-      for (let length = 0; length < longest; ) {
-        const piece = Buffer.alloc(pieceSize)
-        const read = readSync(fd, piece)
-        if (read === 0) break
-        pieces.push(piece.subarray(0, read))
-        length += read
-      }
-    } finally {
-      closeSync(fd)
-    }
-  } catch {
-    return undefined
-  }
-  return Buffer.concat(pieces).toString()
 }

@@ -4,10 +4,12 @@
  */
 import { closeSync, constants, fstatSync, openSync, readlinkSync, statfsSync, statSync } from 'node:fs'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
-import { hasCapability, namespaceInode, readNamespaceInode, readStartTime } from './proc.ts'
+import { hasCapability, namespaceInode, readInode, readNamespaceInode, readStartTime } from './proc.ts'
 
+/** A network namespace that is open. */
 export interface NetworkNamespace {
   readonly fd: number
+  /** Inode of its nsfs file: what tells it from any other while it exists. */
   readonly inode: number
   /** Where it was opened; a name for people and for the check whether it is still there. */
   readonly path: string
@@ -21,6 +23,7 @@ export interface NetworkNamespace {
   close(): void
 }
 
+/** A process that cannot be mistaken for a later one of the same number. */
 export interface ProcessIdentity {
   readonly pid: number
   /** Clock ticks since boot. */
@@ -97,14 +100,28 @@ export function reopenNamespace({ process, path, inode }: NetworkNamespace): Net
     : openProcessNamespace(process.pid, { startTime: process.startTime, inode })
 }
 
+/**
+ * Opens a namespace that may have gone since it was listed.
+ * @param open as {@link openProcessNamespace} or {@link openNamespaceFile} do
+ * @returns undefined when it has gone
+ */
+export function openIfThere(open: () => NetworkNamespace): NetworkNamespace | undefined {
+  try {
+    return open()
+  } catch (error) {
+    if (hasGone(error)) return undefined
+    throw error
+  }
+}
+
+/** Whether a namespace could not be opened since what was listed has come to its end, which is no fault. */
+export function hasGone(error: unknown): boolean {
+  return error instanceof RemoraError && (error.code === 'TARGET_NOT_FOUND' || error.code === 'TARGET_STALE')
+}
+
 /** Whether the target still is what it was when it was opened: the same process, or the same mount. */
 export function isStillThere({ process, path, inode }: NetworkNamespace): boolean {
-  if (process !== undefined) return readStartTime(process.pid) === process.startTime
-  try {
-    return statSync(path).ino === inode
-  } catch {
-    return false
-  }
+  return process === undefined ? readInode(path) === inode : readStartTime(process.pid) === process.startTime
 }
 
 /** NSFS_MAGIC of linux/magic.h. */

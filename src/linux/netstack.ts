@@ -7,10 +7,10 @@ import { parseIpJson } from './ip-json.ts'
 import { type IpLink, toLinks } from './ip-link.ts'
 import { type IpRoute, toRoutes } from './ip-route.ts'
 import type { NetworkNamespace } from './netns.ts'
-import { namespaceEntry, nsenterFailure } from './nsenter.ts'
-import { run } from './run.ts'
+import { nsenterFailure, runInNamespace } from './nsenter.ts'
 import { findTool } from './tools.ts'
 
+/** The network stack of a namespace, as far as it is shown. */
 export interface Netstack {
   readonly links: readonly Link[]
   readonly routes: readonly Route[]
@@ -27,9 +27,8 @@ const tables = [254, 255]
  * @throws RemoraError FORBIDDEN, TOOL_MISSING or CAPTURE_FAILED
  */
 export async function readNetstack(namespace: NetworkNamespace, signal?: AbortSignal): Promise<Netstack> {
-  const { prefix, descriptors } = namespaceEntry(namespace)
-  const command = [...prefix, findTool('ip'), '-json', '-details', '-force', '-batch', '-']
-  const { stdout, stderr } = await run(command, { descriptors, signal, input: `${commands.join('\n')}\n` })
+  const command = [findTool('ip'), '-json', '-details', '-force', '-batch', '-']
+  const { stdout, stderr } = await runInNamespace(namespace, command, { signal, input: `${commands.join('\n')}\n` })
   const failure = nsenterFailure(stderr)
   if (failure !== undefined) throw failure
   return parseNetstack(stdout)

@@ -3,6 +3,7 @@ import { listInterfaces, type NetworkInterface } from './iproute.ts'
 import type { NetworkNamespace } from './netns.ts'
 import { type KernelRoute, readRoutes } from './routes.ts'
 
+/** What a namespace has to send and receive with. */
 export interface Network {
   readonly interfaces: readonly NetworkInterface[]
   readonly routes: readonly KernelRoute[]

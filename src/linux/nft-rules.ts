@@ -5,6 +5,7 @@
 import type { Family } from '../ghostwire/snapshot.ts'
 import { type NatRule, type NatRules, portRange } from './nat-rules.ts'
 
+/** The rules of nftables that translate destinations. */
 export interface NftRuleset extends NatRules {
   /** Families in which iptables has made a table `nat`. */
   readonly iptables: readonly Family[]

@@ -4,8 +4,10 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import type { NetworkNamespace } from './netns.ts'
+import { type RunOptions, type RunResult, run } from './run.ts'
 import { findTool } from './tools.ts'
 
+/** What a command needs to enter a namespace. */
 export interface NamespaceEntry {
   /** What stands before the command; empty for the caller's own namespace. */
   readonly prefix: readonly string[]
@@ -13,7 +15,10 @@ export interface NamespaceEntry {
   readonly descriptors: readonly number[]
 }
 
-/** How a command enters a network namespace. */
+/**
+ * How a command enters a network namespace.
+ * @throws RemoraError TOOL_MISSING without nsenter, where it is needed
+ */
 export function namespaceEntry(namespace: NetworkNamespace, env: NodeJS.ProcessEnv = process.env): NamespaceEntry {
   if (namespace.own) return { prefix: [], descriptors: [] }
   const nsenter = findTool('nsenter', env)
@@ -24,6 +29,21 @@ export function namespaceEntry(namespace: NetworkNamespace, env: NodeJS.ProcessE
     prefix: [nsenter, '--user=/proc/self/fd/4', '--net=/proc/self/fd/3', '--preserve-credentials', '--'],
     descriptors: [namespace.fd, namespace.userFd],
   }
+}
+
+/**
+ * Runs a command to its end in a network namespace.
+ * @param command path of the program, and its arguments
+ * @throws RemoraError TOOL_MISSING without nsenter, else as {@link run} does. That nsenter or the command failed is told by
+ *   status and standard error ({@link nsenterFailure}).
+ */
+export async function runInNamespace(
+  namespace: NetworkNamespace,
+  command: readonly string[],
+  options: Omit<RunOptions, 'descriptors'> = {},
+): Promise<RunResult> {
+  const { prefix, descriptors } = namespaceEntry(namespace)
+  return run([...prefix, ...command], { ...options, descriptors })
 }
 
 /** The failure behind a message of nsenter; undefined when it is not one. */

@@ -3,8 +3,7 @@
  * segmentation offload a capture has packets that are longer than the wire's, with checksum offload checksums that are wrong.
  */
 import type { NetworkNamespace } from './netns.ts'
-import { namespaceEntry } from './nsenter.ts'
-import { run } from './run.ts'
+import { runInNamespace } from './nsenter.ts'
 import { lookUpTool } from './tools.ts'
 
 /** Each interface costs a process. */
@@ -18,11 +17,11 @@ export async function readOffloads(
 ): Promise<Map<string, string[]>> {
   const ethtool = lookUpTool('ethtool')
   if (ethtool === undefined) return new Map()
-  const { prefix, descriptors } = namespaceEntry(namespace)
   const answers = await Promise.all(
     interfaces.slice(0, mostInterfaces).map(async name => {
-      const command = [...prefix, ethtool, '--show-features', name]
-      const { status, stdout } = await run(command, { descriptors, signal }).catch(() => ({ status: 1, stdout: '' }))
+      const { status, stdout } = await runInNamespace(namespace, [ethtool, '--show-features', name], { signal }).catch(
+        () => ({ status: 1, stdout: '' }),
+      )
       return status === 0 ? [[name, parseFeatures(stdout)] as const] : []
     }),
   )

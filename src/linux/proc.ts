@@ -2,10 +2,13 @@
  * What /proc says about processes (proc(5)). A process may end between any two reads, so whatever cannot be read is
  * undefined and never an error.
  */
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs'
 
+/** The part of /proc/PID/stat that is used (proc_pid_stat(5)). */
 export interface ProcessStat {
+  /** Command name, at most 15 bytes. */
   readonly command: string
+  /** Number of the parent process. */
   readonly parent: number
   /** Clock ticks since boot. */
   readonly startTime: number
@@ -39,11 +42,8 @@ type NamespaceKind = 'net' | 'pid' | 'user' | 'mnt'
 
 /** Inode of a namespace of a process. */
 export function readNamespaceInode(pid: number | 'self', kind: NamespaceKind, proc = '/proc'): number | undefined {
-  try {
-    return namespaceInode(readlinkSync(`${proc}/${pid}/ns/${kind}`), kind)
-  } catch {
-    return undefined
-  }
+  const link = readLink(`${proc}/${pid}/ns/${kind}`)
+  return link === undefined ? undefined : namespaceInode(link, kind)
 }
 
 /** Inode in the text of a namespace link, `net:[4026531840]`; undefined when it is of another kind. */
@@ -58,6 +58,17 @@ export function listProcesses(proc = '/proc'): number[] {
     .filter(name => /^\d+$/.test(name))
     .map(Number)
     .sort((a, b) => a - b)
+}
+
+/** Numbers of the descriptors a process has open, ascending; none where this user may not look. */
+export function listDescriptors(pid: number, proc = '/proc'): number[] {
+  try {
+    return readdirSync(`${proc}/${pid}/fd`)
+      .map(Number)
+      .sort((a, b) => a - b)
+  } catch {
+    return []
+  }
 }
 
 /** Environment of a process, as far as it may be read. */
@@ -105,7 +116,7 @@ export function readUptime(proc = '/proc'): number {
   return Number.parseFloat(readText(`${proc}/uptime`) ?? '') || 0
 }
 
-/** Number of an effective capability, from linux/capability.h. */
+/** Numbers of capabilities, from linux/capability.h. */
 export const capabilities = {
   dacOverride: 1,
   setgid: 6,
@@ -138,17 +149,41 @@ export function readText(path: string): string | undefined {
   }
 }
 
+/** Where a link leads, undefined when it cannot be read. */
+export function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** Inode of what a path leads to; undefined when it leads nowhere. */
+export function readInode(path: string): number | undefined {
+  try {
+    return statSync(path).ino
+  } catch {
+    return undefined
+  }
+}
+
 /** The beginning of a file of /proc that may be long, in whole lines; undefined when it cannot be read. */
 export function readBeginning(path: string, limit: number): string | undefined {
+  const bytes = readInto(Buffer.allocUnsafe(limit), path)
+  const text = bytes?.toString()
+  return bytes?.length === limit ? text?.slice(0, text.lastIndexOf('\n') + 1) : text
+}
+
+/** The beginning of a file of /proc, as much of it as there is room for; undefined when it cannot be read. */
+export function readInto(buffer: Buffer, path: string): Buffer | undefined {
   let file: number | undefined
+  let size = 0
   try {
     file = openSync(path, 'r')
-    const bytes = Buffer.alloc(limit)
-    let size = 0
     // Each read brings a page or so (seq_file.c).
-    for (let read = -1; read !== 0 && size < limit; size += read) read = readSync(file, bytes, size, limit - size, null)
-    const text = bytes.toString('utf8', 0, size)
-    return size < limit ? text : text.slice(0, text.lastIndexOf('\n') + 1)
+    for (let read = -1; read !== 0 && size < buffer.length; size += read)
+      read = readSync(file, buffer, size, buffer.length - size, null)
+    return buffer.subarray(0, size)
   } catch {
     return undefined
   } finally {

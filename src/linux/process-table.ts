@@ -5,8 +5,10 @@
 import { type CgroupContainer, readCgroupContainer } from './cgroup.ts'
 import { listProcesses, readNamespaceInode, readStat } from './proc.ts'
 
+/** A process at the moment of the look. */
 export interface ProcessEntry {
   readonly pid: number
+  /** Number of the parent process. */
   readonly parent: number
   /** Clock ticks since boot. */
   readonly startTime: number

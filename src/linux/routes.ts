@@ -7,16 +7,17 @@
 import { endianness } from 'node:os'
 import { addressText } from './address.ts'
 import type { NetworkNamespace } from './netns.ts'
-import { namespaceEntry } from './nsenter.ts'
+import { runInNamespace } from './nsenter.ts'
 import { readBeginning, readNamespaceInode } from './proc.ts'
-import { run } from './run.ts'
 import { lookUpTool } from './tools.ts'
 
+/** A route of the main table. */
 export interface KernelRoute {
   /** `default`, an address with its prefix length, or one alone. */
   readonly destination: string
   /** Address of the next hop; undefined for what is reached directly. */
   readonly gateway?: string
+  /** Name of the interface. */
   readonly device: string
 }
 
@@ -39,11 +40,10 @@ export function readProcessRoutes({ process, inode }: NetworkNamespace, proc = '
 export async function readRoutes(namespace: NetworkNamespace, signal?: AbortSignal): Promise<KernelRoute[]> {
   const head = namespace.process === undefined ? lookUpTool('head') : undefined
   if (head === undefined) return readProcessRoutes(namespace)
-  const { prefix, descriptors } = namespaceEntry(namespace)
   // Without IPv6 in the kernel it fails on the second file, having printed the first.
-  const command = [...prefix, head, '-q', '-c', String(mostBytes), '/proc/net/route', '/proc/net/ipv6_route']
+  const command = [head, '-q', '-c', String(mostBytes), '/proc/net/route', '/proc/net/ipv6_route']
   try {
-    return parseRoutes((await run(command, { descriptors, signal, timeout: patience })).stdout)
+    return parseRoutes((await runInNamespace(namespace, command, { signal, timeout: patience })).stdout)
   } catch {
     signal?.throwIfAborted()
     return []

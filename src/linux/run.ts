@@ -5,17 +5,20 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { RemoraError } from '../base/errors.ts'
 
+/** What a run needs beyond its command. */
 export interface RunOptions {
   /** Descriptors the child finds at 3, 4 …; they stay the caller's. */
   readonly descriptors?: readonly number[]
   readonly signal?: AbortSignal | undefined
-  /** Milliseconds after which the child is killed and the run fails. */
+  /** Milliseconds after which the child is killed and the run fails; 5,000 unless said otherwise. */
   readonly timeout?: number
+  /** Environment of the child; {@link toolEnvironment} unless said otherwise. */
   readonly env?: NodeJS.ProcessEnv
   /** Text for its standard input. */
   readonly input?: string
 }
 
+/** What came of a run. */
 export interface RunResult {
   /** Exit status; null when a signal ended the child. */
   readonly status: number | null
@@ -23,6 +26,7 @@ export interface RunResult {
   readonly stderr: string
 }
 
+/** Bytes of both outputs together. */
 const maximumOutput = 64 * 1024 * 1024
 
 /** Environment of the tools: messages in English, and nothing of the caller's that could steer them. */

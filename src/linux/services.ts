@@ -6,6 +6,7 @@ export function readServices(path = '/etc/services'): Map<string, string> {
   return parseServices(readText(path) ?? '')
 }
 
+/** Reads the lines of the file; comments, and what is none of it, are passed over. */
 export function parseServices(text: string): Map<string, string> {
   const found = new Map<string, string>()
   for (const line of text.split('\n')) {

@@ -7,6 +7,7 @@ import { constants, fstatSync, openSync, write as writeFile } from 'node:fs'
 import { Socket } from 'node:net'
 import { promisify } from 'node:util'
 
+/** A place that takes bytes in the order they come. */
 export interface Sink {
   /** Writes all of it; one write at a time. Fails with EPIPE when nobody reads any more. */
   write(bytes: Buffer): Promise<void>

@@ -6,9 +6,8 @@ import { endianness } from 'node:os'
 import type { Socket } from '../ghostwire/snapshot.ts'
 import { addressText } from './address.ts'
 import type { NetworkNamespace } from './netns.ts'
-import { namespaceEntry } from './nsenter.ts'
+import { runInNamespace } from './nsenter.ts'
 import { readNamespaceInode, readText } from './proc.ts'
-import { run } from './run.ts'
 import { lookUpTool } from './tools.ts'
 
 /** A socket with its inode, by which its owners are found; 0 when it has none any more. */
@@ -28,9 +27,8 @@ export async function readSockets(namespace: NetworkNamespace, signal?: AbortSig
   }
   const cat = lookUpTool('cat')
   if (cat === undefined) return []
-  const { prefix, descriptors } = namespaceEntry(namespace)
   const paths = files.map(file => `/proc/self/net/${file}`)
-  return parseSockets((await run([...prefix, cat, ...paths], { descriptors, signal })).stdout)
+  return parseSockets((await runInNamespace(namespace, [cat, ...paths], { signal })).stdout)
 }
 
 /** Reads tables, one behind another: the heading of each tells its protocol. */

@@ -1,6 +1,7 @@
 /** The SSH connection a program was started over: sshd(8) tells its session by SSH_CONNECTION, which sudo takes away. */
 import { readEnvironment, readStat } from './proc.ts'
 
+/** Both ends of the TCP connection of a session. */
 export interface SshConnection {
   readonly addresses: readonly [client: string, server: string]
   readonly ports: readonly [client: number, server: number]

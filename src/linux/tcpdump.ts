@@ -5,13 +5,15 @@
  * byte order of this machine.
  */
 import { RemoraError } from '../base/errors.ts'
+import { captureFailed, filterInvalid, interfaceDown, interfaceMissing, mayNotCapture } from './capture-failure.ts'
 import { captureRights } from './capture-rights.ts'
 import { type CaptureProcess, startCapturing } from './capturing.ts'
 import type { NetworkNamespace } from './netns.ts'
 import { nsenterFailure } from './nsenter.ts'
 import { tcpdumpReader } from './tcpdump-output.ts'
-import { findTool, installCommand, lookUpTool } from './tools.ts'
+import { findTool } from './tools.ts'
 
+/** What a tcpdump is told. */
 export interface TcpdumpOptions {
   readonly interface: string
   /** Capture filter; empty for none. */
@@ -75,27 +77,15 @@ export function tcpdumpFailure(
   const entering = nsenterFailure(complaint)
   if (entering !== undefined) return entering
   const text = complaint.replace(/^\w+: /, '')
-  if (/No such device exists/.test(text))
-    return new RemoraError('INTERFACE_NOT_FOUND', `the target has no interface ${nif}`)
-  if (/That device is not up/.test(text)) return new RemoraError('INTERFACE_NOT_FOUND', `the interface ${nif} is down`)
+  if (/No such device exists/.test(text)) return interfaceMissing(nif)
+  if (/That device is not up/.test(text)) return interfaceDown(nif)
   // Root may not set his groups in a namespace that an unprivileged user made (user_namespaces(7)), and tcpdump insists.
   if (/Couldn't change to/.test(text)) {
     return new RemoraError('FORBIDDEN', 'tcpdump cannot run in the user namespace of the target', {
       hint: 'Capture without --immediate: dumpcap can.',
     })
   }
-  if (/do(?:n't| not) have permission|Operation not permitted/.test(text)) {
-    return new RemoraError('FORBIDDEN', 'tcpdump may not capture as this user', {
-      hint: `Run as root, with sudo; or let this user capture: sudo setcap cap_net_raw,cap_net_admin=ep ${lookUpTool('tcpdump')}`,
-    })
-  }
-  if (filter !== '' && filterComplaint.test(text)) {
-    const cause = text.replace(/^can't parse filter expression: /, '')
-    return new RemoraError('FILTER_INVALID', `the capture filter "${filter}" is not valid on ${nif}: ${cause}`, {
-      hint: 'Capture filters are written as in pcap-filter(7), for example: tcp port 80 and host 10.0.0.1',
-    })
-  }
-  return new RemoraError('CAPTURE_FAILED', `tcpdump failed: ${text.slice(0, 400)}`, {
-    hint: `remora doctor checks whether tcpdump can run at all (${installCommand('tcpdump')}).`,
-  })
+  if (/do(?:n't| not) have permission|Operation not permitted/.test(text)) return mayNotCapture('tcpdump')
+  if (filter !== '' && filterComplaint.test(text)) return filterInvalid(filter, nif, text)
+  return captureFailed('tcpdump', text)
 }

@@ -34,6 +34,7 @@ const packages = {
   'xdg-mime': 'xdg-utils',
 } as const
 
+/** A program remora may run. */
 export type Tool = keyof typeof packages
 
 const standardFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']

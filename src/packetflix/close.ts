@@ -4,11 +4,13 @@
  */
 import { errorKinds, type RemoraError } from '../base/errors.ts'
 
+/** What a close frame carries. */
 export interface CloseReason {
   readonly code: number
   readonly reason: string
 }
 
+/** Bytes. */
 const longestReason = 123
 
 /** The close frame that tells of a failure. */
@@ -21,7 +23,7 @@ export function closeOf({ code, message, hint }: RemoraError): CloseReason {
   }
 }
 
-/** Cuts a reason to what fits, never through a character. */
+/** Cuts a reason to the 123 bytes that fit, never through a character. */
 export function shorten(text: string): string {
   const bytes = Buffer.from(text.toWellFormed())
   if (bytes.length <= longestReason) return bytes.toString()
@@ -31,7 +33,7 @@ export function shorten(text: string): string {
   return bytes.subarray(0, end).toString() + ellipsis
 }
 
-/** The codes an endpoint may send: what else comes is a fault of the peer (RFC 6455 §7.4.1). */
+/** Codes no endpoint may send: they stand for what was not said (RFC 6455 §7.4.1). */
 const faultCodes = new Set([1005, 1006, 1015])
 
 /** Bytes of the end of a stream that {@link faultyClose} needs. */
@@ -39,7 +41,8 @@ export const closeFrameLimit = 2 + 125
 
 /**
  * Finds a close frame with a code that must not be sent, at the end of what a server sent.
- * @param tail last bytes of the connection
+ * @param tail last {@link closeFrameLimit} bytes of the connection
+ * @returns undefined when there is none
  */
 export function faultyClose(tail: Uint8Array): CloseReason | undefined {
   for (let at = Math.max(0, tail.length - closeFrameLimit); at + 4 <= tail.length; at++) {

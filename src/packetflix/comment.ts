@@ -5,6 +5,7 @@
  */
 import { scalar } from './yaml.ts'
 
+/** What the comment tells of a target. */
 export interface CommentFields {
   readonly name: string
   /** Target type of the Packetflix JSON: `docker`, `pod`, `proc`, `bindmount` … */

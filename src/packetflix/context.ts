@@ -7,6 +7,7 @@
  */
 import { type YamlMap, yamlLines } from './yaml.ts'
 
+/** The context of a whole capture. */
 export interface CaptureContextFacts {
   /** Version of remora. */
   readonly remora: string
@@ -18,6 +19,7 @@ export interface CaptureContextFacts {
   readonly targets: readonly TargetContext[]
 }
 
+/** The context of one target. */
 export interface TargetContext {
   readonly reference: string
   readonly name: string
@@ -42,13 +44,16 @@ export interface Incarnation {
   readonly startTime?: number | undefined
   /** ISO 8601, as the engine tells. */
   readonly startedAt?: string | undefined
+  /** How often its engine has started it anew by itself. */
   readonly restarts?: number | undefined
 }
 
+/** An interface as it was when the capture began. */
 export interface InterfaceContext {
   readonly name: string
   readonly index: number
   readonly mac?: string | undefined
+  /** Bytes. */
   readonly mtu?: number | undefined
   readonly addresses: readonly string[]
   /** Operational state of RFC 2863. */

@@ -6,7 +6,8 @@ import * as v from 'valibot'
 
 const count = v.pipe(v.number(), v.minValue(0))
 
-export const captureNote = v.variant('note', [
+/** A note, by its kind; counts are of the whole capture up to now, seconds since it was armed. */
+const captureNote = v.variant('note', [
   /** The capture is active on every interface. */
   v.object({ note: v.literal('armed'), reference: v.string() }),
   /** So many packets and bytes up to now. */
@@ -36,6 +37,7 @@ export const captureNote = v.variant('note', [
   }),
 ])
 
+/** A note as it is sent. */
 export type CaptureNote = v.InferOutput<typeof captureNote>
 
 /** Reads a text frame; undefined for one this version does not know. */

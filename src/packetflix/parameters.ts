@@ -6,11 +6,13 @@ import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
 import { type StockTarget, stockTarget, stockTargetJson } from './target.ts'
 
+/** What a stock client may ask for. */
 export type StockSubject =
   | { readonly kind: 'container'; readonly target: StockTarget }
   /** Any namespace, by its inode. */
   | { readonly kind: 'netns'; readonly netns: number }
 
+/** What a request for a capture says. */
 export interface StockParameters {
   /** What to capture: the original knows one, remora any number. */
   readonly subjects: readonly [StockSubject, ...StockSubject[]]

@@ -1,6 +1,6 @@
 /** The parts of a URL that nobody else may see. */
 
-/** The password of a URL; it may have a percent sign of its own. */
+/** The password of a URL with its escapes resolved; as it stands where it has a percent sign of its own. */
 export function unescaped(text: string): string {
   try {
     return decodeURIComponent(text)

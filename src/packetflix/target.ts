@@ -21,6 +21,7 @@ export const stockTarget = v.object({
   'node-name': text,
 })
 
+/** A target as Packetflix names it, with what was missing filled in: empty texts and lists, 0. */
 export type StockTarget = v.InferOutput<typeof stockTarget>
 
 /** Answer of `GET /mobyshark`. */

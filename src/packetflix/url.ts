@@ -7,6 +7,7 @@ import { RemoraError } from '../base/errors.ts'
 import { parseParameters, type StockParameters } from './parameters.ts'
 import { unescaped, withoutSecrets } from './secrets.ts'
 
+/** What a link means: a capture by its parameters, or one that was granted already. */
 export type PacketflixUrl = {
   /** Address of the service, `http:` or `https:`, without a slash at the end. */
   readonly base: string

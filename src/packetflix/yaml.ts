@@ -3,6 +3,7 @@
  * spaces, lists, and scalars that cannot be taken for anything but text, whatever a container is called or labelled.
  */
 
+/** What can be written. */
 export type Yaml = string | number | boolean | readonly Yaml[] | YamlMap
 
 /** What is undefined or empty is left out. */

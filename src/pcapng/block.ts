@@ -18,6 +18,7 @@ export const blockTypes = {
 export const maximumBlockLength = 262_144
 
 const byteOrderMagic = 0x1a2b3c4d
+/** Option codes, sections 3.5 and 4 of the draft; those above 1 mean something in one kind of block only. */
 export const optionCodes = {
   endOfOptions: 0,
   comment: 1,

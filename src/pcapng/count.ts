@@ -4,6 +4,7 @@ import { type BlockFrame, blockFrame, sectionByteOrder } from './block.ts'
 /** Types of the blocks that hold a packet: enhanced, simple, and the old kind (draft-ietf-opsawg-pcapng §4). */
 const packetTypes = new Set([6, 3, 2])
 
+/** A count of packets in a stream. */
 export interface PacketCounter {
   push(chunk: Buffer): void
   packets(): number

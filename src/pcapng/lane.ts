@@ -19,6 +19,7 @@ export interface Segment {
 /** Whether a packet is taken; it stands at a word of its slab. */
 export type Accept = (words: Int32Array, at: number) => boolean
 
+/** What a lane shares with the others, and what it takes. */
 export interface LaneSettings {
   readonly pool: SlabPool
   /** Writes the description of an interface; gives the number the interface has from now on. */
@@ -26,6 +27,7 @@ export interface LaneSettings {
   readonly accept?: Accept | undefined
 }
 
+/** One source and what of it waits. */
 export interface Lane {
   readonly segments: Segment[]
   /** Bytes that wait. */

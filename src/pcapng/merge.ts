@@ -33,6 +33,7 @@ export interface Outlet {
   fill: number
 }
 
+/** What holds for all strands. */
 export interface MergeOptions {
   readonly pool: SlabPool
   /** Milliseconds a packet waits for earlier ones of other lanes; 0: not at all. */

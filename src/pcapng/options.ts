@@ -10,6 +10,7 @@ export interface Source {
   readonly little: boolean
 }
 
+/** Bytes to be read; nothing is copied. */
 export function makeSource(bytes: Buffer, little: boolean): Source {
   return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), little }
 }
@@ -48,10 +49,12 @@ export function padded(length: number): number {
   return length + (-length & 3)
 }
 
+/** 16 bits without a sign. */
 export function read16({ view, little }: Source, at: number): number {
   return view.getUint16(at, little)
 }
 
+/** 32 bits without a sign. */
 export function read32({ view, little }: Source, at: number): number {
   return view.getUint32(at, little)
 }

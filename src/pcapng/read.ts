@@ -15,6 +15,7 @@ const longestBlock = 16 * 1024 * 1024
 /** Bytes of the type, the length, and the byte order where it is a section header. */
 const headLength = 12
 
+/** A reader of one stream. */
 export interface PcapngReader {
   /**
    * Takes the next chunk, and yields what is whole now; to be drained before the next one.

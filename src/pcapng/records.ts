@@ -5,6 +5,7 @@
 import type { NameRecord } from './block.ts'
 import type { Clock, Time } from './time.ts'
 
+/** A block, by its kind. */
 export type PcapngRecord =
   | SectionRecord
   | InterfaceRecord

@@ -10,6 +10,7 @@ export interface Slab {
   uses: number
 }
 
+/** Slabs, and how many bytes of them are in use. */
 export interface SlabPool {
   /** A slab of at least so many bytes, held once. */
   take(atLeast?: number): Slab

@@ -7,9 +7,11 @@ import type { Agent } from 'node:http'
 import type { LookupFunction } from 'node:net'
 import tls from 'node:tls'
 import { RemoraError, reasonOf } from '../base/errors.ts'
+import { isLocalhost } from '../base/loopback.ts'
 import { proxyAgent } from './proxy.ts'
 import { type RemoteService, socketPathOf } from './service.ts'
 
+/** The part of node's request options (node:http, node:tls) that says how a service is reached. */
 export interface ConnectionOptions {
   readonly agent?: Agent
   readonly socketPath?: string
@@ -26,8 +28,8 @@ export async function connectionOptions(service: RemoteService): Promise<Connect
   const socketPath = socketPathOf(service)
   if (socketPath !== undefined) return { socketPath }
   const agent = service.direct ? undefined : await proxyAgent(service.base)
-  const isLocal = /^(?:localhost|.*\.localhost)$/.test(new URL(service.base).hostname)
-  return { ...tlsOptions(service), ...(isLocal && { lookup: bothLoopbacks }), ...(agent && { agent }) }
+  const lookup = isLocalhost(new URL(service.base).hostname) ? bothLoopbacks : undefined
+  return { ...tlsOptions(service), ...(lookup && { lookup }), ...(agent && { agent }) }
 }
 
 /** Many a hosts file knows localhost by one address only, and a service may listen on the other (RFC 6761 §6.3). */

@@ -20,7 +20,7 @@ export function connectionFailure(service: RemoteService, thrown: unknown): Remo
   if (thrown instanceof RemoraError) return thrown
   const causes = thrown instanceof AggregateError ? thrown.errors : [thrown]
   const code = systemCode(causes[0]) ?? ''
-  const reasons = [...new Set(causes.map(cause => reasonOf(cause) || systemCode(cause) || 'no reason'))].join('; ')
+  const reasons = [...new Set(causes.map(reasonOf))].join('; ')
   if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) {
     // OpenSSL's own words are for those who know its sources.
     return new RemoraError(
@@ -55,7 +55,7 @@ export function toldFailure(body: string): RemoraError | undefined {
   }
 }
 
-/** The failure a close frame of remora's tells of. */
+/** The failure a close frame tells of: in remora's words, `CODE: message`, or those of another service. */
 export function closedFailure(service: RemoteService, code: number, reason: string): RemoraError {
   const [, told = '', message = ''] = /^([A-Z_]+): ([\s\S]*)$/.exec(reason) ?? []
   if (isErrorCode(told)) return new RemoraError(told, message)

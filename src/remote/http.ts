@@ -6,11 +6,13 @@ import { connectionOptions } from './connection.ts'
 import { connectionFailure } from './failure.ts'
 import { authorization, describeService, type RemoteService } from './service.ts'
 
+/** An answer, whatever its status. */
 export interface Answer {
   readonly status: number
   readonly body: string
 }
 
+/** Bytes of an answer. */
 const maximumBody = 64 * 1024 * 1024
 /** Milliseconds for the whole answer: the service may look at every namespace of its host for it. */
 const timeout = 20_000

@@ -4,15 +4,15 @@
  * is told as the proxy's, not as the service's.
  */
 import type { Agent } from 'node:http'
-import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
+import { RemoraError, reasonOf } from '../base/errors.ts'
+import { isLoopback } from '../base/loopback.ts'
 
 /**
  * The agent that goes through the proxy for an address; undefined where there is none.
  * @throws RemoraError USAGE when the environment names something else as proxy
  */
 export async function proxyAgent(base: string): Promise<Agent | undefined> {
-  const { hostname } = new URL(base)
-  if (/^(?:localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/i.test(hostname)) return undefined
+  if (isLoopback(new URL(base).hostname)) return undefined
   const { getProxyForUrl } = await import('proxy-from-env')
   const text = getProxyForUrl(base)
   if (text === '') return undefined
@@ -30,7 +30,7 @@ export async function proxyAgent(base: string): Promise<Agent | undefined> {
         status = statusCode
       })
       const socket = await super.connect(request, options).catch(error => {
-        throw proxyFailure(this.proxy, reasonOf(error) || systemCode(error) || 'no reason', error)
+        throw proxyFailure(this.proxy, reasonOf(error), error)
       })
       if (status === 200) return socket
       socket.destroy()

@@ -6,9 +6,11 @@ import { readFileSync } from 'node:fs'
 import { RemoraError, reasonOf } from '../base/errors.ts'
 import { unescaped, withoutSecrets } from '../packetflix/secrets.ts'
 
+/** A service, and how it is spoken to. */
 export interface RemoteService {
   /** `http://host:port/prefix` or `https://…`, without a slash at the end; or `unix:/path`. */
   readonly base: string
+  /** Bearer token; undefined: none is sent. */
   readonly token?: string | undefined
   /** Take any certificate. */
   readonly insecure?: boolean | undefined
@@ -76,7 +78,7 @@ export function authorization({ token }: RemoteService): Record<string, string> 
   })
 }
 
-/** The service in words. */
+/** The service in words: its address without the scheme. */
 export function describeService({ base }: RemoteService): string {
   return base.replace(/^https?:\/\//, '')
 }

@@ -9,6 +9,7 @@ import { connectionOptions } from './connection.ts'
 import { connectionFailure, statusFailure } from './failure.ts'
 import { authorization, describeService, type RemoteService } from './service.ts'
 
+/** A capture that comes in. */
 export interface RemoteStream {
   /** Settles when the connection is over; what was received has been taken by then. */
   readonly ended: Promise<StreamEnd>
@@ -18,14 +19,16 @@ export interface RemoteStream {
   destroy(): void
 }
 
+/** How its connection ended: with a close frame (RFC 6455 §7.1.5), or by breaking. */
 export interface StreamEnd {
-  /** Undefined when the connection broke. */
+  /** Code of the close frame; undefined when the connection broke. */
   readonly code: number | undefined
   readonly reason: string
   /** Why it broke. */
   readonly failure?: RemoraError
 }
 
+/** Who takes what comes. */
 export interface StreamTaker {
   /** Takes a piece of the capture; nothing more is read while much waits for it. A failure ends the connection. */
   take(chunk: Buffer): Promise<void>

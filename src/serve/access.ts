@@ -7,10 +7,12 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { RemoraError } from '../base/errors.ts'
+import { isLoopback } from '../base/loopback.ts'
 import type { CaptureRequest } from '../capture/request.ts'
-import { isLoopbackHost, type ListenAddress } from './listen.ts'
+import type { ListenAddress } from './listen.ts'
 import { isSameToken } from './token.ts'
 
+/** What is asked of those who come. */
 export interface AccessRules {
   /** Captures may take TLS keys of their targets along. */
   readonly tlsKeys: boolean
@@ -51,7 +53,7 @@ export function isForeign({ headers }: IncomingMessage, { origins }: AccessRules
 /** A name can be made to point anywhere; an address cannot, and localhost only by this machine. */
 function isKnownHost(host: string, rules: AccessRules): boolean {
   const name = host.replace(/:\d+$/, '').toLowerCase()
-  return isLoopbackHost(name) || isIP(name.replace(/^\[|\]$/g, '')) !== 0 || rules.hosts.includes(name)
+  return isLoopback(name) || isIP(name.replace(/^\[|\]$/g, '')) !== 0 || rules.hosts.includes(name)
 }
 
 /**

@@ -32,6 +32,7 @@ const shareHeaders = {
   'access-control-allow-headers': 'authorization, content-type',
 }
 
+/** All routes, with what stands before each of them: who may come, and from which page. */
 export function makeApp(): Hono<Environment> {
   const app = new Hono<Environment>()
   app.use(async (c, next) => {

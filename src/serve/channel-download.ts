@@ -1,4 +1,6 @@
-/** A capture as the body of an answer, for browsers and curl. The status waits for the first packets, or for the failure. */
+/**
+ * A capture as the body of an answer, for browsers and curl. The status waits for the first packets, or for the failure.
+ */
 import type { ServerResponse } from 'node:http'
 import type { RemoraError } from '../base/errors.ts'
 import { type Channel, pump } from './channel.ts'
@@ -7,7 +9,10 @@ import { writeError } from './error-answer.ts'
 /** Milliseconds a client has to take the end of the body. */
 const closeTime = 2_000
 
-/** @param name of the file, without its ending */
+/**
+ * The channel of an answer.
+ * @param name of the file, without its ending
+ */
 export function downloadChannel(response: ServerResponse, name: string): Channel {
   const gone = new AbortController()
   response.on('close', () => {

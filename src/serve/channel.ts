@@ -8,6 +8,7 @@ import { restAfter } from '../base/rest.ts'
 import type { CaptureReport } from '../capture/report.ts'
 import type { CaptureNote } from '../packetflix/notes.ts'
 
+/** A client that a capture is carried to. */
 export interface Channel {
   /** Hands on all of the stream; false when the client has gone, or took nothing for too long. */
   take(source: Source, onSent: (bytes: number) => void): Promise<boolean>
@@ -19,6 +20,7 @@ export interface Channel {
   fail(error: RemoraError): Promise<void>
 }
 
+/** What is carried. */
 export interface Source {
   readonly packets: Readable
   /** Settles when nothing more will be captured: from then on the rest must be taken, or is thrown away. */

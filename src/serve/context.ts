@@ -15,6 +15,7 @@ import { type Limits, makeSessions, type Session, type Sessions } from './sessio
 import { makeStarts, type Starts } from './starts.ts'
 import { makeTickets, type Tickets } from './tickets.ts'
 
+/** What is there once in a service. */
 export interface ServiceContext {
   readonly rules: AccessRules
   readonly sessions: Sessions
@@ -35,12 +36,14 @@ export interface ServiceContext {
 export type Environment = {
   readonly Bindings: HttpBindings & { readonly service: ServiceContext; readonly address: ListenAddress }
 }
+/** What a route is called with: its request, and {@link Environment}. */
 export type RouteContext = Context<Environment>
 
 /** MiB of kernel buffer for all captures together, and for a single one at most. */
 const allBuffers = 512
 const oneBuffer = 32
 
+/** The context of a service that is about to listen; its log and its limits are given. */
 export function makeContext(rules: AccessRules, limits: Limits, log: Logger): ServiceContext {
   const sessions = makeSessions(limits)
   const delay = monitorEventLoopDelay({ resolution: delayResolution })

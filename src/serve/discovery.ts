@@ -14,6 +14,7 @@ import type { Metrics } from './metrics.ts'
 /** Milliseconds each engine has. */
 const timeout = 2_000
 
+/** Who is told of the targets. */
 export interface Watcher {
   onEvent(event: TargetEvent): void
   onWarning(warning: string): void
@@ -21,6 +22,7 @@ export interface Watcher {
   onReady(): void
 }
 
+/** Looks at the host, each shared by those who ask at the same time, and timed for the metrics. */
 export function makeDiscovery(metrics: Metrics) {
   const options = { signal: new AbortController().signal, timeout }
   const timed =
@@ -42,6 +44,7 @@ export function makeDiscovery(metrics: Metrics) {
   }
 }
 
+/** The looks of one service. */
 export type SharedDiscovery = ReturnType<typeof makeDiscovery>
 
 /** Milliseconds without an event after which the first look is taken to be told in full. */

@@ -1,7 +1,9 @@
 /** Where the service listens: `HOST:PORT`, `[IPv6]:PORT`, or `unix:PATH`. */
 import { isIP } from 'node:net'
 import { RemoraError } from '../base/errors.ts'
+import { isLoopback } from '../base/loopback.ts'
 
+/** An address the service listens at; an optional one may be missing on this host. */
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly optional?: boolean }
   | { readonly kind: 'unix'; readonly path: string }
@@ -35,11 +37,5 @@ export function parseListenAddress(text: string): ListenAddress {
 
 /** Whether only programs on this host reach an address. */
 export function isLocal(address: ListenAddress): boolean {
-  return address.kind === 'unix' || isLoopbackHost(address.host)
-}
-
-/** Whether a host name or address is this machine by definition (RFC 1122 §3.2.1.3, RFC 6761 §6.3). */
-export function isLoopbackHost(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, '').toLowerCase()
-  return bare === '::1' || /^127\.\d+\.\d+\.\d+$/.test(bare) || bare === 'localhost' || bare.endsWith('.localhost')
+  return address.kind === 'unix' || isLoopback(address.host)
 }

@@ -3,7 +3,9 @@ import type { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { RemoraError } from '../base/errors.ts'
 import type { CaptureReport } from '../capture/report.ts'
 
+/** Counts since the service began. */
 export interface Metrics {
+  /** Packets captured, and bytes sent to clients. */
   packets: number
   bytes: number
   /** Seconds of the last look at the host, and how many there were. */
@@ -23,6 +25,10 @@ interface Sources {
   readonly delay: ReturnType<typeof monitorEventLoopDelay>
 }
 
+/**
+ * Counts that begin at nothing.
+ * @param delay histogram of the event loop, reset with each look
+ */
 export function makeMetrics({ running, waiting, delay }: Sources): Metrics {
   const ends = new Map<string, number>()
   let dropped = 0

@@ -114,6 +114,7 @@ function addresses(c: RouteContext): { ws: string; http: string } {
   return { ws: `ws${s}://${host}${prefix}`, http: `http${s}://${host}${prefix}` }
 }
 
+/** Answers with the captures that run. */
 export function listCaptures(c: RouteContext): Response {
   return c.json({ captures: c.env.service.sessions.list().map(sessionJson) })
 }

@@ -5,6 +5,10 @@ import { downloadChannel } from './channel-download.ts'
 import type { RouteContext } from './context.ts'
 import { openTicket } from './upgrade.ts'
 
+/**
+ * Redeems the ticket in the path, and answers with the capture.
+ * @throws RemoraError TARGET_NOT_FOUND or LIMIT
+ */
 export function download(c: RouteContext): Response {
   const { incoming, outgoing, service } = c.env
   const session = openTicket((c.req.param('file') ?? '').replace(/\.pcapng$/, ''), incoming, service)

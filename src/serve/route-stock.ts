@@ -7,10 +7,12 @@ export function printVersion(c: RouteContext): Response {
   return c.text(JSON.stringify({ name: 'packetflix', version }))
 }
 
+/** Answers with the targets, as Ghostwire lists them. */
 export async function printMobyshark(c: RouteContext): Promise<Response> {
   return c.json((await c.env.service.discovery.mobyshark()).document)
 }
 
+/** Answers with the topology of the host. */
 export async function printGhostwire(c: RouteContext): Promise<Response> {
   return c.json((await c.env.service.discovery.ghostwire()).document)
 }

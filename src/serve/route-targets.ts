@@ -4,6 +4,7 @@ import { RemoraError } from '../base/errors.ts'
 import { targetJson } from '../target/model.ts'
 import type { RouteContext } from './context.ts'
 
+/** Answers with everything that can be captured. */
 export async function listTargets(c: RouteContext): Promise<Response> {
   const { targets, warnings } = await c.env.service.discovery.targets()
   return c.json({ targets: targets.map(targetJson), warnings })
@@ -16,6 +17,10 @@ const mostWatchers = 64
 const heartbeat = 15_000
 let watching = 0
 
+/**
+ * Tells of the targets until the client has gone.
+ * @throws RemoraError LIMIT
+ */
 export function watchTargets(c: RouteContext): Response {
   const { outgoing, service } = c.env
   if (watching >= mostWatchers) throw new RemoraError('LIMIT', `${mostWatchers} clients watch already`)

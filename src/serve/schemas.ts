@@ -75,6 +75,7 @@ const fields = v.strictObject({
   includeSelf: flag(false, 'capture the connection that carries the capture, too'),
 })
 
+/** Body of POST /v1/captures. */
 export const captureBody = v.pipe(
   fields,
   v.check(
@@ -83,6 +84,7 @@ export const captureBody = v.pipe(
   ),
 )
 
+/** A body that was checked, with what was left out filled in. */
 export type CaptureBody = v.InferOutput<typeof captureBody>
 
 /** The request a body means. */

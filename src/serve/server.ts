@@ -2,9 +2,9 @@
  * The service itself: it listens, hands each connection to what answers it, and ends without leaving anything behind.
  * Every connection has a deadline until it has said what it wants.
  */
-import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync, unwatchFile, watchFile } from 'node:fs'
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { createServer, type Server, type ServerOptions } from 'node:http'
+import type { Server as TlsServer } from 'node:https'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
@@ -15,8 +15,10 @@ import { makeApp } from './app.ts'
 import { makeContext } from './context.ts'
 import { isLocal, type ListenAddress } from './listen.ts'
 import type { Limits } from './sessions.ts'
+import { forgetFiles, type TlsFiles, tlsServer } from './tls-server.ts'
 import { upgradeHandler } from './upgrade.ts'
 
+/** Where and for whom the service runs. */
 export interface ServiceOptions {
   readonly listen: readonly ListenAddress[]
   /** Group that may use the unix sockets, by number. */
@@ -27,13 +29,7 @@ export interface ServiceOptions {
   readonly log: Logger
 }
 
-export interface TlsFiles {
-  readonly cert: string
-  readonly key: string
-  /** Authority of the certificates clients may show. */
-  readonly clientCa?: string | undefined
-}
-
+/** A service that listens. */
 export interface Service {
   /** Where it listens, ports filled in. */
   readonly addresses: readonly ListenAddress[]
@@ -72,7 +68,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const app = makeApp()
   const servers: { server: Server | TlsServer; address: ListenAddress }[] = []
   const close = async () => {
-    for (const file of tls === undefined ? [] : filesOf(tls)) unwatchFile(file)
+    if (tls !== undefined) forgetFiles(tls)
     await Promise.all(servers.map(({ server, address }) => closeServer(server, address, context)))
   }
   try {
@@ -81,8 +77,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         (request, env) => app.fetch(request, { ...env, service: context, address } as never),
         { overrideGlobalObjects: false },
       )
-      const server =
-        address.kind === 'tcp' && tls ? tlsServer(tls, rules, answer, log) : createServer(httpLimits, answer)
+      const server = address.kind === 'tcp' && tls ? tlsServer(tls, httpLimits, rules, log) : createServer(httpLimits)
+      server.on('request', answer)
       server.maxConnections = mostConnections
       server.on('upgrade', upgradeHandler(address, context))
       if (await listenOn(server, address, options.socketGroup))
@@ -100,42 +96,6 @@ function bound(server: Server | TlsServer, address: ListenAddress): ListenAddres
   return address.kind === 'tcp' && typeof actual === 'object' && actual !== null
     ? { ...address, port: actual.port }
     : address
-}
-
-/** Certificates are read again when their files change, for connections that come after. */
-function tlsServer(files: TlsFiles, rules: AccessRules, answer: RequestListener, log: Logger): TlsServer {
-  const read = () => ({
-    cert: readFileSync(files.cert),
-    key: readFileSync(files.key),
-    ...(files.clientCa !== undefined && { ca: readFileSync(files.clientCa) }),
-  })
-  const asked = files.clientCa !== undefined
-  const server = createTlsServer(
-    {
-      ...httpLimits,
-      ...read(),
-      minVersion: 'TLSv1.2',
-      handshakeTimeout: 10_000,
-      requestCert: asked,
-      rejectUnauthorized: asked && rules.token() === undefined,
-    },
-    answer,
-  )
-  for (const file of filesOf(files)) {
-    watchFile(file, { interval: 2_000, persistent: false }, () => {
-      try {
-        server.setSecureContext(read())
-        log.info('certificate read again')
-      } catch (error) {
-        log.error({ err: error }, 'the new certificate cannot be used; the old one stays')
-      }
-    })
-  }
-  return server
-}
-
-function filesOf({ cert, key, clientCa }: TlsFiles): string[] {
-  return [cert, key, ...(clientCa === undefined ? [] : [clientCa])]
 }
 
 /** @returns false where an optional address is not to be had */

@@ -4,6 +4,7 @@ import { RemoraError } from '../base/errors.ts'
 import type { Lifetime } from '../capture/lifetime.ts'
 import type { CaptureRequest } from '../capture/request.ts'
 
+/** One capture of one client. */
 export interface Session {
   /** Readable and unique among those that run: in logs, and to stop it by. */
   readonly id: string
@@ -30,11 +31,15 @@ export interface Session {
   stopReason(): string | undefined
 }
 
+/** How many captures may run at a time. */
 export interface Limits {
+  /** In all. */
   readonly captures: number
+  /** Of one client address. */
   readonly capturesPerPeer: number
 }
 
+/** Captures that run. */
 export interface Sessions {
   /**
    * Takes a place; whoever took it gives it back with {@link Sessions.close}.
@@ -47,6 +52,7 @@ export interface Sessions {
   list(): Session[]
 }
 
+/** A place for captures; none runs yet. */
 export function makeSessions(limits: Limits): Sessions {
   const sessions = new Map<string, Session>()
   return {

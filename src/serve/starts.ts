@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os'
 
+/** Places for captures that are starting. */
 export interface Starts {
   /**
    * Waits for a place.
@@ -13,7 +14,10 @@ export interface Starts {
   enter(): Promise<() => void>
 }
 
-/** @param most at a time; one processor stays free */
+/**
+ * Places, all free.
+ * @param most at a time; one processor stays free
+ */
 export function makeStarts(most = Math.max(1, availableParallelism() - 1)): Starts {
   const waiting: (() => void)[] = []
   let taken = 0

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { RemoraError } from '../base/errors.ts'
 
+/** What was granted and not collected yet. */
 export interface Tickets<T> {
   /**
    * Keeps something for whoever brings the ticket.
@@ -15,14 +16,19 @@ export interface Tickets<T> {
   redeem(ticket: string): T | undefined
   /** Seconds until the next place is free; 0 when there is one. */
   wait(): number
+  /** Tickets that may still be collected. */
   waiting(): number
 }
 
 /** Seconds a ticket is good for. */
 export const ticketLife = 60
+/** Tickets at a time. */
 const most = 1_000
 
-/** @param now milliseconds of a clock that only goes forward */
+/**
+ * A box of tickets, empty.
+ * @param now milliseconds of a clock that only goes forward
+ */
 export function makeTickets<T>(now: () => number = () => performance.now()): Tickets<T> {
   // In the order of their age, since all live equally long.
   const tickets = new Map<string, { readonly content: T; readonly expires: number }>()

@@ -6,6 +6,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 
+/** The token of a service. */
 export interface TokenFile {
   readonly token: string
   /** It was made just now. */

@@ -24,6 +24,7 @@ import type { Session } from './sessions.ts'
 /** Bytes a client may send in one message; it has nothing to say. */
 const longestMessage = 64 * 1024
 
+/** Listener of a server's `upgrade` (node:http). */
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
 /** Handles the handshakes that come in by one address. */

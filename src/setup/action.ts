@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 
+/** One change. */
 export type Action =
   | { readonly do: 'copy'; readonly from: string; readonly to: string }
   | { readonly do: 'write'; readonly to: string; readonly content: string; readonly executable?: boolean }
@@ -32,7 +33,10 @@ export function describeAction(action: Action): string {
   }
 }
 
-/** Performs an action; a file appears under its name only when it is complete. */
+/**
+ * Performs an action; a file appears under its name only when it is complete.
+ * @throws Error of the system call that failed
+ */
 export function performAction(action: Action): void {
   if (action.do === 'remove') {
     rmSync(action.path, { recursive: true, force: true })

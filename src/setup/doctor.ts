@@ -20,6 +20,7 @@ import type { RemoteService } from '../remote/service.ts'
 import { findFolders, reportedFolders } from './folders.ts'
 import { isListedByTshark } from './install.ts'
 
+/** What one look found. */
 export interface Check {
   readonly name: string
   readonly ok: boolean

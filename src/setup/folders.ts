@@ -8,8 +8,10 @@ import { homeFolder } from '../base/home.ts'
 import { run } from '../linux/run.ts'
 import { lookUpTool } from '../linux/tools.ts'
 
+/** For whom remora is installed. */
 export type Scope = 'user' | 'system'
 
+/** Absolute paths of the folders something is put into. */
 export interface Folders {
   /** Extcap folders of every version. */
   readonly extcap: readonly string[]

@@ -14,6 +14,7 @@ import { programAction } from './program.ts'
 import { planService, planServiceRemoval } from './service.ts'
 import { entryContent, entryPath, registerHandler } from './url-handler.ts'
 
+/** What is to be installed. */
 export interface InstallRequest {
   readonly scope: Scope
   /** A capture service for the whole machine too. */

@@ -21,6 +21,7 @@ export const serviceCapabilities = [
   'CAP_SYS_PTRACE',
 ] as const
 
+/** What differs from machine to machine. */
 export interface ServiceRequest {
   /** Path of the program; without white space, as the service manager reads it. */
   readonly program: string

@@ -35,8 +35,9 @@ export function endsService(actions: readonly Action[]): boolean {
 /** Commands that bring a new or changed unit into effect. */
 export const startCommands = ['systemctl daemon-reload', 'systemctl enable remora', 'systemctl restart remora']
 
-/** Commands before and after the unit goes. */
+/** Commands before the unit goes. */
 export const stopCommands = ['systemctl disable --now remora']
+/** Commands after the unit has gone. */
 export const forgetCommands = ['systemctl daemon-reload']
 
 /**

@@ -78,6 +78,11 @@ export function qualifiedName({ prefix, name }: Pick<NamedContainer, 'prefix' | 
   return prefix === '' ? name : `${prefix}/${name}`
 }
 
+/** The hint that goes with a name nobody has: the nearest ones, or what else to do. */
+export function didYouMean(names: readonly string[], otherwise: string): string {
+  return names.length > 0 ? `Did you mean ${names.join(', ')}?` : otherwise
+}
+
 /** Up to `limit` names nearest to what was asked for: those that contain it first, then by edit distance. */
 export function nearestNames(wanted: string, names: readonly string[], limit = 3): string[] {
   const target = wanted.toLowerCase().slice(0, 64)

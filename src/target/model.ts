@@ -6,6 +6,7 @@
 /** Engines whose containers have names: the first four are asked, the others are known by the traces they leave. */
 export const containerEngines = ['docker', 'podman', 'containerd', 'cri', 'lxc', 'nspawn'] as const
 
+/** An engine that runs containers. */
 export type ContainerEngine = (typeof containerEngines)[number]
 
 /** The other kinds: this machine, a process with a network namespace of its own, and a namespace without any process. */
@@ -14,9 +15,11 @@ export const otherTypes = ['pod', 'host', 'proc', 'bindmount'] as const
 /** What a target is: a container, by its engine, or something else. */
 export type TargetType = ContainerEngine | (typeof otherTypes)[number]
 
+/** Something that can be captured. */
 export interface Target {
   /** Canonical target reference that finds it again. */
   readonly reference: string
+  /** What its owner calls it: of a pod with its namespace, of a process with its number, of a mount the path. */
   readonly name: string
   readonly type: TargetType
   /** Path of enclosing containers when the engine runs inside one, else empty. */
@@ -54,6 +57,7 @@ export interface ContainerFacts {
   readonly restarts?: number
 }
 
+/** A container of a pod. */
 export interface PodMember extends ContainerFacts {
   readonly reference: string
   readonly name: string

@@ -7,6 +7,7 @@
  */
 import { RemoraError } from '../base/errors.ts'
 
+/** A reference, taken apart. */
 export type Reference =
   | { readonly scheme: 'host' }
   | { readonly scheme: 'pid'; readonly pid: number; readonly startTime?: number }
@@ -23,6 +24,7 @@ export type Reference =
 /** Engines that have a scheme of their own. */
 export const engineSchemes = ['docker', 'podman', 'containerd', 'cri'] as const
 
+/** A scheme that names an engine. */
 export type EngineScheme = (typeof engineSchemes)[number]
 
 type Scheme = Reference['scheme']

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { localArguments } from '../../extcap/interfaces.ts'
+import { localArguments } from '../../extcap/arguments.ts'
 import { pingsIn } from '../helpers/capture-file.ts'
 import { end, must, type Result, type Running, run, sleep, start, until } from '../helpers/command.ts'
 import { dumpcapsIn, expectNoDumpcap } from '../helpers/leaks.ts'

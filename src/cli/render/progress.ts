@@ -6,6 +6,7 @@ import type { CaptureEnd, CaptureReport, Progress } from '../../capture/report.t
 import { bytes, count } from './quantity.ts'
 import { warn } from './terminal.ts'
 
+/** The line of one capture. */
 export interface ProgressLine {
   pending(target: string): void
   armed(target: string): void

@@ -12,6 +12,7 @@ const types = {
 
 const scripts = ['page.js', 'api.js', 'captures.js', 'dom.js', 'links.js', 'target.js', 'targets.js']
 
+/** Type and content by path. */
 export const pageAssets: Readonly<Record<string, { readonly type: string; readonly body: string }>> = {
   '/': asset('page.html', types.html),
   '/page.css': asset('page.css', types.css),

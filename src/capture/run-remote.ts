@@ -1,0 +1,186 @@
+/**
+ * Runs a capture that a service elsewhere makes, from the connection to the report: what comes over the WebSocket goes into
+ * the output, and nothing of it is looked at but its beginning and the number of packets.
+ */
+import { RemoraError } from '../base/errors.ts'
+import { silentLog } from '../base/log.ts'
+import { openSink } from '../linux/sink.ts'
+import { parseNote } from '../packetflix/notes.ts'
+import { packetCounter } from '../pcapng/count.ts'
+import { closedFailure } from '../remote/failure.ts'
+import { describeService, type RemoteService } from '../remote/service.ts'
+import { dial, type StreamEnd } from '../remote/websocket.ts'
+import { interestCheck, watchInterval } from './interest.ts'
+import { discard, type Output, type OutputRequest, openOutput } from './output.ts'
+import type { CaptureContext } from './prepare.ts'
+import { prepareRemote, type RemoteCapture, type RemoteRequest } from './remote.ts'
+import type { CaptureEnd, CaptureReport, RunOptions } from './report.ts'
+
+/** What a remote capture is told beside where it comes from and goes to. */
+type RemoteContext = CaptureContext & Omit<RunOptions, 'lifetime'>
+
+/**
+ * Captures from start to end.
+ * @param making what to ask for; may fail, which ends like any other failure
+ * @returns undefined when asked to stop before the capture had begun
+ * @throws RemoraError when the capture cannot start or breaks; what was written by then is kept
+ */
+export async function runRemoteCapture(
+  making: Promise<RemoteRequest>,
+  destination: OutputRequest,
+  context: RemoteContext,
+): Promise<CaptureReport | undefined> {
+  const { lifetime } = context
+  // The fifo is opened in any case: older Wiresharks hang when nobody ever opens it.
+  const opening = openOutput(destination, lifetime.stop)
+  opening.catch(() => {})
+  try {
+    const remote = await making.catch(error => discard(opening, error))
+    const prepared = await prepareRemote(remote, lifetime.stop).catch(error => discard(opening, error))
+    const duration = remote.kind === 'request' ? remote.request.stop.duration : undefined
+    return await runRemote(prepared, await opening, context, duration)
+  } catch (error) {
+    if (lifetime.stop.aborted && !(error instanceof RemoraError)) return undefined
+    throw error
+  }
+}
+
+/** Milliseconds a service has to end a capture whose reader has gone. */
+const longestEnd = 6_000
+
+/**
+ * Runs a capture that was asked for into an output, and ends the output as the capture ended.
+ * @param duration seconds, for services that do not stop by themselves
+ */
+export async function runRemote(
+  remote: RemoteCapture,
+  output: Output,
+  context: RemoteContext,
+  duration?: number,
+): Promise<CaptureReport> {
+  const { lifetime, parent, log = silentLog, onArmed, onPending, onProgress, onSilence } = context
+  const { service, path, headers } = remote
+  const sink = openSink(output.fd)
+  const counter = packetCounter()
+  const cleanUp = new AbortController()
+  let reason: CaptureEnd | undefined
+  let told: CaptureReport | undefined
+  let report: CaptureReport
+  let bytes = 0
+  let begun: number | undefined
+  const seconds = () => (begun === undefined ? 0 : (performance.now() - begun) / 1000)
+  const begin = () => {
+    if (begun !== undefined) return
+    begun = performance.now()
+    onArmed?.()
+    // A remora stops by itself, and knows better when.
+    if (duration !== undefined && headers !== undefined) after(duration * 1000, () => end('stop-condition'))
+  }
+  const timers = new Set<NodeJS.Timeout>()
+  const after = (delay: number, action: () => void) => void timers.add(setTimeout(action, delay))
+  let end: (why: CaptureEnd) => void = () => {}
+  const taker = {
+    async take(chunk: Buffer) {
+      checkBeginning(service, chunk, bytes)
+      if (headers !== undefined) begin()
+      bytes += chunk.length
+      if (told === undefined) counter.push(chunk)
+      try {
+        await sink.write(chunk)
+      } catch {
+        end('reader-gone')
+      }
+    },
+    note(text: string) {
+      const note = parseNote(text)
+      if (note?.note === 'armed') begin()
+      else if (note?.note === 'silence') onSilence?.(note.line)
+      else if (note?.note === 'report') {
+        const { note: _, ...rest } = note
+        told = rest
+      } else if (note === undefined) log.warning(`the service says: ${text.slice(0, 500)}`)
+    },
+  }
+  try {
+    if (lifetime.stop.aborted) throw lifetime.stop.reason
+    const stream = await dial(service, path, { ...(headers && { headers }), taker, signal: lifetime.stop })
+    log.info(`connected to ${describeService(service)}`)
+    if (headers === undefined && remote.plan.netns === undefined) onPending?.()
+    end = why => {
+      if (reason !== undefined) return
+      reason = why
+      stream.close()
+      after(longestEnd, () => {
+        sink.close()
+        stream.destroy()
+      })
+    }
+    lifetime.stop.addEventListener('abort', () => end('stopped'), { signal: cleanUp.signal })
+    lifetime.kill.addEventListener(
+      'abort',
+      () => {
+        reason = 'killed'
+        sink.close()
+        stream.destroy()
+      },
+      { signal: cleanUp.signal },
+    )
+    if (lifetime.stop.aborted) end('stopped')
+    const lost = interestCheck(output.fd, parent)
+    let ticks = 0
+    const timer = setInterval(() => {
+      const gone = lost()
+      if (gone !== undefined) end(gone)
+      else if (begun !== undefined && ticks++ % 2 === 0)
+        onProgress?.({ packets: counter.packets(), bytes, seconds: seconds() })
+    }, watchInterval)
+    timers.add(timer)
+    const ended = await stream.ended
+    report = conclude(remote, ended, reason, { told, packets: counter.packets(), seconds: seconds() })
+  } catch (error) {
+    sink.close()
+    if (bytes > 0) output.finish(false)
+    else output.discard()
+    throw error
+  } finally {
+    cleanUp.abort()
+    for (const timer of timers) clearTimeout(timer)
+  }
+  log.info(`the capture ended: ${JSON.stringify(report)}`)
+  sink.close()
+  // A stock service that is asked to end does so in the middle of whatever it was sending.
+  output.finish(report.complete && told !== undefined)
+  return report
+}
+
+/** What every capture begins with: the type of a section header block (draft-ietf-opsawg-pcapng §4.1). */
+const sectionType = Buffer.from([0x0a, 0x0d, 0x0d, 0x0a])
+
+/** Refuses what is no capture, before Wireshark has to make sense of it. */
+function checkBeginning(service: RemoteService, chunk: Buffer, at: number): void {
+  const expected = sectionType.subarray(at, at + chunk.length)
+  if (chunk.subarray(0, expected.length).equals(expected)) return
+  throw new RemoraError('PEER_FAILED', `${describeService(service)} sends no capture`, {
+    hint: 'Is it a capture service (remora serve, Packetflix), and is the path right?',
+  })
+}
+
+/** From the end of the connection to the end of the capture. */
+function conclude(
+  { service, reference }: RemoteCapture,
+  { code, reason: text, failure }: StreamEnd,
+  reason: CaptureEnd | undefined,
+  { told, packets, seconds }: { told: CaptureReport | undefined; packets: number; seconds: number },
+): CaptureReport {
+  const counted = { reference, interfaces: [], packets, dropped: 0, seconds }
+  if (told !== undefined) return { ...told, end: reason ?? told.end }
+  if (reason !== undefined) return { ...counted, end: reason, complete: code !== undefined }
+  // Over the original's protocol a remora tells why in words.
+  const ownEnd = / has stopped$/.test(text) ? 'target-gone' : 'stop-condition'
+  if (code === 1000 || code === 1005) return { ...counted, end: ownEnd, complete: true }
+  if (failure !== undefined && code === undefined) throw failure
+  if (code !== undefined) throw closedFailure(service, code, text)
+  throw new RemoraError('PEER_FAILED', `${describeService(service)} broke the connection off`, {
+    hint: 'The packets up to then are kept. The service may have been ended, or the network between.',
+  })
+}

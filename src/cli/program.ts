@@ -1,0 +1,180 @@
+/** The commands of the command line, their options and their help; each is loaded when it is run. */
+import { Command, Option } from 'commander'
+import { complain } from '../base/complain.ts'
+import { RemoraError } from '../base/errors.ts'
+import { version } from '../base/version.ts'
+import { type CaptureOption, captureOptions } from '../capture/request.ts'
+import { containerEngines, otherTypes } from '../target/model.ts'
+import { print, warn } from './render/terminal.ts'
+
+/**
+ * The program, ready to parse an argument vector.
+ * @param argv that vector: `run` looks for what stands behind `--` in it
+ */
+export function program(argv: readonly string[]): Command {
+  const remora = new Command('remora')
+    .description('Puts the packets of any container, pod, process or network namespace into Wireshark, live.')
+    .version(`remora ${version}`, '-V, --version')
+    .configureOutput({ writeOut: print, writeErr: warn, outputError: complainOfUsage })
+    .exitOverride()
+    .addHelpText('after', examples)
+    .helpCommand(false)
+
+  const list = remora
+    .command('list')
+    .description('list everything on this host that can be captured')
+    .argument('[PATTERN...]', 'parts of names, or patterns with * and ?')
+    .option('--type <TYPE,...>', `only these types: ${[...containerEngines, ...otherTypes].join(', ')}`)
+    .option('--engine <ENGINE,...>', `only containers and pods of these engines: ${containerEngines.join(', ')}`)
+    .option('--json', 'print an array of objects')
+    .addOption(
+      new Option(
+        '--format <FORMAT>',
+        'print a document as Ghostwire does: mobyshark (capture targets), ghostwire (topology)',
+      ).conflicts(['json', 'wide', 'watch']),
+    )
+    .option('--wide', 'show process, network namespace and reference too')
+    .option('--watch', 'go on, and print what appears, changes and goes; with --json one object a line')
+    .action(async (patterns, options) => (await import('./list.ts')).list(patterns, options))
+  withServiceOptions(list)
+
+  withCaptureOptions(remora.command('capture'))
+    .description('capture targets to a file or to standard output')
+    .option('-w, --write <FILE>', 'file to write, - for standard output; default: standard output')
+    .option('--dry-run', 'show what would be captured, and how, and do nothing')
+    .option('--json', 'print a report in JSON at the end; on standard error when the packets go to standard output')
+    .action(async (targets, options) => (await import('./capture.ts')).capture(targets, options))
+
+  withCaptureOptions(remora.command('open'))
+    .description('start Wireshark on a live capture of targets')
+    .action(async (targets, options) => (await import('./open.ts')).open(targets, options))
+
+  const run = remora
+    .command('run')
+    .description('run a command, and capture from before it starts until it has ended')
+    .usage('--capture TARGET -w FILE [options] -- COMMAND...')
+    .argument('<COMMAND...>', 'the command and its arguments')
+    .addOption(
+      new Option('--capture <TARGET>', 'target reference, or the name of a container; may be repeated')
+        .argParser(gather)
+        .makeOptionMandatory(),
+    )
+    .requiredOption('-w, --write <FILE>', 'file to write; the command finds its path in REMORA_CAPTURE_FILE')
+    .option('--on-failure', 'keep the file only when the command, or the capture, failed')
+    .option('--json', 'print a report in JSON at the end, on standard error')
+    .action(async (command, options) => (await import('./run.ts')).run(behindDashes(argv, command), options))
+  withOptionsOfCapture(run)
+
+  // Its own face answers (bin/remora.ts); here it is only named.
+  remora.command('serve').description('offer captures of this host to others: remora serve --help')
+
+  remora
+    .command('install')
+    .description('put remora where Wireshark looks for interfaces, and register packetflix: links')
+    .option('--user', 'for this user only (the default, unless root)')
+    .option('--system', 'for all users of this machine')
+    .option('--service', 'for all users, and as a capture service that systemd runs')
+    .option('--list <NUMBER>', 'how many running containers become interfaces of their own (0 to 64)')
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .action(async options => (await import('./install.ts')).install(options))
+
+  remora
+    .command('uninstall')
+    .description('take away what install has put there')
+    .option('--user', 'what was installed for this user (the default, unless root)')
+    .option('--system', 'what was installed for all users')
+    .option('--service', 'only the capture service')
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .action(async options => (await import('./install.ts')).uninstall(options))
+
+  remora
+    .command('doctor')
+    .description('check everything a capture needs, and say what mends what is missing')
+    .option('--json', 'print an array of checks')
+    .action(async options => (await import('./doctor.ts')).doctor(options))
+
+  remora
+    .command('info')
+    .description('show what a capture file tells of itself: target, interfaces, losses, and delays between points')
+    .argument('<FILE>', 'pcapng file, - for standard input')
+    .option('--json', 'print an object')
+    .action(async (file, options) => (await import('./info.ts')).info(file, options))
+
+  return remora
+}
+
+/**
+ * The command to run stands behind `--`, so that its options are nobody else's.
+ * @throws RemoraError USAGE
+ */
+function behindDashes(argv: readonly string[], command: readonly string[]): readonly string[] {
+  if (argv.includes('--') && argv.length - argv.indexOf('--') - 1 === command.length) return command
+  throw new RemoraError('USAGE', 'the command to run stands behind --', {
+    hint: 'remora run --capture TARGET -w FILE -- COMMAND',
+  })
+}
+
+function gather(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}
+
+function withCaptureOptions(command: Command): Command {
+  command.argument('<TARGET...>', 'target reference, or the name of a container; remora list shows them')
+  return withOptionsOfCapture(command)
+}
+
+function withOptionsOfCapture(command: Command): Command {
+  for (const { flags, shown, description, repeatable } of Object.values<CaptureOption>(captureOptions)) {
+    const option = new Option(flags, description)
+    if (repeatable) option.argParser(gather)
+    if (shown !== undefined) option.flags = shown
+    command.addOption(option)
+  }
+  return withServiceOptions(command).option(
+    '--include-self',
+    'capture the connection that carries the capture away, too (of --host, or of SSH)',
+  )
+}
+
+function withServiceOptions(command: Command): Command {
+  return command
+    .option('--host <URL>', 'a capture service in place of this host: HOST[:PORT], a URL, or unix:PATH')
+    .option('--token-file <FILE>', 'file with the token of the service; else REMORA_TOKEN or REMORA_TOKEN_FILE')
+    .option('--ca <FILE>', 'authorities whose certificates count, besides those of the system (PEM)')
+    .option('--insecure', 'take any certificate')
+}
+
+const examples = `
+Target references:
+  web, container:web, docker:web    a container by name, id or beginning of its id (podman:web)
+  containerd:k8s.io/web, cri:web    ... of containerd or a Kubernetes runtime
+  pod:default/web                   a pod
+  label:app=web, compose:shop/web   a container or pod by label or compose service
+  pid:1234, process:nginx           the network namespace of a process
+  named:blue, netns:4026532573      a network namespace by name or inode
+  file:/run/docker/netns/abc        ... or by path
+  host                              the network of this host
+
+Examples:
+  remora list
+  remora capture web -w web.pcapng -a duration:60
+  remora capture web -f 'tcp port 80' -w - | tshark -r -
+  remora open web
+  remora capture --wait --follow web -w web.pcapng
+  remora capture web --host server:5001 -w - | wireshark -k -i -
+  remora run --capture web -w web.pcapng --on-failure -- npm test
+
+REMORA_LOG_FILE=FILE in the environment writes down what happens, REMORA_LOG_LEVEL=debug more of it.`
+
+/** Commander's words in the form of every other failure. */
+function complainOfUsage(text: string): void {
+  const [message = '', suggestion] = text
+    .replace(/^error: /, '')
+    .trim()
+    .split('\n')
+  complain(
+    new RemoraError('USAGE', message, {
+      hint: suggestion?.replace(/^\(|\)$/g, '') ?? 'remora --help shows what there is.',
+    }),
+  )
+}

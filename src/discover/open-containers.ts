@@ -1,0 +1,108 @@
+/** Targets that an engine tells of, by what its containers and pods are called, or by their labels. */
+import { RemoraError } from '../base/errors.ts'
+import type { EngineAnswer } from '../engine/engine.ts'
+import { askEngines } from '../engine/engines.ts'
+import { tracesEngine } from '../engine/traces.ts'
+import { type ContainerReference, didYouMean, nearestNames, qualifiedName } from '../target/match.ts'
+import { formatReference } from '../target/reference.ts'
+import { engineTimeout } from './ask.ts'
+import { type OpenedContainer, openContainer } from './containers.ts'
+import { ambiguous, type FoundTarget, listHint } from './found.ts'
+import { describeUnit, distinctReferences, lifeFacts, matchUnits, type Unit } from './units.ts'
+
+/** References that mean every match. */
+const setSchemes = new Set(['label', 'compose'])
+
+/**
+ * Opens the targets of a reference that means containers: one, or as many as a label or a Compose project has.
+ * @param answers what the engines of the host list
+ * @throws RemoraError TARGET_NOT_FOUND, TARGET_AMBIGUOUS, TARGET_STALE, FORBIDDEN or PEER_FAILED; then none stays open
+ */
+export async function openContainers(
+  reference: ContainerReference,
+  answers: readonly EngineAnswer[],
+  signal: AbortSignal,
+): Promise<FoundTarget[]> {
+  let units = matchUnits(reference, answers)
+  // What no engine knows may still run.
+  if (units.length === 0) units = matchUnits(reference, await askEngines([tracesEngine()], engineTimeout, signal))
+  if (units.length === 0) throw notFound(reference, answers)
+  if (units.length > 1 && !setSchemes.has(reference.scheme)) {
+    throw ambiguous(formatReference(reference), distinctReferences(units))
+  }
+  const opened: FoundTarget[] = []
+  try {
+    for (const unit of units) {
+      // One of several may end meanwhile.
+      const found = await openUnit(unit, signal).catch(error => {
+        if (units.length > 1 && error instanceof RemoraError && error.code === 'TARGET_NOT_FOUND') return undefined
+        throw error
+      })
+      if (found === undefined) continue
+      const { namespace, process } = found
+      opened.push({ ...describeUnit(unit), ...lifeFacts(unit, process), namespace, owner: unit.containers[0].owner })
+    }
+  } catch (error) {
+    for (const { namespace } of opened) namespace.close()
+    throw error
+  }
+  return opened
+}
+
+/** Opens the namespace of the first container that still runs. */
+async function openUnit({ containers }: Unit, signal: AbortSignal): Promise<OpenedContainer> {
+  for (const container of containers.slice(0, -1)) {
+    try {
+      return await openContainer(container.owner, container, signal)
+    } catch (error) {
+      if (!(error instanceof RemoraError) || error.code !== 'TARGET_NOT_FOUND') throw error
+    }
+  }
+  const last = containers.at(-1) ?? containers[0]
+  return openContainer(last.owner, last, signal)
+}
+
+function notFound(reference: ContainerReference, answers: readonly EngineAnswer[]): RemoraError {
+  const text = formatReference(reference)
+  const failures = answers.flatMap(({ failure }) => failure ?? [])
+  if (answers.length === 0) {
+    return new RemoraError('TARGET_NOT_FOUND', `${text}: no container engine was found on this host`, {
+      hint: 'remora doctor shows which sockets were looked for. Without an engine use pid:, named: or host.',
+    })
+  }
+  if (failures.length === answers.length) {
+    const [first] = failures
+    const reasons = failures.map(failure => failure.message).join('; ')
+    return new RemoraError(
+      first instanceof RemoraError ? first.code : 'PEER_FAILED',
+      `cannot look for ${text}: ${reasons}`,
+      {
+        hint: first instanceof RemoraError ? first.hint : undefined,
+        cause: first,
+      },
+    )
+  }
+  const wanted = 'name' in reference ? nearestTargets(reference, answers) : []
+  const reasons = failures.map(failure => ` (${failure.message})`).join('')
+  return new RemoraError('TARGET_NOT_FOUND', `no running container matches ${text}${reasons}`, {
+    hint: didYouMean(wanted, listHint),
+  })
+}
+
+/** Names near to the one that was not found; what is a pod, or is no pod, is named with its scheme. */
+function nearestTargets(
+  { scheme, name }: Extract<ContainerReference, { name: string }>,
+  answers: readonly EngineAnswer[],
+): string[] {
+  const containers = answers.flatMap(answer => answer.containers)
+  const pods = containers.filter(({ pod }) => pod !== undefined)
+  const named = containers.filter(({ pod }) => !pod?.sandbox)
+  const byPod = nearestNames(
+    name,
+    pods.map(({ prefix, pod }) => qualifiedName({ prefix, name: pod?.name ?? '' })),
+  )
+  const byName = nearestNames(name, named.map(qualifiedName))
+  return scheme === 'pod'
+    ? [...byPod, ...byName.map(near => `container:${near}`)].slice(0, 3)
+    : [...byName, ...byPod.map(near => `pod:${near}`)].slice(0, 3)
+}

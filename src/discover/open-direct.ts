@@ -1,0 +1,88 @@
+/** Targets that are known by a process, a name or a mount: /proc alone tells of them. */
+import { basename } from 'node:path'
+import { RemoraError } from '../base/errors.ts'
+import { listNamespaceMounts } from '../linux/mountinfo.ts'
+import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/netns.ts'
+import { readCommand } from '../linux/proc.ts'
+import { type ContainerReference, didYouMean, nearestNames } from '../target/match.ts'
+import { formatReference, type Reference } from '../target/reference.ts'
+import { ambiguous, type FoundTarget, listHint } from './found.ts'
+import { findHost, openHost } from './host.ts'
+import { findCommand, listTenants } from './processes.ts'
+import { namedPath } from './targets.ts'
+
+/**
+ * Opens the target of a reference that needs no engine.
+ * @throws RemoraError TARGET_NOT_FOUND, TARGET_AMBIGUOUS, TARGET_STALE, FORBIDDEN, or USAGE for a file that is no namespace
+ */
+export function openDirect(reference: Exclude<Reference, ContainerReference>): FoundTarget {
+  switch (reference.scheme) {
+    case 'host':
+      return { reference: 'host', name: 'host', type: 'host', namespace: openHost() }
+    case 'pid': {
+      const namespace = openProcessNamespace(reference.pid, { startTime: reference.startTime })
+      return processTarget(namespace, readCommand(reference.pid))
+    }
+    case 'named':
+      return openNamed(reference)
+    case 'file':
+      return mountTarget(reference, reference.path)
+    case 'netns':
+      return openInode(reference.inode)
+    case 'process':
+      return openCommand(reference.command)
+  }
+}
+
+function openNamed(reference: Extract<Reference, { scheme: 'named' }>): FoundTarget {
+  try {
+    return mountTarget(reference, namedPath(reference.name))
+  } catch (error) {
+    if (!(error instanceof RemoraError) || error.code !== 'TARGET_NOT_FOUND') throw error
+    const names = listNamespaceMounts().map(({ path }) => basename(path))
+    throw new RemoraError(error.code, error.message, {
+      cause: error,
+      hint: didYouMean(nearestNames(reference.name, names), listHint),
+    })
+  }
+}
+
+function mountTarget(reference: Reference, path: string, inode?: number): FoundTarget {
+  const namespace = openNamespaceFile(path, inode)
+  return { reference: formatReference(reference), name: path, type: 'bindmount', namespace }
+}
+
+function processTarget(namespace: NetworkNamespace, command = 'process'): FoundTarget {
+  const { pid = 0, startTime = 0 } = namespace.process ?? {}
+  const reference = formatReference({ scheme: 'pid', pid, startTime })
+  return { reference, name: `${command}(${pid})`, type: 'proc', namespace }
+}
+
+function openInode(inode: number): FoundTarget {
+  const tenant = listTenants().find(candidate => candidate.netns === inode)
+  if (tenant !== undefined) {
+    return processTarget(openProcessNamespace(tenant.pid, { startTime: tenant.startTime, inode }), tenant.command)
+  }
+  const mount = listNamespaceMounts().find(candidate => candidate.inode === inode)
+  if (mount !== undefined) return mountTarget({ scheme: 'netns', inode }, mount.path, inode)
+  throw new RemoraError('TARGET_NOT_FOUND', `no process lives in network namespace ${inode}, and no mount keeps it`, {
+    hint: 'remora list shows the network namespaces there are.',
+  })
+}
+
+function openCommand(command: string): FoundTarget {
+  const [tenant, ...others] = findCommand(command, findHost()?.netns)
+  if (tenant === undefined) {
+    throw new RemoraError('TARGET_NOT_FOUND', `no process named "${command}" has a network namespace of its own`, {
+      hint: 'A process that shares the network of the host is captured with host.',
+    })
+  }
+  const { pid, startTime, netns } = tenant
+  if (others.length > 0) {
+    throw ambiguous(
+      `process:${command}`,
+      [tenant, ...others].map(other => `pid:${other.pid}@${other.startTime}`),
+    )
+  }
+  return processTarget(openProcessNamespace(pid, { startTime, inode: netns }), command)
+}
