@@ -60,9 +60,12 @@ export function listProcesses(proc = '/proc'): number[] {
     .sort((a, b) => a - b)
 }
 
+/** Bytes of arguments or environment that are read; a process may claim to have gigabytes (PR_SET_MM, prctl(2)). */
+export const claimLimit = 256 * 1024
+
 /** Environment of a process, as far as it may be read. */
 export function readEnvironment(pid: number, proc = '/proc'): Record<string, string> {
-  const entries = (readText(`${proc}/${pid}/environ`) ?? '').split('\0').filter(entry => entry.includes('='))
+  const entries = readClaim(`${proc}/${pid}/environ`).filter(entry => entry.includes('='))
   return Object.fromEntries(
     entries.map(entry => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
   )
@@ -70,7 +73,11 @@ export function readEnvironment(pid: number, proc = '/proc'): Record<string, str
 
 /** Argument vector of a process, as far as it may be read. */
 export function readArguments(pid: number, proc = '/proc'): string[] {
-  return (readText(`${proc}/${pid}/cmdline`) ?? '').split('\0').slice(0, -1)
+  return readClaim(`${proc}/${pid}/cmdline`).slice(0, -1)
+}
+
+function readClaim(path: string): string[] {
+  return readInto(Buffer.allocUnsafe(claimLimit), path)?.toString().split('\0') ?? []
 }
 
 /** Value of an option in an argument vector, `--name value` or `--name=value`. */
@@ -140,15 +147,21 @@ export function readText(path: string): string | undefined {
 
 /** The beginning of a file of /proc that may be long, in whole lines; undefined when it cannot be read. */
 export function readBeginning(path: string, limit: number): string | undefined {
+  const bytes = readInto(Buffer.allocUnsafe(limit), path)
+  const text = bytes?.toString()
+  return bytes?.length === limit ? text?.slice(0, text.lastIndexOf('\n') + 1) : text
+}
+
+/** The beginning of a file of /proc, as much of it as there is room for; undefined when it cannot be read. */
+export function readInto(buffer: Buffer, path: string): Buffer | undefined {
   let file: number | undefined
+  let size = 0
   try {
     file = openSync(path, 'r')
-    const bytes = Buffer.alloc(limit)
-    let size = 0
     // Each read brings a page or so (seq_file.c).
-    for (let read = -1; read !== 0 && size < limit; size += read) read = readSync(file, bytes, size, limit - size, null)
-    const text = bytes.toString('utf8', 0, size)
-    return size < limit ? text : text.slice(0, text.lastIndexOf('\n') + 1)
+    for (let read = -1; read !== 0 && size < buffer.length; size += read)
+      read = readSync(file, buffer, size, buffer.length - size, null)
+    return buffer.subarray(0, size)
   } catch {
     return undefined
   } finally {
