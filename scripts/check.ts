@@ -1,4 +1,4 @@
-/** Every check of the sources, all at once: format and lint, types, the import table, dead code, generated documents. */
+/** Every check of the sources, all at once: format and lint, types, the import table, dead code, generated documents, dependencies. */
 import { spawn } from 'node:child_process'
 
 const checks: Record<string, string[]> = {
@@ -8,6 +8,7 @@ const checks: Record<string, string[]> = {
   'import table': ['depcruise', '--config', '.dependency-cruiser.cjs', 'bin', 'extcap', 'src'],
   'dead code': ['knip', '--no-progress'],
   'generated documents': ['node', 'scripts/docs.ts', '--check'],
+  dependencies: ['node', 'scripts/audit.ts', '--offline'],
 }
 
 /** Runs all checks; prints what the failed ones said. */
