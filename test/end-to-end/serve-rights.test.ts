@@ -10,6 +10,7 @@ import { asService, capabilitiesIn, plainUser, standardPath } from '../helpers/c
 import { pingsIn } from '../helpers/capture-file.ts'
 import { end, must, type Running, start, until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
+import { processesIn } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
 import { executable } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
@@ -95,6 +96,27 @@ test('with all of them a plain user does everything, and has no others', async (
   for (const set of ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
     expect([set, ...capabilitiesIn(status, set)]).toEqual([set, ...serviceCapabilities])
   expect(await work(base)).toEqual(everything)
+})
+
+test.each<[string, object, string, string[]]>([
+  ['dumpcap', {}, 'dumpcap', []],
+  ['tcpdump', { immediate: true }, 'tcpdump', ['CAP_NET_RAW']],
+])('%s keeps no more than it needs once it captures', async (_, how, program, kept) => {
+  const base = await startAs(asService())
+  const body = JSON.stringify({ target: `named:${pair.receiver}`, interfaces: ['lo'], ...how })
+  const headers = { 'content-type': 'application/json' }
+  const answer = await fetch(`${base}/v1/captures`, { method: 'POST', headers, body })
+  const { path, netns } = (await answer.json()) as { path: string; netns: number }
+  const stream = await fetch(`${base}${path}.pcapng`)
+  const status = () => processesIn(netns, program).map(pid => readFileSync(`/proc/${pid}/status`, 'utf8'))
+  await until(`${program} has given its rights up`, () =>
+    status().some(text => String(capabilitiesIn(text, 'CapEff')) === String(kept)),
+  )
+  const [text = ''] = status()
+  expect(capabilitiesIn(text, 'CapPrm')).toEqual(kept)
+  expect(text).toMatch(new RegExp(`^Uid:\\s+${plainUser}\\s`, 'm'))
+  expect(text).toMatch(/^NoNewPrivs:\s+1$/m)
+  await stream.body?.cancel()
 })
 
 const forbidden = { container: 'FORBIDDEN', process: 'FORBIDDEN', named: 'FORBIDDEN' }
