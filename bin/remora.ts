@@ -7,6 +7,7 @@ import { version } from '../src/base/version.ts'
 
 async function run(argv: readonly string[]): Promise<void> {
   const [first, ...rest] = argv
+  if (hasLentRights()) return refuse()
   // Wireshark gives nothing but options; a command's own may be called like those.
   const isOption = first?.startsWith('-') ?? false
   if (isOption && argv.some(argument => argument.startsWith('--extcap-') || argument === '--capture')) {
@@ -20,6 +21,18 @@ async function run(argv: readonly string[]): Promise<void> {
   } else {
     await (await import('../src/cli/main.ts')).main(argv)
   }
+}
+
+/** Whether the file lends the rights of its owner (execve(2), set-user-ID): with them it would run what the caller's PATH names. */
+function hasLentRights(): boolean {
+  return process.getuid?.() !== process.geteuid?.() || process.getgid?.() !== process.getegid?.()
+}
+
+function refuse(): void {
+  process.stderr.write(
+    'remora: FORBIDDEN: it is not made to be set-user-ID\nhint: Use sudo, or remora install --service.\n',
+  )
+  process.exitCode = 4
 }
 
 run(process.argv.slice(2))

@@ -23,7 +23,7 @@ export const serviceArguments: readonly InterfaceArgument[] = [
     display: 'File with the token',
     type: 'fileselect',
     mustexist: true,
-    tooltip: 'Else REMORA_TOKEN or REMORA_TOKEN_FILE in the environment, or the URL',
+    tooltip: 'Else the one in the URL; for a Docker host also REMORA_TOKEN or REMORA_TOKEN_FILE in the environment',
   },
   {
     number: 5,

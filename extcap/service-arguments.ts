@@ -17,7 +17,8 @@ export function serviceRequest({ interface: nif, values, filter }: CaptureStep):
   const text = textValue(values, 'url')
   if (text === '') throw missing('a packetflix: URL', 'Fill it in, or click a link on the page of a capture service.')
   const url = parsePacketflixUrl(text)
-  const service = serviceOf(values, url.base, url.token)
+  // Whoever made the link chose the host: the token of the environment was not meant for it.
+  const service = serviceOf(values, url.base, url.token, {})
   if (url.kind === 'ticket') return { kind: 'ticket', service, path: url.path }
   const { parameters } = url
   return { kind: 'stock', service, parameters: { ...parameters, filter: joined(parameters.filter, filter) } }
@@ -42,8 +43,9 @@ function dockerHostRequest(values: ArgumentValues, filter: string): RemoteReques
 /**
  * The service of these arguments. Proxies that were filled in take the place of those in the environment, where what
  * chooses between them looks.
+ * @param env where a token is taken from that was given in no other way
  */
-export function serviceOf(values: ArgumentValues, host: string, token?: string) {
+export function serviceOf(values: ArgumentValues, host: string, token?: string, env?: NodeJS.ProcessEnv) {
   const proxies = { HTTP_PROXY: 'httpproxy', HTTPS_PROXY: 'httpsproxy', NO_PROXY: 'noproxy' }
   for (const [name, call] of Object.entries(proxies)) {
     const value = textValue(values, call)
@@ -52,14 +54,15 @@ export function serviceOf(values: ArgumentValues, host: string, token?: string) 
     process.env[name] = value
   }
   const given = textValue(values, 'token') || token
-  return namedService({
+  const service = {
     host,
     insecure: values.insecure === true,
     direct: values.proxyoff === true,
     ca: textValue(values, 'cafile'),
     tokenFile: textValue(values, 'tokenfile'),
     ...(given && { token: given }),
-  })
+  }
+  return namedService(service, env)
 }
 
 /**

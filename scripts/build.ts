@@ -16,8 +16,9 @@ const common: BuildOptions = {
   format: 'cjs',
   target: 'node22',
   supported: { 'top-level-await': true },
-  // A quarter of all there is, and asked for only by gRPC servers that describe themselves.
-  external: ['@grpc/proto-loader'],
+  // A quarter of all there is, and asked for only by gRPC servers that describe themselves; and what debug takes along
+  // where somebody else has happened to install it.
+  external: ['@grpc/proto-loader', 'supports-color'],
   legalComments: 'eof',
   logLevel: 'warning',
 }
@@ -33,9 +34,12 @@ const embedPage: Plugin = {
   },
 }
 
-export async function buildBundle(outfile = 'dist/remora.cjs'): Promise<void> {
-  await build({ ...common, entryPoints: ['bin/remora.ts'], outfile, plugins: [embedPage] })
+/** Builds the bundle. @returns paths of all that is in it */
+export async function buildBundle(outfile = 'dist/remora.cjs'): Promise<string[]> {
+  const entry = { entryPoints: ['bin/remora.ts'], outfile, plugins: [embedPage] }
+  const { metafile } = await build({ ...common, ...entry, metafile: true })
   chmodSync(outfile, 0o755)
+  return Object.keys(metafile.inputs)
 }
 
 /** A script and the files it loads from within the executable. */

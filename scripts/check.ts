@@ -1,4 +1,7 @@
-/** Every check of the sources, all at once: format and lint, types, imports, dead code, docstrings, generated documents. */
+/**
+ * Every check of the sources, all at once: format and lint, types, imports, dead code, docstrings, generated documents,
+ * dependencies.
+ */
 import { spawn } from 'node:child_process'
 
 const checks: Record<string, string[]> = {
@@ -9,6 +12,7 @@ const checks: Record<string, string[]> = {
   'dead code': ['knip', '--no-progress'],
   docstrings: ['node', 'scripts/docstrings.ts'],
   'generated documents': ['node', 'scripts/docs.ts', '--check'],
+  dependencies: ['node', 'scripts/audit.ts', '--offline'],
 }
 
 /** Runs all checks; prints what the failed ones said. */

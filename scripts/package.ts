@@ -20,6 +20,7 @@ interface SeaOptions {
     useCodeCache: boolean
     useSnapshot: boolean
     disableExperimentalSEAWarning: boolean
+    execArgvExtension: 'none'
     assets: Readonly<Record<string, string>>
   }
 }
@@ -44,6 +45,8 @@ export async function packageFor(target: string, parts: Parts, output = outputFo
       useCodeCache: target === native,
       useSnapshot: false,
       disableExperimentalSEAWarning: true,
+      // What NODE_OPTIONS would load, or print, is meant for other programs.
+      execArgvExtension: 'none',
       assets: Object.fromEntries(Object.entries(parts.assets).map(([name, path]) => [name, resolve(path)])),
     },
   })

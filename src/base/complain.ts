@@ -6,5 +6,7 @@ import { printable, writeFully } from './write.ts'
 export function complain(error: RemoraError): void {
   writeFully(2, `remora: ${error.code}: ${printable(error.message)}\n`)
   if (error.hint !== undefined) writeFully(2, `hint: ${printable(error.hint)}\n`)
-  if (error.code === 'BUG' && error.cause instanceof Error) writeFully(2, `${error.cause.stack}\n`)
+  if (error.code === 'BUG' && error.cause instanceof Error) {
+    for (const line of error.cause.stack?.split('\n') ?? []) writeFully(2, `${printable(line)}\n`)
+  }
 }

@@ -4,6 +4,7 @@
  */
 import { appendFileSync } from 'node:fs'
 import { RemoraError, reasonOf } from './errors.ts'
+import { printable } from './write.ts'
 
 /** Levels of a log, the most important first. */
 const logLevels = ['error', 'warning', 'info', 'debug'] as const
@@ -42,7 +43,9 @@ export function openLog(file = process.env.REMORA_LOG_FILE, level = process.env.
     if (logLevels.indexOf(name) > threshold) return ignore
     return (message: string) => {
       try {
-        appendFileSync(file, `${new Date().toISOString()} ${process.pid} ${name} ${message}\n`, { mode: 0o600 })
+        appendFileSync(file, `${new Date().toISOString()} ${process.pid} ${name} ${printable(message)}\n`, {
+          mode: 0o600,
+        })
       } catch {
         // A full disk must not end a capture for its log.
       }

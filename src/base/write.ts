@@ -22,3 +22,14 @@ export function writeFully(fd: number, text: string): void {
 export function printable(text: string): string {
   return text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Co}]/gu, '\uFFFD')
 }
+
+/** JSON without control characters, whose strings are read back as they were: JSON itself escapes those of ASCII only. */
+export function printableJson(value: unknown, indent?: number): string {
+  return escapeControls(JSON.stringify(value, null, indent))
+}
+
+/** The same for JSON that is text already. */
+export function escapeControls(json: string): string {
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return json.replace(/[\x7f-\x9f\p{Cf}\p{Co}]/gu, character => character.split('').map(escaped).join(''))
+}

@@ -7,6 +7,7 @@ import {
   constants,
   existsSync,
   fstatSync,
+  lstatSync,
   openSync,
   realpathSync,
   renameSync,
@@ -14,6 +15,7 @@ import {
   type Stats,
   statSync,
 } from 'node:fs'
+import { dirname } from 'node:path'
 import { isatty } from 'node:tty'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { isPipe, openFifo, reopenPipe } from '../linux/fifo.ts'
@@ -106,17 +108,45 @@ async function openFile(
 ): Promise<Output> {
   if (path === '')
     throw new RemoraError('USAGE', 'the file to write has no name', { hint: 'Use -w FILE, or -w - for a pipe.' })
-  const existing = statSync(path, { throwIfNoEntry: false })
+  const entry = lookAt(path, lstatSync)
+  if (entry !== undefined) refusePlanted(path, entry)
+  const isLink = entry?.isSymbolicLink() ?? false
+  const existing = isLink ? lookAt(path, statSync) : entry
   if (existing === undefined) return openPartial(path, onWritten)
   if (onWritten === undefined && isStandardOutput(existing)) return openStandardOutput()
   if (existing.isDirectory())
     throw new RemoraError('USAGE', `${path} is a directory`, { hint: 'Name a file in it: -w FILE.' })
   // What a link leads to is replaced, not the link.
-  if (existing.isFile()) return openPartial(realpathSync(path), onWritten)
+  if (existing.isFile()) return openPartial(isLink ? realpathSync(path) : path, onWritten)
   if (onWritten !== undefined) throw new RemoraError('USAGE', `${path} is no file`, { hint: 'Name a file: -w FILE.' })
   return existing.isFIFO()
     ? descriptorOutput(await openFifo(path, fifoTimeout, signal))
     : descriptorOutput(openForWriting(path, constants.O_WRONLY))
+}
+
+function lookAt(path: string, look: typeof lstatSync): Stats | undefined {
+  try {
+    return look(path, { throwIfNoEntry: false })
+  } catch (error) {
+    throw cannotWrite(path, error)
+  }
+}
+
+/**
+ * In a folder where everybody may put things, a link or a fifo of somebody else's is not followed: packets would go to him,
+ * or over a file that he may not write. The kernel can be told to see to that (proc_sys_fs(5), protected_symlinks and
+ * protected_fifos), and is not on every machine. A file of his is replaced, and never opened.
+ * @throws RemoraError FORBIDDEN
+ */
+function refusePlanted(path: string, entry: Stats): void {
+  if (entry.isFile()) return
+  const folder = statSync(dirname(path))
+  const isShared = (folder.mode & 0o1002) === 0o1002
+  const trusted = [process.geteuid?.(), folder.uid, Number(process.env.SUDO_UID)]
+  if (!isShared || trusted.includes(entry.uid)) return
+  throw new RemoraError('FORBIDDEN', `${path} was put there by another user`, {
+    hint: 'Name a file in a folder of your own.',
+  })
 }
 
 /** `/dev/stdout` and whatever else leads there. */
@@ -127,7 +157,7 @@ function isStandardOutput({ dev, ino }: Stats): boolean {
 
 function openPartial(path: string, onWritten?: (settlement: Settlement) => void): Output {
   const partial = `${path}.partial`
-  if (existsSync(partial) && !isOpenSomewhere(partial)) rmSync(partial, { force: true })
+  removeLeftover(partial)
   const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
   const fd = openForWriting(partial, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW)
   let settled = false
@@ -152,6 +182,15 @@ function openPartial(path: string, onWritten?: (settlement: Settlement) => void)
   }
 }
 
+/** What is left of a capture that was killed. */
+function removeLeftover(partial: string): void {
+  try {
+    if (existsSync(partial) && !isOpenSomewhere(partial)) rmSync(partial, { force: true })
+  } catch {
+    // Opening it tells what is in the way.
+  }
+}
+
 function giveName(fd: number, partial: string, path: string, whole: boolean): void {
   try {
     if (!whole) trimToWholeBlocks(fd)
@@ -171,9 +210,13 @@ function openForWriting(path: string, flags: number): number {
   } catch (error) {
     if (systemCode(error) === 'EEXIST') {
       throw new RemoraError('USAGE', `another capture is writing ${path}`, {
-        hint: 'Choose another file, or end that capture.',
+        hint: 'Choose another file, or end that capture; if there is none, remove what is there.',
       })
     }
-    throw new RemoraError('USAGE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error })
+    throw cannotWrite(path, error)
   }
+}
+
+function cannotWrite(path: string, cause: unknown): RemoraError {
+  return new RemoraError('USAGE', `cannot write ${path}: ${reasonOf(cause)}`, { cause })
 }

@@ -9,6 +9,7 @@
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { systemCode } from '../base/errors.ts'
+import { restAfter } from '../base/rest.ts'
 import type { HostName } from '../discover/resolve.ts'
 import type { Sink } from '../linux/sink.ts'
 import { interfaceStatisticsBlock, nameResolutionBlock, withInterfaceName } from '../pcapng/block.ts'
@@ -80,6 +81,10 @@ const queueLimit = 12 * 1024 * 1024
 const fairShare = 2 * slabSize
 /** Milliseconds without a byte leaving until packets are thrown away. */
 const longestStall = 1_000
+/** Milliseconds between two turns, unless much waits or nothing is to wait: each turn costs a write. */
+const turnInterval = 1
+/** Bytes that do not wait for the next turn. */
+const muchWaiting = 4 * slabSize
 /** Bytes written at once; the longest block, with what is added to it, fits. */
 const outletSize = 9 * slabSize
 
@@ -95,6 +100,7 @@ interface Source extends Strand {
 /** Weaves sources into a sink, which stays the caller's. */
 export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
   const { stop = {}, window, hold = false, onEnough = () => {}, onEnd = () => {} } = settings
+  const interval = window > 0 ? turnInterval : 0
   const pool = slabPool()
   const sources: Source[] = []
   const paused = new Set<Source>()
@@ -109,16 +115,22 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
   let spare: Outlet = { slab: makeSlab(outletSize), fill: 0 }
   let interfaces = 0
   let writingSince: number | undefined
-  let scheduled = false
+  let scheduled: 'soon' | 'now' | undefined
+  let turnedAt = 0
   let timer: NodeJS.Timeout | undefined
   let told = false
   let closed = false
   let finishing = false
 
   const schedule = () => {
-    if (scheduled || closed) return
-    scheduled = true
-    setImmediate(turn)
+    if (scheduled === 'now' || closed) return
+    if (performance.now() - turnedAt >= interval || pool.used() > muchWaiting) {
+      scheduled = 'now'
+      setImmediate(turn)
+    } else if (scheduled === undefined) {
+      scheduled = 'soon'
+      setTimeout(turn, interval)
+    }
   }
 
   const flush = () => {
@@ -184,9 +196,10 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
   }
 
   const turn = () => {
-    scheduled = false
+    scheduled = undefined
     clearTimeout(timer)
     if (closed) return
+    turnedAt = performance.now()
     for (;;) {
       options.now = Date.now()
       const end = takeControls() ? merge(sources, outlet, options) : 'full'
@@ -215,8 +228,9 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
   }
 
   /** Takes in what came. @returns false when its source is to wait */
-  const take = (source: Source, put: (discard: boolean) => void): boolean => {
+  const take = (source: Source, count: number, put: (discard: boolean) => void): boolean => {
     schedule()
+    restAfter(count)
     try {
       put(isFull(source) && isStalled())
     } catch (error) {
@@ -268,7 +282,7 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
       })
       const converter = describe && pcapReader(describe, bytes => lane.push(bytes, isFull(source) && isStalled()))
       const push = (chunk: Buffer) =>
-        take(source, discard => (converter === undefined ? lane.push(chunk, discard) : converter(chunk)))
+        take(source, chunk.length, discard => (converter === undefined ? lane.push(chunk, discard) : converter(chunk)))
       const input =
         'stream' in from ? from.stream : readPipe(from.fd, lane, converter === undefined, take, () => source)
       const source: Source = {
@@ -323,7 +337,7 @@ function readPipe(
   fd: number,
   lane: Lane,
   direct: boolean,
-  take: (source: Source, put: (discard: boolean) => void) => boolean,
+  take: (source: Source, count: number, put: (discard: boolean) => void) => boolean,
   source: () => Source,
 ): Socket {
   if (!direct) return new Socket({ fd, readable: true, writable: false })
@@ -331,7 +345,7 @@ function readPipe(
     ...{ fd, readable: true, writable: false },
     onread: {
       buffer: () => lane.space(),
-      callback: count => take(source(), discard => lane.commit(count, discard)),
+      callback: count => take(source(), count, discard => lane.commit(count, discard)),
     },
   })
 }

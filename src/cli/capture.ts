@@ -1,6 +1,6 @@
 /** `remora capture`: packets to a file or to standard output, one updating line for people, one report at the end. */
 import { openLog } from '../base/log.ts'
-import { printable } from '../base/write.ts'
+import { printable, printableJson } from '../base/write.ts'
 import { runCapture } from '../capture/capture.ts'
 import { type Lifetime, signalLifetime } from '../capture/lifetime.ts'
 import type { OutputRequest } from '../capture/output.ts'
@@ -26,7 +26,7 @@ export async function capture(targets: readonly string[], options: CaptureOption
   const lifetime = signalLifetime()
   if (options.dryRun && remote !== undefined) {
     const { plan } = await (await import('../capture/remote.ts')).prepareRemote(remote, lifetime.stop)
-    print(`${JSON.stringify(plan, null, 2)}\n`)
+    print(`${printableJson(plan, 2)}\n`)
     return
   }
   if (options.dryRun) return preview(request, lifetime, options.json ?? false)
@@ -51,7 +51,7 @@ export async function capture(targets: readonly string[], options: CaptureOption
       : (await import('../capture/run-remote.ts')).runRemoteCapture(Promise.resolve(remote), destination, context)
   const report = await capturing.finally(() => line?.clear())
   if (report === undefined) return
-  if (options.json) (destination.kind === 'file' ? print : warn)(`${JSON.stringify(reportJson(report, destination))}\n`)
+  if (options.json) (destination.kind === 'file' ? print : warn)(`${printableJson(reportJson(report, destination))}\n`)
   else if (line !== undefined || report.goneInterface !== undefined) warn(summary(report, destination))
   refuseLosses(report, options)
 }
@@ -84,7 +84,7 @@ async function preview(request: CaptureRequest, lifetime: Lifetime, json: boolea
     const { reference, name, route, reasons, window } = prepared.plan
     const [only] = targets
     const whole = targets.length === 1 ? only : { reference, name, route, reasons, window, sources: targets }
-    print(json ? `${JSON.stringify(whole, null, 2)}\n` : targets.map(renderPlan).join('\n'))
+    print(json ? `${printableJson(whole, 2)}\n` : targets.map(renderPlan).join('\n'))
   } finally {
     prepared.close()
   }

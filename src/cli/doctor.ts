@@ -1,13 +1,13 @@
 /** `remora doctor`: one line a check, and for each problem the command that mends it. */
 import { errorKinds } from '../base/errors.ts'
-import { printable } from '../base/write.ts'
+import { printable, printableJson } from '../base/write.ts'
 import { diagnoseSetup } from '../setup/doctor.ts'
 import { print } from './render/terminal.ts'
 
 /** Prints all checks; the exit status is that of the first problem. */
 export async function doctor({ json = false }: { json?: boolean }): Promise<void> {
   const checks = await diagnoseSetup()
-  if (json) print(`${JSON.stringify(checks, null, 2)}\n`)
+  if (json) print(`${printableJson(checks, 2)}\n`)
   else {
     for (const { ok, name, detail, fix } of checks) {
       print(`${ok ? 'ok  ' : 'BAD '} ${printable(name)}: ${printable(detail)}\n`)

@@ -1,5 +1,6 @@
 /** `remora info`: what a capture file tells of itself, as text for people or as one object. */
 import { RemoraError } from '../base/errors.ts'
+import { printableJson } from '../base/write.ts'
 import { inspectCapture } from '../inspect/capture-file.ts'
 import { captureInfo } from './render/info.ts'
 import { print } from './render/terminal.ts'
@@ -9,7 +10,7 @@ export async function info(file: string, { json = false }: { json?: boolean }): 
   // A Ctrl-C in `remora capture … | remora info -` is for the capture: it ends, and with it what is read here.
   if (file === '-') process.once('SIGINT', () => {})
   const summary = await inspectCapture(file)
-  print(json ? `${JSON.stringify(summary, null, 2)}\n` : captureInfo(summary))
+  print(json ? `${printableJson(summary, 2)}\n` : captureInfo(summary))
   if (summary.broken === undefined) return
   const { at, reason } = summary.broken
   const isPiped = file === '-'

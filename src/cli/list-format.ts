@@ -1,6 +1,6 @@
 /** `remora list --format`: the documents that clients of Ghostwire read, in place of remora's own list. */
 import { RemoraError } from '../base/errors.ts'
-import { printable } from '../base/write.ts'
+import { printable, printableJson } from '../base/write.ts'
 import { type Answer, type DocumentOptions, mobyshark } from '../discover/mobyshark.ts'
 import { ghostwire } from '../discover/topology.ts'
 import type { Target } from '../target/model.ts'
@@ -29,6 +29,6 @@ export async function listFormat(format: string, isWanted: (target: Target) => b
     })
   }
   const { document, warnings } = await make({ signal: new AbortController().signal, timeout: engineTimeout }, isWanted)
-  print(`${JSON.stringify(document, null, 2)}\n`)
+  print(`${printableJson(document, 2)}\n`)
   for (const warning of warnings) warn(`warning: ${printable(warning)}\n`)
 }

@@ -1,6 +1,6 @@
 /** `remora list`: what can be captured, as a table for people or as JSON with the fields of a Packetflix target. */
 import { RemoraError } from '../base/errors.ts'
-import { printable } from '../base/write.ts'
+import { printable, printableJson } from '../base/write.ts'
 import { findService, type ServiceOptions } from '../capture/service.ts'
 import { discover } from '../discover/discover.ts'
 import { qualifiedName } from '../target/match.ts'
@@ -43,7 +43,7 @@ export async function list(patterns: readonly string[], options: ListOptions): P
       ? await discover({ signal, timeout: engineTimeout, interfaces: true })
       : await (await import('../capture/remote-list.ts')).listRemoteTargets(service, signal)
   const chosen = targets.filter(isWanted)
-  if (options.json) print(`${JSON.stringify(chosen.map(targetJson), null, 2)}\n`)
+  if (options.json) print(`${printableJson(chosen.map(targetJson), 2)}\n`)
   else print(targetTable(chosen, options.wide ?? false))
   for (const warning of warnings) warn(`warning: ${printable(warning)}\n`)
   if (chosen.length === 0 && patterns.length > 0) {

@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import { complain } from '../base/complain.ts'
 import { RemoraError } from '../base/errors.ts'
 import { openLog } from '../base/log.ts'
-import { printable } from '../base/write.ts'
+import { printable, printableJson } from '../base/write.ts'
 import { type AroundResult, captureAround, type StartCapture } from '../capture/around.ts'
 import { runCapture } from '../capture/capture.ts'
 import { captureRequest, remoteRequest, type TypedOptions } from './capture-request.ts'
@@ -29,7 +29,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   process.exitCode = status
   if (notRun !== undefined) warn(`remora: ${printable(notRun)}\n`)
   if (failure !== undefined) complain(failure)
-  if (json) warn(`${JSON.stringify(resultJson(result, resolve(write)))}\n`)
+  if (json) warn(`${printableJson(resultJson(result, resolve(write)))}\n`)
   else if (kept && report !== undefined) warn(runSummary(report, write))
 }
 

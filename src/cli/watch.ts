@@ -1,5 +1,5 @@
 /** `remora list --watch`: one line for each target that appears, changes or goes, until nobody wants more. */
-import { printable } from '../base/write.ts'
+import { printable, printableJson } from '../base/write.ts'
 import { interestCheck, whileWanted } from '../capture/interest.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
 import type { RemoteService } from '../capture/service.ts'
@@ -29,7 +29,7 @@ export async function watch(
     sequence++
     print(
       json
-        ? `${JSON.stringify({ seq: sequence, time: time.toISOString(), event, target: targetJson(target) })}\n`
+        ? `${printableJson({ seq: sequence, time: time.toISOString(), event, target: targetJson(target) })}\n`
         : line(time, event, target),
     )
   }

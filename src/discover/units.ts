@@ -94,9 +94,11 @@ function schemeOf(engine: ContainerEngine): EngineScheme | 'container' {
 /** References that tell targets apart: by name, or by id where a name stands for several. */
 export function distinctReferences(units: readonly Unit[]): string[] {
   const byName = units.map(unit => describeUnit(unit).reference)
+  const counts = Map.groupBy(byName, reference => reference)
   return units.map(({ containers: [{ engine, id }] }, index) => {
     const reference = byName[index] ?? ''
-    const unique = byName.filter(other => other === reference).length === 1
-    return unique ? reference : formatReference({ scheme: schemeOf(engine), name: id.slice(0, 12) })
+    return counts.get(reference)?.length === 1
+      ? reference
+      : formatReference({ scheme: schemeOf(engine), name: id.slice(0, 12) })
   })
 }

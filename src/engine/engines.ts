@@ -7,7 +7,7 @@ import { readArguments, readNamespaceInode } from '../linux/proc.ts'
 import { containerd } from './containerd.ts'
 import { cri } from './cri.ts'
 import { docker } from './docker.ts'
-import type { Engine, EngineAnswer, Wanted } from './engine.ts'
+import type { Container, Engine, EngineAnswer, Wanted } from './engine.ts'
 import type { EngineKind } from './kind.ts'
 import { podman } from './podman.ts'
 import { distinctSockets, existingPaths, findDaemons } from './sockets.ts'
@@ -48,6 +48,9 @@ function seenFrom(pid: number, folder: string): string {
 /** Milliseconds an engine has: the same for all, or for each its own. */
 export type EngineTimeout = number | ((engine: Engine) => number)
 
+/** Containers of one engine: no host runs more, and whoever names a process like an engine may tell of any number. */
+const mostContainers = 10_000
+
 /**
  * Asks every engine for its containers.
  * @returns an answer of each, in the order given; a failure is part of it
@@ -65,7 +68,7 @@ export function askEngines(
       const deadline = AbortSignal.timeout(time)
       const limit = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
       try {
-        return { engine, containers: await engine.containers(limit, wanted) }
+        return { engine, containers: bounded(engine, await engine.containers(limit, wanted)) }
       } catch (error) {
         signal?.throwIfAborted()
         const failure = deadline.aborted
@@ -75,4 +78,9 @@ export function askEngines(
       }
     }),
   )
+}
+
+function bounded({ name, address }: Engine, containers: Container[]): Container[] {
+  if (containers.length <= mostContainers) return containers
+  throw new RemoraError('PEER_FAILED', `${name} at ${address} tells of more than ${mostContainers} containers`)
 }

@@ -6,10 +6,10 @@
  * An environment is read anew on every pass. It is replaced by execve(2) under the same process number and start time,
  * right when an engine starts what a container is for, and what could tell costs as much to read.
  */
-import { closeSync, openSync, readlinkSync, readSync } from 'node:fs'
+import { readlinkSync } from 'node:fs'
 import { lookInRoot, type Place } from './file-in-root.ts'
 import type { ProcessIdentity } from './netns.ts'
-import { listProcesses, readNamespaceInode, readStartTime } from './proc.ts'
+import { claimLimit, listProcesses, readInto, readNamespaceInode, readStartTime } from './proc.ts'
 
 /** A file that a process was told to write its keys to. It may not be there yet, and may be anything. */
 export interface KeylogPlace {
@@ -22,8 +22,6 @@ export interface KeylogPlace {
   readonly path: string
 }
 
-/** Bytes of an environment that are looked through; a process may claim to have gigabytes (PR_SET_MM, prctl(2)). */
-const environmentLimit = 256 * 1024
 const longestPath = 4_096
 const variable = 'SSLKEYLOGFILE='
 
@@ -36,7 +34,7 @@ export function* findKeylogs(
   isWanted: (netns: number) => boolean,
   proc = '/proc',
 ): Generator<KeylogPlace | undefined, void> {
-  const buffer = Buffer.allocUnsafe(environmentLimit)
+  const buffer = Buffer.allocUnsafe(claimLimit)
   for (const pid of listProcesses(proc)) {
     const netns = readNamespaceInode(pid, 'net', proc)
     yield netns === undefined || !isWanted(netns) ? undefined : placeOf(pid, netns, buffer, proc)
@@ -56,7 +54,7 @@ function placeOf(pid: number, netns: number, buffer: Buffer, proc: string): Keyl
 
 /** Value of the variable as getenv(3) finds it: the first of that name. */
 function readVariable(pid: number, buffer: Buffer, proc: string): string | undefined {
-  const environment = readBounded(`${proc}/${pid}/environ`, buffer)
+  const environment = readInto(buffer, `${proc}/${pid}/environ`) ?? Buffer.alloc(0)
   for (let at = 0; ; at += variable.length) {
     at = environment.indexOf(variable, at)
     if (at < 0) return undefined
@@ -64,22 +62,6 @@ function readVariable(pid: number, buffer: Buffer, proc: string): string | undef
     const end = environment.indexOf(0, at)
     const value = environment.toString('utf8', at + variable.length, end < 0 ? at : end)
     return value === '' || value.length > longestPath ? undefined : value
-  }
-}
-
-function readBounded(path: string, buffer: Buffer): Buffer {
-  try {
-    const file = openSync(path, 'r')
-    try {
-      let length = 0
-      for (let read = -1; read !== 0 && length < buffer.length; length += read)
-        read = readSync(file, buffer, length, buffer.length - length, null)
-      return buffer.subarray(0, length)
-    } finally {
-      closeSync(file)
-    }
-  } catch {
-    return buffer.subarray(0, 0)
   }
 }
 

@@ -71,9 +71,12 @@ export function listDescriptors(pid: number, proc = '/proc'): number[] {
   }
 }
 
+/** Bytes of arguments or environment that are read; a process may claim to have gigabytes (PR_SET_MM, prctl(2)). */
+export const claimLimit = 256 * 1024
+
 /** Environment of a process, as far as it may be read. */
 export function readEnvironment(pid: number, proc = '/proc'): Record<string, string> {
-  const entries = (readText(`${proc}/${pid}/environ`) ?? '').split('\0').filter(entry => entry.includes('='))
+  const entries = readClaim(`${proc}/${pid}/environ`).filter(entry => entry.includes('='))
   return Object.fromEntries(
     entries.map(entry => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
   )
@@ -81,7 +84,11 @@ export function readEnvironment(pid: number, proc = '/proc'): Record<string, str
 
 /** Argument vector of a process, as far as it may be read. */
 export function readArguments(pid: number, proc = '/proc'): string[] {
-  return (readText(`${proc}/${pid}/cmdline`) ?? '').split('\0').slice(0, -1)
+  return readClaim(`${proc}/${pid}/cmdline`).slice(0, -1)
+}
+
+function readClaim(path: string): string[] {
+  return readInto(Buffer.allocUnsafe(claimLimit), path)?.toString().split('\0') ?? []
 }
 
 /** Value of an option in an argument vector, `--name value` or `--name=value`. */

@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream'
 import type { RemoraError } from '../base/errors.ts'
+import { restAfter } from '../base/rest.ts'
 import type { CaptureReport } from '../capture/report.ts'
 import type { CaptureNote } from '../packetflix/notes.ts'
 
@@ -58,6 +59,7 @@ export async function pump(
   }
   for (const signal of [gone, kill]) signal.addEventListener('abort', lose, { once: true })
   packets.on('data', (chunk: Buffer) => {
+    restAfter(chunk.length)
     pending += chunk.length
     if (pending > most) packets.pause()
     send(chunk, error => {

@@ -1,10 +1,10 @@
 /** `remora serve`: reads the command line, starts the service, and ends it when asked to. */
 import { readFileSync, watchFile } from 'node:fs'
 import { Command, CommanderError } from 'commander'
-import { destination, type Logger, pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import { complain } from '../base/complain.ts'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
-import { writeFully } from '../base/write.ts'
+import { escapeControls, writeFully } from '../base/write.ts'
 import { parseListenAddress, standardAddresses } from './listen.ts'
 import { nameOf, type Service, startService } from './server.ts'
 import { isExposed, readOrMakeToken, readToken } from './token.ts'
@@ -83,7 +83,7 @@ function serveCommand(): Command {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const log = pino({ level: levelOf(options.logLevel) }, destination({ dest: 2, sync: true }))
+  const log = pino({ level: levelOf(options.logLevel) }, { write: line => writeFully(2, escapeControls(line)) })
   const service = await startService({
     listen: options.listen?.map(parseListenAddress) ?? standardAddresses,
     socketGroup: groupNumber(options.socketGroup),

@@ -5,8 +5,12 @@
  * - /proc and the process numbers of the host are how containers are found, so neither is hidden.
  * - /home and /run/user are there to read, since sockets of rootless engines lie below them.
  * - Namespaces of network and host name are entered; the others are not.
- * - Node compiles while it runs, so memory may be writable and executable.
+ * - Node compiles while it runs, so memory may be writable and executable. No file may: what the service can write it cannot
+ *   execute.
  * - dumpcap gives its capabilities up once it is armed (capset(2)); the socket is given to a group (chown(2)).
+ *
+ * With the right to look into processes it must not read their memory or take their descriptors by a system call, and
+ * a core dump would be packets, tokens and keys on a disk.
  *
  * The capabilities are ambient: with no new privileges the capabilities of a file give nothing, and a plain user keeps
  * others not at all over an execve(2) (capabilities(7)).
@@ -57,8 +61,11 @@ NoNewPrivileges=yes
 
 ProtectSystem=strict
 ProtectHome=read-only
+NoExecPaths=/
+ExecPaths=/usr -/bin -/sbin -/lib -/lib64 ${program}
 PrivateTmp=yes
 PrivateDevices=yes
+PrivateIPC=yes
 PrivateMounts=yes
 ProtectClock=yes
 ProtectControlGroups=yes
@@ -75,13 +82,15 @@ RestrictRealtime=yes
 RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
+SystemCallFilter=~@privileged @resources @aio @keyring @memlock
+SystemCallFilter=~process_vm_readv process_vm_writev pidfd_getfd
 SystemCallFilter=@chown capset
 SystemCallErrorNumber=EPERM
 IPAddressDeny=any
 IPAddressAllow=localhost
 MemoryMax=2G
 TasksMax=1024
+LimitCORE=0
 
 [Install]
 WantedBy=multi-user.target

@@ -11,12 +11,15 @@ export function entryPath(applications: string): string {
   return join(applications, entryName)
 }
 
-/** Content of the entry. Wireshark gets the link as one argument; no shell takes it apart. */
+/**
+ * Content of the entry. Wireshark gets the link as one argument; no shell takes it apart. Whoever made the link chose the
+ * host, so a token file that Wireshark has kept is not for it.
+ */
 export const entryContent = `[Desktop Entry]
 Type=Application
 Name=Wireshark (packetflix: links)
 Comment=Live capture of a remote container
-Exec=wireshark -k -i packetflix -o extcap.packetflix.url:%u
+Exec=wireshark -k -i packetflix -o extcap.packetflix.tokenfile: -o extcap.packetflix.url:%u
 Icon=org.wireshark.Wireshark
 NoDisplay=true
 MimeType=${mimeType};

@@ -1,73 +1,85 @@
-/** Real packets through a service: how many of a flood arrive in a file here, against bare dumpcap in the target. */
-import { spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+/** Real packets through a service: how many of a flood arrive in a file here, against bare dumpcap, there and through socat. */
+import { existsSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { must, sleep, start, until } from '../helpers/command.ts'
 import type { NetnsPair } from '../helpers/netns.ts'
 import { environment, executable } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
-import { alternate, median, type Row, spreadOf } from './measure.ts'
-import { sending, traffic } from './rate.ts'
+import { cpuSeconds, descendants, inTurn, median, type Row, row } from './measure.ts'
+import { sending, startDumpcap, traffic } from './rate.ts'
 import { startService } from './service.ts'
+import { freePort } from './throughput.ts'
 
 const rounds = 5
+const count = 500_000
+
+interface Outcome {
+  readonly packets: number
+  /** CPU seconds of everything from dumpcap to the file. */
+  readonly cpu: number
+}
 
 /** A gigabit a second, and as many as trafgen makes, which is more than this machine has processors for. */
 export async function remoteRateRows(pair: NetnsPair): Promise<Row[]> {
-  const rows: Row[] = []
-  for (const rate of ['125MB', undefined]) rows.push(await remoteRateRow(pair, rate))
-  return rows
+  return [...(await rowsAt(pair, ['-b', '125MB'])), ...(await rowsAt(pair, []))]
 }
 
-async function remoteRateRow(pair: NetnsPair, rate: string | undefined): Promise<Row> {
+async function rowsAt(pair: NetnsPair, limit: readonly string[]): Promise<Row[]> {
   const folder = scratch()
   const file = join(folder, 'packets.pcapng')
   const large = traffic(folder, 'large', 1372)
-  const count = 500_000
   const rates: number[] = []
-  const send = async () => {
+  const cpuWhileSending = async (pids: readonly number[]) => {
+    const before = pids.map(cpuSeconds)
     const began = performance.now()
-    await must(...sending(pair, large, count), ...(rate === undefined ? [] : ['-b', rate]))
+    await must(...sending(pair, large, count), ...limit)
     rates.push((count * 1414) / 1e3 / (performance.now() - began))
     await sleep(400)
+    return pids.reduce((sum, pid, index) => sum + cpuSeconds(pid) - (before[index] ?? 0), 0)
   }
   const service = await startService()
-  const remora = async () => {
+  const remora = async (): Promise<Outcome> => {
     const log = join(folder, `log-${Math.random()}`)
     const args = ['capture', `named:${pair.receiver}`, '-i', 'b0', '--host', service.address, '-w', file, '--json']
-    const { child, result } = start([executable, ...args], { env: environment({ REMORA_LOG_FILE: log }) })
+    const client = start([executable, ...args], { env: environment({ REMORA_LOG_FILE: log }) })
     await until('connected', () => existsSync(log) && readFileSync(log, 'utf8').includes('connected'))
     await sleep(500)
-    await send()
-    child.kill('SIGTERM')
-    return (JSON.parse((await result).stdout) as { packets: number }).packets
+    const cpu = await cpuWhileSending([service.pid, ...descendants(service.pid), client.pid])
+    client.child.kill('SIGTERM')
+    return { packets: (JSON.parse((await client.result).stdout) as { packets: number }).packets, cpu }
   }
-  const bare = async () => {
-    const output = openSync(file, 'w')
-    const args = [`--net=/run/netns/${pair.receiver}`, '--', 'dumpcap', '-q', '-i', 'b0', '-w', '-']
-    const child = spawn('nsenter', args, { stdio: ['ignore', output, 'pipe'] })
-    closeSync(output)
-    let said = ''
-    child.stderr?.on('data', chunk => {
-      said += chunk
-    })
-    await until('armed', () => said.includes('File:'))
-    await send()
-    child.kill('SIGINT')
-    await until('ended', () => child.exitCode !== null)
-    return Number(/Packets captured: (\d+)/.exec(said)?.[1])
+  const there = async (): Promise<Outcome> => {
+    const { pids, stop } = await startDumpcap(pair, ['-i', 'b0'], openSync(file, 'w'))
+    const cpu = await cpuWhileSending(pids)
+    return { packets: await stop(), cpu }
   }
-  const values = await alternate(rounds, remora, bare)
+  /** What people do by hand: dumpcap's output through a connection into a file. */
+  const byHand = async (): Promise<Outcome> => {
+    const port = await freePort()
+    const fifo = join(folder, `fifo-${port}`)
+    await must('mkfifo', fifo)
+    const receiver = start(['socat', '-u', '-b', '65536', `TCP-LISTEN:${port},bind=127.0.0.1`, `CREATE:${file}`])
+    await sleep(200)
+    const sender = start(['socat', '-u', '-b', '65536', `OPEN:${fifo},rdonly`, `TCP:127.0.0.1:${port}`])
+    const { pids, stop } = await startDumpcap(pair, ['-i', 'b0'], openSync(fifo, 'w'))
+    const cpu = await cpuWhileSending([...pids, sender.pid, receiver.pid])
+    const packets = await stop()
+    await Promise.all([sender.result, receiver.result])
+    return { packets, cpu }
+  }
+  const outcomes = await inTurn(rounds, { there, byHand, remora })
   await service.close()
-  const [ours, theirs] = [median(values.remora), median(values.bare)]
-  return {
-    name: `packets of ${count.toLocaleString('en')} large ones through a service, ${median(rates).toFixed(0)} MB/s`,
-    unit: '',
-    remora: ours,
-    bare: theirs,
-    spread: spreadOf(values.remora),
-    target: 'ratio ≥ 0.5',
-    met: ours / theirs >= 0.5,
-    note: 'bare: nsenter dumpcap -w, its own defaults',
-  }
+  const packets = (of: readonly Outcome[]) => of.map(outcome => outcome.packets)
+  const each = (of: readonly Outcome[]) => of.map(outcome => (1e6 * outcome.cpu) / outcome.packets)
+  const ours = { values: packets(outcomes.remora) }
+  const [there_, byHand_] = ['dumpcap -w, there', 'dumpcap, socat, TCP, socat']
+  return [
+    row(`packets of ${count.toLocaleString('en')} large ones through a service, ${median(rates).toFixed(0)} MB/s`, {
+      ...{ ...ours, counterpart: there_, bare: packets(outcomes.there), must: { ratioAtLeast: 0.5 } },
+    }),
+    row('…', { ...ours, counterpart: byHand_, bare: packets(outcomes.byHand) }),
+    row('… CPU from dumpcap to the file, for a million captured', {
+      ...{ unit: 's', values: each(outcomes.remora), counterpart: byHand_, bare: each(outcomes.byHand) },
+    }),
+  ]
 }

@@ -1,4 +1,4 @@
-/** How long a listing takes, against a single-file executable that prints one line; and its memory. */
+/** How long each face takes from its start to its end, against a single-file executable that prints one line; and its memory. */
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,8 @@ import { packageFor } from '../../scripts/package.ts'
 import { run } from '../helpers/command.ts'
 import { executable } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
-import { alternate, median, type Row, spreadOf } from './measure.ts'
+import { inTurn, type Row, row } from './measure.ts'
+import { startService } from './service.ts'
 
 const rounds = 41
 
@@ -36,35 +37,47 @@ export async function startTime(command: readonly string[]): Promise<number> {
 }
 
 export async function startRows(hello: string): Promise<Row[]> {
-  const remora = [asInstalled(executable), '--extcap-interfaces']
-  const values = await alternate(
-    rounds,
-    () => startTime(remora),
-    () => startTime([hello]),
-  )
-  const ratio = median(values.remora) / median(values.bare)
-  const peak = peakMemory(remora)
+  const remora = asInstalled(executable)
+  const faces = {
+    '--extcap-interfaces': ['--extcap-interfaces'],
+    '--extcap-config': ['--extcap-interface', 'remora', '--extcap-config'],
+    'list --json': ['list', '--json'],
+    '--version': ['--version'],
+  }
+  const times = await inTurn(rounds, {
+    hello: () => startTime([hello]),
+    '--extcap-interfaces': () => startTime([remora, ...faces['--extcap-interfaces']]),
+    '--extcap-config': () => startTime([remora, ...faces['--extcap-config']]),
+    'list --json': () => startTime([remora, ...faces['list --json']]),
+    '--version': () => startTime([remora, ...faces['--version']]),
+    serve: timeToService,
+  })
+  const { hello: bare } = times
+  const counterpart = 'an executable that prints one line'
+  const compared = { unit: 'ms', counterpart, bare }
+  const memory = (args: readonly string[]) => [peakMemory([remora, ...args])]
+  const memoryBare = { unit: 'MiB', counterpart, bare: [peakMemory([hello])] }
   return [
-    {
-      name: '--extcap-interfaces, no containers',
-      unit: 'ms',
-      remora: median(values.remora),
-      bare: median(values.bare),
-      spread: spreadOf(values.remora),
-      target: 'ratio ≤ 1.3',
-      met: ratio <= 1.3,
-      note: 'bare: a single-file executable that prints one line',
-    },
-    {
-      name: '--extcap-interfaces, peak memory',
-      unit: 'MiB',
-      remora: peak,
-      bare: peakMemory([hello]),
-      spread: [peak, peak],
-      target: '≤ 60 MiB',
-      met: peak <= 60,
-    },
+    row('`--extcap-interfaces`, no containers', {
+      ...compared,
+      values: times['--extcap-interfaces'],
+      must: { ratioAtMost: 1.3 },
+    }),
+    row('… peak memory', { ...memoryBare, values: memory(faces['--extcap-interfaces']), must: { atMost: 60 } }),
+    row('`--extcap-config`', { ...compared, values: times['--extcap-config'] }),
+    row('`--version`', { ...compared, values: times['--version'] }),
+    row('`list --json`, no containers', { ...compared, values: times['list --json'] }),
+    row('… peak memory', { ...memoryBare, values: memory(faces['list --json']) }),
+    row('`serve`, to where it listens', { ...compared, values: times.serve }),
   ]
+}
+
+async function timeToService(): Promise<number> {
+  const began = performance.now()
+  const service = await startService()
+  const elapsed = performance.now() - began
+  await service.close()
+  return elapsed
 }
 
 /** Greatest resident set of a run, MiB, by GNU time. */

@@ -8,7 +8,7 @@ import { packet } from '../helpers/blocks.ts'
 import { must } from '../helpers/command.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { blockSplitter, blockType, packetTime } from '../helpers/split.ts'
-import { alternate, median, type Row, spreadOf } from './measure.ts'
+import { inTurn, quantile, type Row, row } from './measure.ts'
 
 const rounds = 5
 /** Packets of 60 bytes in all sources together. */
@@ -29,48 +29,48 @@ export async function weaveRows(): Promise<Row[]> {
   const folder = scratch()
   const run = (mode: string, sources: number, window = 300) => throughput(folder, mode, sources, window)
   const rows: Row[] = []
-  for (const [sources, least] of [
-    [1, 0.6],
-    [4, 0.5],
+  for (const [sources, must] of [
+    [1, { ratioAtLeast: 0.6 }],
+    [4, { ratioAtLeast: 0.5 }],
+    [32, undefined],
   ] as const) {
     writeSources(folder, sources)
     const rate = async (mode: string) => packets / (await run(mode, sources)).seconds / 1e6
-    const values = await alternate(
-      rounds,
-      () => rate('weave'),
-      () => rate('pipe'),
+    const { pipe, weave } = await inTurn(rounds, { pipe: () => rate('pipe'), weave: () => rate('weave') })
+    rows.push(
+      row(
+        `weaving ${sources === 1 ? 'one stream' : `${sources} streams`} of small packets, which alternate one by one`,
+        {
+          ...{
+            unit: 'M packets/s',
+            values: weave,
+            counterpart: 'piped through node',
+            bare: pipe,
+            ...(must && { must }),
+          },
+        },
+      ),
     )
-    rows.push(rateRow(`weaving ${sources} × small packets, time by time`, values, least))
   }
   writeSources(folder, 1)
-  const ingest = await alternate(
-    rounds,
-    async () => packets / (await run('weave', 1)).seconds / 1e6,
-    () => ingestRate(join(folder, 'source0')),
-  )
-  rows.push({
-    ...rateRow('the same, against what Wireshark takes from a pipe', ingest, 5),
-    note: 'bare: cat FILE | dumpcap -i -',
+  const { wireshark, weave } = await inTurn(rounds, {
+    wireshark: () => ingestRate(join(folder, 'source0')),
+    weave: async () => packets / (await run('weave', 1)).seconds / 1e6,
   })
+  rows.push(
+    row('… one stream, against what Wireshark takes from a pipe', {
+      ...{ unit: 'M packets/s', values: weave, counterpart: 'cat FILE | dumpcap -i -', bare: wireshark },
+      must: { ratioAtLeast: 5 },
+    }),
+  )
   writeSources(folder, 32)
   const many: Outcome[] = []
   for (let round = 0; round < 3; round++) many.push(await run('weave', 32))
   const idle = await run('weave', 0)
   const memory = many.map(outcome => outcome.memory - idle.memory)
-  rows.push({
-    ...{ name: 'memory of 32 sources at full rate, above none', unit: 'MiB', remora: median(memory) },
-    ...{ spread: spreadOf(memory), target: '≤ 64 MiB', met: median(memory) <= 64 },
-  })
+  rows.push(row('… 32 streams: memory above none', { unit: 'MiB', values: memory, must: { atMost: 64 } }))
   for (const window of [0, 300]) rows.push(await latencyRow(folder, window))
   return rows
-}
-
-function rateRow(name: string, { remora, bare }: { remora: number[]; bare: number[] }, least: number): Row {
-  const ratio = median(remora) / median(bare)
-  return {
-    ...{ name, unit: 'M packets/s', remora: median(remora), bare: median(bare), spread: spreadOf(remora) },
-    ...{ target: `ratio ≥ ${least}`, met: ratio >= least, note: 'bare: piped through node' },
-  }
 }
 
 /** Sources whose packets alternate: the next one is always another source's. */
@@ -142,12 +142,10 @@ async function ingestRate(file: string): Promise<number> {
 async function latencyRow(folder: string, window: number): Promise<Row> {
   const delays: number[][] = []
   for (let round = 0; round < 3; round++) delays.push(await latencies(folder, window))
-  const p99 = delays.map(list => list.sort((a, b) => a - b)[Math.floor(list.length * 0.99)] ?? 0)
-  return {
-    ...{ name: `latency of a woven packet, p99, window ${window} ms`, unit: 'ms', remora: median(p99) },
-    ...{ spread: spreadOf(p99), target: `≤ ${window + 2} ms`, met: median(p99) <= window + 2 },
+  return row(`a woven packet later, 99 of 100, window ${window} ms`, {
+    ...{ unit: 'ms', values: delays.map(list => quantile(list, 0.99)), must: { atMost: window + 2 } },
     note: 'one source of 1,000 packets/s beside one that is silent',
-  }
+  })
 }
 
 /** Milliseconds from the time of each packet to its arrival behind the weaver. */

@@ -1,14 +1,15 @@
 /**
  * The ways the service is run, with exactly the rights their descriptions give: the image as compose starts it, the pod
- * as Kubernetes would, and a plain user with the capabilities of the systemd unit.
+ * as Kubernetes would, and the unit as systemd confines it.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { serviceCapabilities, serviceUnit } from '../../src/setup/service-unit.ts'
 import { boot } from '../helpers/booted.ts'
+import { capabilitiesIn } from '../helpers/capabilities.ts'
 import { pingsIn } from '../helpers/capture-file.ts'
-import { end, type Running, run, start, until } from '../helpers/command.ts'
+import { run, start, until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
 import { expectNoDumpcap } from '../helpers/leaks.ts'
 import { composeService, type Manifest, manifests, runArguments } from '../helpers/manifests.ts'
@@ -188,13 +189,6 @@ describe('the manifest for Kubernetes', () => {
 })
 
 describe('the systemd unit', () => {
-  const capabilities = ['-all', ...serviceCapabilities.map(name => name.replace('CAP_', '+').toLowerCase())].join(',')
-  const asService = [
-    ...['setpriv', '--reuid', '60999', '--regid', '60999', '--clear-groups', '--no-new-privs'],
-    ...['--inh-caps', capabilities, '--ambient-caps', capabilities, '--bounding-set', capabilities],
-    ...['env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/'],
-  ]
-
   test('is what systemd understands, and exposes little', async () => {
     const unit = join(scratch(), 'remora.service')
     writeFileSync(unit, serviceUnit({ program: executable, group: undefined }))
@@ -205,26 +199,25 @@ describe('the systemd unit', () => {
     expect(status, stdout).toBe(0)
   })
 
-  test('lets remora capture, as systemd itself confines it', async () => {
-    const unit = serviceUnit({ program: '/opt/remora', group: 'wireshark' })
+  test('captures for its clients, as systemd itself confines it', async () => {
+    const host = 'unix:/run/remora/remora.sock'
     const results = await boot({
       programs: [executable],
       units: {
-        'remora.service': unit,
+        'remora.service': serviceUnit({ program: '/opt/remora', group: 'wireshark' }),
         'pinger.service': '[Service]\nPrivateNetwork=yes\nExecStart=/usr/bin/ping -i 0.2 127.0.0.1\n',
-        'last.service': '[Unit]\nWants=remora.service\nAfter=remora.service\n[Service]\nExecStart=/bin/true\n',
-        // The same confinement, for captures that end by themselves; a line that fails ends those after it.
-        'remora.service.d/once.conf': `[Unit]
-Wants=pinger.service
-After=pinger.service
+        // A line that fails ends those after it.
+        'last.service': `[Unit]
+Wants=remora.service pinger.service
+After=remora.service pinger.service
 [Service]
 Type=oneshot
-Restart=no
-ExecStart=
-ExecStart=/usr/bin/cat /proc/self/status
-ExecStart=/opt/remora capture process:ping -f icmp -a packets:4 --json -w /tmp/a.pcapng
-ExecStart=/opt/remora capture process:ping -a duration:1 --json -w /run/remora/b.pcapng
-ExecStart=/opt/remora list --format ghostwire
+ExecStartPre=/bin/sh -c 'until test -S /run/remora/remora.sock; do sleep 0.1; done'
+ExecStart=/bin/sh -c 'cat /proc/$$(systemctl show -P MainPID remora)/status'
+ExecStart=/opt/remora capture process:ping --host ${host} -f icmp -a packets:4 --json -w /tmp/a.pcapng
+ExecStart=/opt/remora capture process:ping --host ${host} --immediate --direction -a packets:4 --json -w /tmp/b.pcapng
+ExecStart=/usr/bin/curl -sS --fail -o /tmp/topology --unix-socket /run/remora/remora.sock http://localhost/json
+ExecStart=/usr/bin/grep -o '"name":"ping[^"]*"' /tmp/topology
 ExecStart=/usr/bin/stat -c folder:%%a:%%G /run/remora
 StandardOutput=append:/results/out
 StandardError=append:/results/err
@@ -234,58 +227,11 @@ StandardError=append:/results/err
     const out = results('out')
     expect(out, results('journal')).toMatch(/^Uid:\s+6\d{4}\s/m)
     expect(out).toMatch(/^Seccomp:\s+2$/m)
-    expect(capabilitiesIn(out, 'CapBnd')).toEqual([...serviceCapabilities])
+    for (const set of ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+      expect([set, ...capabilitiesIn(out, set)]).toEqual([set, ...serviceCapabilities])
     expect(results('err')).toBe('')
-    expect(out.match(/"packets": ?\d+/g)?.length, out).toBeGreaterThan(1)
+    expect(out.match(/"packets": ?[1-9]\d*/g)?.length, out).toBeGreaterThan(1)
     expect(out).toMatch(/^folder:750:wireshark$/m)
-  })
-
-  test.each(serviceCapabilities)('needs %s', async capability => {
-    const fewer = asService.map(word => word.replace(`,${capability.replace('CAP_', '+').toLowerCase()}`, ''))
-    // What this one is for is dumpcap with capabilities of its own, and the rules of the packet filter.
-    if (capability === 'CAP_NET_ADMIN') return expectFileCapabilitiesRefused(fewer)
-    const { status } = await run([...fewer, executable, 'capture', 'docker:web', '-a', 'packets:1', '-w', '-'], {
-      cwd: '/',
-    })
-    expect(status).not.toBe(0)
-  })
-
-  /** As Debian installs dumpcap for a group: a program whose file capabilities may not all be had is not executed. */
-  async function expectFileCapabilitiesRefused(fewer: readonly string[]): Promise<void> {
-    const folder = scratch()
-    await run(['chmod', '755', folder])
-    await run(['cp', '/usr/bin/dumpcap', folder])
-    await run(['setcap', 'cap_net_raw,cap_net_admin=eip', join(folder, 'dumpcap')])
-    const capture = ['capture', 'docker:web', '-a', 'packets:1', '-w', '-']
-    const withPath = (command: readonly string[]) => command.map(word => word.replace(/^PATH=/, `PATH=${folder}:`))
-    expect((await run([...withPath(fewer), executable, ...capture], { cwd: '/' })).status).not.toBe(0)
-    expect(await run([...withPath(asService), executable, ...capture], { cwd: '/' })).toMatchObject({ status: 0 })
-  }
-
-  test('its rights suffice to capture over a unix socket', async () => {
-    const folder = scratch()
-    const socket = join(folder, 'remora.sock')
-    await run(['chown', '60999:60999', folder])
-    const service: Running = start(
-      [...asService, `TMPDIR=${folder}`, executable, 'serve', '--listen', `unix:${socket}`],
-      { cwd: '/' },
-    )
-    try {
-      const socketOption = ['--unix-socket', socket]
-      const healthy = () =>
-        curl(...socketOption, 'http://remora/healthz').then(
-          () => true,
-          () => false,
-        )
-      await until('the service is healthy', healthy).catch(error => {
-        throw new Error(`${error.message}: ${service.stderr()}`)
-      })
-      expect((await captureOverHttp('http://localhost', 'docker:web', ...socketOption)).length).toBeGreaterThan(4)
-    } finally {
-      await end(service.child, 'SIGTERM')
-    }
-    expect(await service.result).toMatchObject({ status: 0 })
-    await expectNoDumpcap(netns)
   })
 
   test('is planned by install --service, and by root alone performed', async () => {
@@ -298,13 +244,3 @@ StandardError=append:/results/err
     }
   })
 })
-
-/** Names of the capabilities in a set of /proc/PID/status, by number (linux/capability.h). */
-function capabilitiesIn(status: string, set: string): string[] {
-  const [, mask = '0'] = new RegExp(`^${set}:\\s*([0-9a-f]+)$`, 'm').exec(status) ?? []
-  const numbers = { CAP_DAC_OVERRIDE: 1, CAP_NET_ADMIN: 12, CAP_NET_RAW: 13, CAP_SYS_PTRACE: 19, CAP_SYS_ADMIN: 21 }
-  const all = BigInt(`0x${mask}`)
-  const known = Object.entries(numbers).filter(([, number]) => (all >> BigInt(number)) & 1n)
-  const rest = known.reduce((left, [, number]) => left & ~(1n << BigInt(number)), all)
-  return [...known.map(([name]) => name), ...(rest === 0n ? [] : [`others: ${rest.toString(16)}`])].sort()
-}

@@ -231,8 +231,9 @@ describe('with a certificate', () => {
     })
   }
 
-  async function nameShown(port: number): Promise<string> {
-    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
+  async function nameShown(port: number, version?: 'TLSv1.1'): Promise<string> {
+    const old = version && { maxVersion: version, minVersion: version, ciphers: 'DEFAULT@SECLEVEL=0' }
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, ...old })
     await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))
     const { subject } = socket.getPeerCertificate()
     socket.destroy()
@@ -249,6 +250,7 @@ describe('with a certificate', () => {
     try {
       expect(await nameShown(service.port)).toBe('first')
       expect(await ask(service)).toBe(200)
+      await expect(nameShown(service.port, 'TLSv1.1')).rejects.toThrow(/version|protocol/)
       const plain = await sendRaw(service.port, 'GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n')
       expect(plain.text).not.toContain('packetflix')
       writeFileSync(cert, 'no certificate at all')

@@ -250,6 +250,14 @@ describe('a handshake', () => {
     expect((await sendRaw(service.port, content)).status).toBe(400)
   })
 
+  test('an offer to compress is passed over: a few bytes cannot become gigabytes', async () => {
+    const offer = [key, 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Extensions: permessage-deflate']
+    const content = request(['GET /capture?netns=1 HTTP/1.1', ...websocket, ...offer])
+    const { status, text } = await sendRaw(service.port, content)
+    expect(status).toBe(101)
+    expect(text).not.toMatch(/^sec-websocket-extensions/im)
+  })
+
   test('an offer of another protocol is passed over', async () => {
     const content = request([
       'GET /version HTTP/1.1',

@@ -13,6 +13,8 @@ afterEach(endPeers)
 const http = (body: string, status = '200 OK') =>
   `HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 const silent = () => {}
+const containers = (count: number) =>
+  JSON.stringify(Array.from({ length: count }, (_, id) => ({ Id: `${id}`, Names: ['/web'], State: 'running' })))
 
 describe('a bad engine', () => {
   test.each<[string, (socket: Socket) => void, RegExp]>([
@@ -26,6 +28,7 @@ describe('a bad engine', () => {
     ],
     ['sends no JSON', socket => socket.end(http('hello')), /no usable answer/],
     ['breaks off', socket => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n['), /no usable answer/],
+    ['tells of more containers than there can be', socket => socket.end(http(containers(10_001))), /more than 10000/],
     ['trickles', socket => void setInterval(() => socket.write(' '), 50).unref(), /no usable answer|did not answer/],
   ])('that %s is reported', async (_, answer, message) => {
     const started = performance.now()

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { withoutSecrets } from '../../../extcap/argv.ts'
 import { chosenTarget, serviceRequest } from '../../../extcap/service-arguments.ts'
+import { entryContent } from '../../../src/setup/url-handler.ts'
 
 const capture = (nif: string, values: Record<string, string | boolean>, filter = '') =>
   serviceRequest({ step: 'capture', interface: nif, fifo: 'f', filter, values, unknown: [] })
@@ -61,6 +62,23 @@ describe('a capture', () => {
   test('takes the token of the dialog before that of the URL', () => {
     const url = 'ws://:of-the-url@server/capture?netns=7'
     expect(capture('packetflix', { url, token: 'said' })).toMatchObject({ service: { token: 'said' } })
+  })
+})
+
+describe('the token of the environment', () => {
+  const container = '{"name":"web"}'
+  beforeEach(() => vi.stubEnv('REMORA_TOKEN', 'of-the-environment'))
+  afterEach(() => vi.unstubAllEnvs())
+
+  test('is for the host that was typed, not for the one a link names', () => {
+    const typed = capture('mobyshark', { dockerhosturl: 'server', container })
+    expect(typed.service.token).toBe('of-the-environment')
+    for (const url of ['packetflix:ws://evil/capture?netns=7', 'packetflix:wss://evil/v1/capture/abc'])
+      expect(capture('packetflix', { url }).service.token).toBeUndefined()
+  })
+
+  test('nor is a token file that Wireshark has kept, when a link is clicked', () => {
+    expect(entryContent).toMatch(/^Exec=wireshark .* -o extcap\.packetflix\.tokenfile: /m)
   })
 })
 

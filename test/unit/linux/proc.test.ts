@@ -7,6 +7,7 @@ import { parseNamespaceMounts } from '../../../src/linux/mountinfo.ts'
 import {
   listProcesses,
   namespaceInode,
+  readArguments,
   readBeginning,
   readEnvironment,
   readNamespaceInode,
@@ -59,6 +60,14 @@ describe('processes', () => {
   test('an environment may hold anything', () => {
     const proc = procWith({ '7/environ': 'A=1\0B=x=y\0garbage\0=z\0' })
     expect(readEnvironment(7, proc)).toEqual({ A: '1', B: 'x=y', '': 'z' })
+  })
+
+  test('of what a process claims only the beginning is read', () => {
+    const proc = scratch()
+    mkdirSync(join(proc, '1'))
+    for (const file of ['cmdline', 'environ']) writeFileSync(join(proc, '1', file), 'A=1\0'.repeat(1_000_000))
+    expect(readArguments(1, proc)).toHaveLength(65_536)
+    expect(readEnvironment(1, proc)).toEqual({ A: '1' })
   })
 
   test('the eldest process speaks for a namespace', () => {

@@ -65,6 +65,13 @@ test.each([
   expect(() => parsePacketflixUrl(text)).toThrow(expect.objectContaining({ code: 'USAGE' }))
 })
 
+test.each(['packetflix:unix:/run/x.sock?netns=7', 'packetflix:file:///etc/x?netns=7', 'packetflix:--fifo=/x?netns=7'])(
+  '%j leads to no file or socket of this machine, only to a host',
+  text => {
+    expect(parsePacketflixUrl(text).base).toMatch(/^https:\/\/[^/]/)
+  },
+)
+
 test('whatever is clicked is a URL or a wrong use', () => {
   const parts = fc.constantFrom(
     'packetflix:',

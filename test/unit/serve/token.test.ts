@@ -1,8 +1,15 @@
+import { timingSafeEqual } from 'node:crypto'
 import { chmodSync, existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { isExposed, isSameToken, readOrMakeToken, readToken } from '../../../src/serve/token.ts'
 import { scratch } from '../../helpers/scratch.ts'
+
+// The real one, which remembers what it was asked.
+vi.mock(import('node:crypto'), async importOriginal => {
+  const crypto = await importOriginal()
+  return { ...crypto, timingSafeEqual: vi.fn(crypto.timingSafeEqual) }
+})
 
 const usage = expect.objectContaining({ code: 'USAGE' })
 
@@ -42,4 +49,12 @@ test('tokens of any length are compared', () => {
   for (const given of ['', 'a-toke', 'a-token ', 'A-token', 'x'.repeat(100_000)]) {
     expect(isSameToken(given, 'a-token')).toBe(false)
   }
+})
+
+test('the time it takes tells nothing: digests of one length are compared, in constant time', () => {
+  vi.mocked(timingSafeEqual).mockClear()
+  for (const given of ['', 'a-toke', 'a-token', 'x'.repeat(100_000)]) isSameToken(given, 'a-token')
+  expect(vi.mocked(timingSafeEqual).mock.calls.map(([one, other]) => [one.byteLength, other.byteLength])).toEqual(
+    Array(4).fill([32, 32]),
+  )
 })

@@ -1,20 +1,16 @@
-/**
- * What the way through a service costs: how much goes through it, against plain tools that do the same (a pipe, one TCP
- * connection over loopback, a pipe), and how much later a packet arrives than in a local capture.
- */
+/** How much goes through a service, against plain tools that do the same: a pipe, one TCP connection over loopback, a pipe. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, openSync, readSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { createServer, Socket } from 'node:net'
-import { join, resolve } from 'node:path'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { description, packet, sectionHeader } from '../helpers/blocks.ts'
 import { end, must, sleep, start } from '../helpers/command.ts'
 import type { NetnsPair } from '../helpers/netns.ts'
 import { executable } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
-import { blockSplitter, blockType } from '../helpers/split.ts'
-import { alternate, cpuSeconds, median, type Row, spreadOf } from './measure.ts'
+import { cpuSeconds, inTurn, median, type Row, row } from './measure.ts'
 import { startService, withDumpcap } from './service.ts'
 
 const { O_RDONLY, O_NONBLOCK } = constants
@@ -94,39 +90,22 @@ export async function throughputRows(pair: NetnsPair): Promise<Row[]> {
       drain(keeper)
     }
   }
-  const outcomes = { remora: [] as Outcome[], bare: [] as Outcome[] }
-  const kept = (name: 'remora' | 'bare', run: () => Promise<Outcome>) => async () => {
-    const outcome = await run()
-    outcomes[name].push(outcome)
-    return outcome.rate
-  }
-  const rates = await alternate(rounds, kept('remora', remora), kept('bare', bare))
+  const outcomes = await inTurn(rounds, { bare, remora })
   await service.close()
   closeSync(keeper)
-  const [ours, theirs] = [median(rates.remora), median(rates.bare)]
-  const cpu = outcomes.remora.map(outcome => outcome.cpu)
   const part = (index: number) => median(outcomes.remora.map(({ parts }) => parts[index] ?? 0)).toFixed(2)
+  const compared = (unit: string, value: (outcome: Outcome) => number, counterpart: string) => ({
+    ...{ unit, values: outcomes.remora.map(value), counterpart, bare: outcomes.bare.map(value) },
+  })
   return [
-    {
-      name: 'service → client → fifo, the transport alone (cat in place of dumpcap)',
-      unit: 'GiB/s',
-      remora: ours,
-      bare: theirs,
-      spread: spreadOf(rates.remora),
-      target: 'ratio ≥ 0.5',
-      met: ours / theirs >= 0.5,
-      note: 'bare: cat, socat, TCP, socat, dd',
-    },
-    {
-      name: 'CPU of service and client a GiB',
-      unit: 's/GiB',
-      remora: median(cpu),
-      bare: median(outcomes.bare.map(outcome => outcome.cpu)),
-      spread: spreadOf(cpu),
-      target: 'none',
-      met: true,
-      note: `service ${part(0)}, client ${part(1)}; bare: both socats`,
-    },
+    row('service → client → fifo, the transport alone (cat in place of dumpcap)', {
+      ...compared('GiB/s', ({ rate }) => rate, 'cat, socat, TCP, socat'),
+      must: { ratioAtLeast: 0.5 },
+    }),
+    row('CPU of service and client for a GiB', {
+      ...compared('s', ({ cpu }) => cpu, 'both socats'),
+      note: `service ${part(0)}, client ${part(1)}`,
+    }),
   ]
 }
 
@@ -136,7 +115,7 @@ function packetsOf(bytes: number): Buffer {
   return Buffer.concat([sectionHeader(), description(), ...new Array<Buffer>(Math.floor(bytes / one.length)).fill(one)])
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -152,62 +131,5 @@ function drain(fd: number): void {
     while (readSync(fd, bytes) > 0);
   } catch {
     // Nothing left (EAGAIN).
-  }
-}
-
-const latencyTime = 30_000
-
-/**
- * How much later a packet arrives. dumpcap itself hands packets over up to 250 ms late, which would drown the rest, so
- * a stand-in writes a hundred blocks a second, each with the moment it was written (a clock all processes share). One
- * local capture, whose pipe that stand-in writes to itself, and one through the service run at the same time; this
- * process reads both. What is added is the time of the remote blocks less the median of the local ones, which is what the
- * reader itself needs to wake up.
- */
-export async function latencyRows(pair: NetnsPair): Promise<Row[]> {
-  const folder = scratch()
-  const env = withDumpcap(`exec ${process.execPath} ${resolve('test/bench/stamper.ts')}`)
-  const service = await startService(env)
-  const arrivals = async (name: string, place: readonly string[]) => {
-    const fifo = join(folder, name)
-    await must('mkfifo', fifo)
-    const delays: number[] = []
-    const splitter = blockSplitter()
-    const reader = new Socket({ fd: openSync(fifo, O_RDONLY | O_NONBLOCK), readable: true, writable: false })
-    const args = ['capture', `named:${pair.receiver}`, '-i', 'b0', ...place, '-w', fifo]
-    const { child } = start([executable, ...args], { env })
-    reader.on('data', chunk => {
-      const now = process.hrtime.bigint()
-      for (const block of splitter.push(chunk)) {
-        if (blockType(block) === 6) delays.push(Number(now - BigInt(block.toString('latin1', 28, 48))) / 1e6)
-      }
-    })
-    return { delays, child }
-  }
-  const captures = [await arrivals('local', []), await arrivals('remote', ['--host', service.address])]
-  await sleep(3_000)
-  // The first blocks meet code that has not run yet.
-  for (const { delays } of captures) delays.length = 0
-  await sleep(latencyTime)
-  const [local = [], remote = []] = captures.map(({ delays }) => delays.toSorted((a, b) => a - b))
-  for (const { child } of captures) await end(child, 'SIGINT')
-  await service.close()
-  const at = (values: readonly number[], share: number) => values[Math.floor(values.length * share)] ?? Number.NaN
-  const base = median(local)
-  const note = `${remote.length} blocks; local: median ${base.toFixed(2)} ms, 99 of 100 within ${at(local, 0.99).toFixed(2)} ms`
-  return [
-    latencyRow('median', at(remote, 0.5) - base, 1),
-    { ...latencyRow('99 of 100', at(remote, 0.99) - base, 5), note },
-  ]
-  function latencyRow(name: string, value: number, limit: number): Row {
-    const spread = [at(remote, 0) - base, at(remote, 0.999) - base] as const
-    return {
-      name: `a packet through the service later than locally, ${name}`,
-      unit: 'ms',
-      remora: value,
-      spread,
-      target: `≤ ${limit} ms`,
-      met: value <= limit,
-    }
   }
 }
