@@ -86,7 +86,11 @@ function startWireshark(wireshark: string, fifo: string, title: string, env: Nod
   const failure = new Promise<never>((_, reject) => {
     child.once('error', error => reject(startFailure(command, error)))
     child.once('exit', status =>
-      reject(new RemoraError('CAPTURE_FAILED', `Wireshark ended at once (status ${status})`)),
+      reject(
+        new RemoraError('CAPTURE_FAILED', `Wireshark ended at once (status ${status})`, {
+          hint: 'Start wireshark by itself: it tells why.',
+        }),
+      ),
     )
   })
   failure.catch(() => {})

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
 import { type StockTarget, stockTarget } from '../packetflix/target.ts'
-import { statusFailure, toldFailure } from '../remote/failure.ts'
+import { silentService, statusFailure, strangeAnswer, toldFailure } from '../remote/failure.ts'
 import { ask, follow } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import { qualifiedName } from '../target/match.ts'
@@ -60,7 +60,7 @@ export async function listRemoteTargets(service: RemoteService, signal: AbortSig
       const { targets, warnings } = v.parse(list, JSON.parse(body))
       return { targets: targets.map(fromListed), warnings }
     } catch (error) {
-      throw new RemoraError('PEER_FAILED', `${describeService(service)} lists something else`, { cause: error })
+      throw strangeAnswer(service, 'lists something else', error)
     }
   }
   if (toldFailure(body)?.code === 'UNAUTHORIZED' || status === 401 || status === 403)
@@ -150,7 +150,7 @@ export async function watchRemoteTargets(
     })
   }
   if (status !== undefined) throw statusFailure(service, status, '')
-  throw new RemoraError('PEER_FAILED', `${describeService(service)} tells no more`)
+  throw silentService(service, 'tells no more')
 }
 
 /** What a message carries; undefined where that is nothing this version understands. */

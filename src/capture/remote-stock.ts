@@ -67,7 +67,9 @@ export async function findStockSubject(
   }
   if (others.some(({ netns }) => netns !== target.netns)) {
     const names = found.map(one => `${qualifiedName(one)} (${one.type})`)
-    throw new RemoraError('TARGET_AMBIGUOUS', `${text} matches ${names.join(', ')}`)
+    throw new RemoraError('TARGET_AMBIGUOUS', `${text} matches ${names.join(', ')}`, {
+      hint: 'Choose one by pid: or netns:, as remora list --host HOST --wide shows them.',
+    })
   }
   return { kind: 'container', target }
 }

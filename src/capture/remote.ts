@@ -5,7 +5,7 @@
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
 import { formatParameters, type StockParameters } from '../packetflix/parameters.ts'
-import { statusFailure, toldFailure } from '../remote/failure.ts'
+import { statusFailure, strangeAnswer, toldFailure } from '../remote/failure.ts'
 import { ask } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import { findStockSubject } from './remote-stock.ts'
@@ -70,7 +70,7 @@ function parseGrant(service: RemoteService, body: string): v.InferOutput<typeof 
     const { url: _, download: __, expires: ___, ...rest } = v.parse(grant, JSON.parse(body))
     return rest
   } catch (error) {
-    throw new RemoraError('PEER_FAILED', `${describeService(service)} answers something else`, { cause: error })
+    throw strangeAnswer(service, 'answers something else', error)
   }
 }
 

@@ -7,7 +7,7 @@ import { silentLog } from '../base/log.ts'
 import { openSink } from '../linux/sink.ts'
 import { parseNote } from '../packetflix/notes.ts'
 import { packetCounter } from '../pcapng/count.ts'
-import { closedFailure } from '../remote/failure.ts'
+import { closedFailure, strangeAnswer } from '../remote/failure.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import { dial, type StreamEnd } from '../remote/websocket.ts'
 import type { CaptureContext } from './context.ts'
@@ -160,9 +160,7 @@ const sectionType = Buffer.from([0x0a, 0x0d, 0x0d, 0x0a])
 function checkBeginning(service: RemoteService, chunk: Buffer, at: number): void {
   const expected = sectionType.subarray(at, at + chunk.length)
   if (chunk.subarray(0, expected.length).equals(expected)) return
-  throw new RemoraError('PEER_FAILED', `${describeService(service)} sends no capture`, {
-    hint: 'Is it a capture service (remora serve, Packetflix), and is the path right?',
-  })
+  throw strangeAnswer(service, 'sends no capture')
 }
 
 /** From the end of the connection to the end of the capture. */

@@ -17,12 +17,16 @@ export function filterInvalid(filter: string, nif: string, reason: string | unde
 
 /** An interface that is not there. */
 export function interfaceMissing(nif: string): RemoraError {
-  return new RemoraError('INTERFACE_NOT_FOUND', `the target has no interface ${nif}`)
+  return new RemoraError('INTERFACE_NOT_FOUND', `the target has no interface ${nif}`, {
+    hint: 'Name another one with -i, or none for all that are up.',
+  })
 }
 
 /** An interface that is there, and not up. */
 export function interfaceDown(nif: string): RemoraError {
-  return new RemoraError('INTERFACE_NOT_FOUND', `the interface ${nif} is down`)
+  return new RemoraError('INTERFACE_NOT_FOUND', `the interface ${nif} is down`, {
+    hint: 'Bring it up, or capture on the pseudo-interface any, which waits for one: -i any',
+  })
 }
 
 /** A program that this user may not capture with. */

@@ -41,7 +41,7 @@ export function openProcessNamespace(
   proc = '/proc',
 ): NetworkNamespace {
   const startTime = readStartTime(pid, proc)
-  if (startTime === undefined) throw new RemoraError('TARGET_NOT_FOUND', `there is no process ${pid}`)
+  if (startTime === undefined) throw notThere(`there is no process ${pid}`)
   if (expected.startTime !== undefined && expected.startTime !== startTime) {
     throw stale(`process ${pid} started at ${startTime}, not at ${expected.startTime}: its number has been reused`)
   }
@@ -60,8 +60,7 @@ export function openNamespaceFile(path: string, expectedInode?: number, process?
   try {
     if (!isNetworkNamespace(fd)) {
       // An empty file is where a namespace will be mounted in a moment, or is mounted for others (ip-netns(8)).
-      if (fstatSync(fd).size > 0 || isNamespace(fd))
-        throw new RemoraError('USAGE', `${path} is not a network namespace`)
+      if (fstatSync(fd).size > 0 || isNamespace(fd)) throw noNamespace(path)
       throw new RemoraError('TARGET_NOT_FOUND', `no network namespace is mounted at ${path}`, {
         hint: 'A namespace that was mounted in another mount namespace looks like an empty file; use pid:NUMBER instead.',
       })
@@ -140,14 +139,14 @@ function isNamespace(fd: number): boolean {
 
 function openChecked(path: string): number {
   try {
-    if (!statSync(path).isFile()) throw new RemoraError('USAGE', `${path} is not a network namespace`)
+    if (!statSync(path).isFile()) throw noNamespace(path)
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     if (error instanceof RemoraError) throw error
     const code = systemCode(error) ?? ''
     if (code === 'EACCES' || code === 'EPERM') throw forbidden(path, error)
     if (['ENOENT', 'ESRCH', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP'].includes(code)) {
-      throw new RemoraError('TARGET_NOT_FOUND', `there is no network namespace at ${path}`, { cause: error })
+      throw notThere(`there is no network namespace at ${path}`, error)
     }
     throw new RemoraError('CAPTURE_FAILED', `cannot open ${path}: ${reasonOf(error)}`, { cause: error })
   }
@@ -162,6 +161,16 @@ function openForeignUserNamespace(target: ProcessIdentity | undefined): number |
   const inode = readNamespaceInode(target.pid, 'user')
   if (inode === undefined || inode === readNamespaceInode('self', 'user')) return undefined
   return openSync(`/proc/${target.pid}/ns/user`, constants.O_RDONLY)
+}
+
+const listHint = 'remora list --wide shows the processes and network namespaces that can be captured.'
+
+function notThere(message: string, cause?: unknown): RemoraError {
+  return new RemoraError('TARGET_NOT_FOUND', message, { cause, hint: listHint })
+}
+
+function noNamespace(path: string): RemoraError {
+  return new RemoraError('USAGE', `${path} is not a network namespace`, { hint: listHint })
 }
 
 function stale(message: string): RemoraError {

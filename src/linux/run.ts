@@ -51,10 +51,7 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
       child.kill('SIGKILL')
       settle(() => reject(reason))
     }
-    const deadline = setTimeout(
-      () => fail(new RemoraError('CAPTURE_FAILED', `${command[0]} did not end within ${timeout / 1000} s`)),
-      timeout,
-    )
+    const deadline = setTimeout(() => fail(tooSlow(command, timeout)), timeout)
     const abort = () => fail(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
     const settle = (finish: () => void) => {
@@ -74,6 +71,12 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
       const text = (name: 'stdout' | 'stderr') => Buffer.concat(chunks[name]).toString()
       settle(() => resolve({ status, stdout: text('stdout'), stderr: text('stderr') }))
     })
+  })
+}
+
+function tooSlow([program]: readonly string[], timeout: number): RemoraError {
+  return new RemoraError('CAPTURE_FAILED', `${program} did not end within ${timeout / 1000} s`, {
+    hint: 'The machine may be overloaded: try again.',
   })
 }
 

@@ -62,6 +62,22 @@ export function closedFailure(service: RemoteService, code: number, reason: stri
   return new RemoraError('CAPTURE_FAILED', `${describeService(service)} ended the capture: ${reason || `code ${code}`}`)
 }
 
+/** The failure of an answer that is none of a capture service's. */
+export function strangeAnswer(service: RemoteService, what: string, cause?: unknown): RemoraError {
+  return new RemoraError('PEER_FAILED', `${describeService(service)} ${what}`, {
+    cause,
+    hint: 'Is it a capture service (remora serve, Packetflix), and is the path right?',
+  })
+}
+
+/** The failure of a service from which nothing comes any more, or nothing in time. */
+export function silentService(service: RemoteService, what: string, cause?: unknown): RemoraError {
+  return new RemoraError('PEER_FAILED', `${describeService(service)} ${what}`, {
+    cause,
+    hint: 'The network between may be broken, or the service stopped.',
+  })
+}
+
 /** The failure of an answer with a status that was not hoped for. */
 export function statusFailure(service: RemoteService, status: number, body: string): RemoraError {
   const told = toldFailure(body)
@@ -71,9 +87,7 @@ export function statusFailure(service: RemoteService, status: number, body: stri
     return new RemoraError('UNAUTHORIZED', `${describeService(service)} asks for a token`, { hint: tokenHint })
   }
   if (status === 403) return new RemoraError('FORBIDDEN', `${describeService(service)} refuses`, { hint: tokenHint })
-  return new RemoraError('PEER_FAILED', `${describeService(service)} answered with status ${status}`, {
-    hint: 'Is it a capture service (remora serve, Packetflix), and is the path right?',
-  })
+  return strangeAnswer(service, `answered with status ${status}`)
 }
 
 function isErrorCode(text: string): text is ErrorCode {

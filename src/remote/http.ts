@@ -1,10 +1,9 @@
 /** One question to a service, one answer: bounded in time and size. */
 import { type IncomingMessage, request as plainRequest } from 'node:http'
 import { request as tlsRequest } from 'node:https'
-import { RemoraError } from '../base/errors.ts'
 import { connectionOptions } from './connection.ts'
-import { connectionFailure } from './failure.ts'
-import { authorization, describeService, type RemoteService } from './service.ts'
+import { connectionFailure, silentService } from './failure.ts'
+import { authorization, type RemoteService } from './service.ts'
 
 /** An answer, whatever its status. */
 export interface Answer {
@@ -37,7 +36,7 @@ export async function ask(
     return { status: response.statusCode ?? 0, body: await readBody(response) }
   } catch (error) {
     if (limit.aborted && (limit.reason as Error | undefined)?.name === 'TimeoutError') {
-      throw new RemoraError('PEER_FAILED', `${describeService(service)} did not answer in time`, { cause: error })
+      throw silentService(service, 'did not answer in time', error)
     }
     signal.throwIfAborted()
     throw connectionFailure(service, error)
@@ -72,7 +71,7 @@ export async function follow(
   } catch (error) {
     if (signal.aborted) return undefined
     if (!silent.signal.aborted) throw connectionFailure(service, error)
-    throw new RemoraError('PEER_FAILED', `${describeService(service)} has given no sign of life for 40 s`)
+    throw silentService(service, `has given no sign of life for ${longestSilence / 1000} s`)
   } finally {
     clearTimeout(timer)
   }

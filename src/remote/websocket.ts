@@ -3,11 +3,11 @@
  * where none should be, a close code that must not be, or no close at all; and asks now and then whether they still live.
  */
 import { type ClientOptions, type RawData, WebSocket } from 'ws'
-import { RemoraError } from '../base/errors.ts'
+import type { RemoraError } from '../base/errors.ts'
 import { closeFrameLimit, faultyClose } from '../packetflix/close.ts'
 import { connectionOptions } from './connection.ts'
-import { connectionFailure, statusFailure } from './failure.ts'
-import { authorization, describeService, type RemoteService } from './service.ts'
+import { connectionFailure, silentService, statusFailure } from './failure.ts'
+import { authorization, type RemoteService } from './service.ts'
 
 /** A capture that comes in. */
 export interface RemoteStream {
@@ -158,13 +158,7 @@ function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker, i
     if (socket.readyState !== WebSocket.OPEN) return
     socket.ping()
     if (socket.isPaused || performance.now() - lastSign < interval * 1.7) return
-    failure = new RemoraError(
-      'PEER_FAILED',
-      `${describeService(service)} has given no sign of life for ${(2 * interval) / 1000} s`,
-      {
-        hint: 'The network between may be broken, or the service stopped.',
-      },
-    )
+    failure = silentService(service, `has given no sign of life for ${(2 * interval) / 1000} s`)
     socket.terminate()
   }, interval)
   socket.on('error', error => {
