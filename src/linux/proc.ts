@@ -60,17 +60,24 @@ export function listProcesses(proc = '/proc'): number[] {
     .sort((a, b) => a - b)
 }
 
-/** Environment of a process, as far as it may be read. */
+/**
+ * Bytes of an environment or an argument vector that are read. Any process may make all its memory its environment
+ * (prctl(2), PR_SET_MM_MAP): gigabytes, for whoever reads to the end (docs/discoveries).
+ */
+const mostWords = 256 * 1024
+
+/** Environment of a process, as far as it may be read; only the beginning of one that is longer than 256 KiB. */
 export function readEnvironment(pid: number, proc = '/proc'): Record<string, string> {
-  const entries = (readText(`${proc}/${pid}/environ`) ?? '').split('\0').filter(entry => entry.includes('='))
+  const text = readBeginning(`${proc}/${pid}/environ`, mostWords, '\0') ?? ''
+  const entries = text.split('\0').filter(entry => entry.includes('='))
   return Object.fromEntries(
     entries.map(entry => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
   )
 }
 
-/** Argument vector of a process, as far as it may be read. */
+/** Argument vector of a process, as far as it may be read; only the beginning of one that is longer than 256 KiB. */
 export function readArguments(pid: number, proc = '/proc'): string[] {
-  return (readText(`${proc}/${pid}/cmdline`) ?? '').split('\0').slice(0, -1)
+  return (readBeginning(`${proc}/${pid}/cmdline`, mostWords, '\0') ?? '').split('\0').slice(0, -1)
 }
 
 /** Value of an option in an argument vector, `--name value` or `--name=value`. */
@@ -138,17 +145,20 @@ export function readText(path: string): string | undefined {
   }
 }
 
-/** The beginning of a file of /proc that may be long, in whole lines; undefined when it cannot be read. */
-export function readBeginning(path: string, limit: number): string | undefined {
+/**
+ * The beginning of a file of /proc that may be long, in whole lines; undefined when it cannot be read.
+ * @param end what ends a line
+ */
+export function readBeginning(path: string, limit: number, end = '\n'): string | undefined {
   let file: number | undefined
   try {
     file = openSync(path, 'r')
-    const bytes = Buffer.alloc(limit)
+    const bytes = Buffer.allocUnsafe(limit)
     let size = 0
     // Each read brings a page or so (seq_file.c).
     for (let read = -1; read !== 0 && size < limit; size += read) read = readSync(file, bytes, size, limit - size, null)
     const text = bytes.toString('utf8', 0, size)
-    return size < limit ? text : text.slice(0, text.lastIndexOf('\n') + 1)
+    return size < limit ? text : text.slice(0, text.lastIndexOf(end) + 1)
   } catch {
     return undefined
   } finally {
