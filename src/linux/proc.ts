@@ -175,11 +175,11 @@ export function readInode(path: string): number | undefined {
 }
 
 /** Where beginnings are read: what it holds is text before the next one comes. */
-const room = Buffer.allocUnsafeSlow(claimLimit)
+const room = Buffer.allocUnsafeSlow(512 * 1024)
 
 /**
  * The beginning of a file of /proc that may be long, in whole lines; undefined when it cannot be read.
- * @param limit bytes, at most {@link claimLimit}
+ * @param limit bytes, at most 512 KiB
  * @param end what ends a line
  */
 export function readBeginning(path: string, limit: number, end = '\n'): string | undefined {
