@@ -1,10 +1,6 @@
 /**
  * One life of one target in a woven stream: a source for each of its interfaces, also for those that come later, and the
  * head, where it was waited for.
- *
- * Head and interfaces run side by side for a moment, and the clock divides them: packets from before an instant soon after
- * the interfaces were armed come from the head, all others from the interfaces. The kernel stamps a packet once for all who
- * see it (net/core/dev.c), so none is lost there and none comes twice.
  */
 import { RemoraError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
@@ -12,15 +8,13 @@ import { type LocalPipe, makePipes } from '../linux/fifo.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
 import { readDeviceCounters } from '../linux/net-dev.ts'
 import { isStillThere } from '../linux/netns.ts'
-import { type Accept, packetField } from '../pcapng/lane.ts'
-import { joined } from '../pcapng/merge.ts'
 import { both, directionOf } from './direction.ts'
-import { cookedInterface } from './head.ts'
-import { type SourcePlan, shownName } from './plan.ts'
+import type { SourcePlan } from './plan.ts'
 import { type CapturePlace, findPoints } from './points.ts'
 import type { PreparedLife } from './prepare-life.ts'
 import type { InterfaceReport } from './report.ts'
 import type { CaptureRequest } from './request.ts'
+import { openSeam } from './seam.ts'
 import type { NumberPacket } from './sightings.ts'
 import { type RunningSource, type SourceEnd, startSource } from './source.ts'
 import type { Weave } from './weave.ts'
@@ -69,12 +63,6 @@ export interface LifeOptions {
   readonly comment?: ((time: bigint) => string | undefined) | undefined
 }
 
-/**
- * Milliseconds for which the head goes on once the interfaces are armed: dumpcap loses the last 250 ms of an interface that
- * goes, `any` loses none, so a container that ends so soon is captured whole.
- */
-const seam = 300
-
 /** Starts the capture of a life, which owns what was prepared from now on. */
 export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   const { plan, target, head } = prepared
@@ -92,13 +80,12 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   let starting = 0
   let known: string | undefined
   let looking = false
-  let cut: bigint | undefined
 
   const noteTime = (time: bigint | undefined) => {
     if (time !== undefined && (last === undefined || time > last)) last = time
   }
   const comment = options.comment && once(options.comment)
-  const afterCut: Accept | undefined = head && ((words, at) => cut !== undefined && timeOf(words, at) >= cut)
+  const seam = head && openSeam(head, weave, plan, { comment, withDirection: request.direction === true })
 
   const check = () => {
     if (running.size > 0 || starting > 0) return
@@ -139,7 +126,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       namespace: point.namespace,
       options: { ...plan.dumpcap, interfaces: [point.nif], counting: false },
       immediate: request.immediate === true,
-      ...{ pipe, weave, strand: { name: point.shown, comment, accept: afterCut, decorate } },
+      ...{ pipe, weave, strand: { name: point.shown, comment, accept: seam?.accept, decorate } },
     })
     running.set(point.key, source)
     near.set(source, point)
@@ -195,49 +182,33 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   const each = (how: 'drain' | 'interrupt' | 'kill', why: LifeEnd) => {
     end ??= why
     for (const source of running.values()) source[how]()
-    if (how === 'kill') head?.close()
-    else head?.finish()
+    if (how === 'kill') seam?.close()
+    else seam?.finish()
     check()
   }
 
-  const headSource =
-    head &&
-    weave.open(
-      { stream: head.stream },
-      {
-        name: shownName(plan, 'any'),
-        comment,
-        ...(request.direction && { decorate: type => directionOf(type, undefined) }),
-        accept: (words, at) =>
-          (cut === undefined || timeOf(words, at) < cut) && isWanted(plan, cookedInterface(words, at)),
-      },
-    )
   const armed = start(
     plan,
     plan.dumpcap.interfaces.map(({ name }) => name),
     prepared.interfaces,
   ).then(
     ready => {
-      if (!ready || head === undefined) {
-        head?.finish()
-        return ready
-      }
-      cut = BigInt(Date.now() + seam) * 1_000_000n
-      setTimeout(() => head.finish(), seam)
-      return true
+      if (ready) seam?.cut()
+      else seam?.finish()
+      return ready
     },
     error => {
       failure = error
-      head?.finish()
+      seam?.finish()
       check()
       return false
     },
   )
   const ended = over.promise.then(async (): Promise<LifeReport> => {
-    await headSource?.done.catch(() => {})
-    noteTime(headSource?.lastTime())
+    await seam?.woven.done.catch(() => {})
+    noteTime(seam?.woven.lastTime())
     // Its life was shorter than opening its interfaces takes: what the head has is all there is.
-    const short = head !== undefined && cut === undefined && !isStillThere(namespace)
+    const short = seam !== undefined && !seam.isCut() && !isStillThere(namespace)
     prepared.close()
     return {
       end: end ?? 'asked',
@@ -257,23 +228,15 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     },
     lastTime() {
       for (const { woven } of running.values()) noteTime(woven.lastTime())
-      noteTime(headSource?.lastTime())
+      noteTime(seam?.woven.lastTime())
       return last
     },
     pid: () => inside()?.pid,
-    packets: () => [...running.values()].reduce((sum, { woven }) => sum + woven.packets(), headSource?.packets() ?? 0),
+    packets: () => [...running.values()].reduce((sum, { woven }) => sum + woven.packets(), seam?.woven.packets() ?? 0),
     drain: () => each('drain', 'asked'),
     interrupt: () => each('interrupt', 'asked'),
     kill: () => each('kill', 'asked'),
   }
-}
-
-function timeOf(words: Int32Array, at: number): bigint {
-  return joined(words[at + packetField.timeHigh] as number, words[at + packetField.timeLow] as number)
-}
-
-function isWanted({ interfaceIndexes }: SourcePlan, index: number): boolean {
-  return interfaceIndexes === undefined || interfaceIndexes.includes(index)
 }
 
 /** A comment that is made once, whichever source comes first. */
