@@ -1,4 +1,4 @@
-/** Every check of the sources, all at once: format and lint, types, the import table, dead code, generated documents, dependencies. */
+/** Every check of the sources, all at once: format and lint, types, import table, dead code, generated documents, packages. */
 import { spawn } from 'node:child_process'
 
 const checks: Record<string, string[]> = {
