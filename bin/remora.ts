@@ -23,7 +23,7 @@ async function run(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** Whether the file lends the rights of its owner (execve(2), set-user-ID): with them it would run what the caller's PATH names. */
+/** Whether the file lends its owner's rights (execve(2), set-user-ID): with them it would run what the caller's PATH names. */
 function hasLentRights(): boolean {
   return process.getuid?.() !== process.geteuid?.() || process.getgid?.() !== process.getegid?.()
 }

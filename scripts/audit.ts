@@ -1,7 +1,7 @@
 /**
- * What remora is made of besides its own sources: `npm run audit [-- --offline]`. The policy is looked at in the lock file and
- * in what esbuild really puts into the executable; whether somebody has reported a weakness only a registry knows. One that
- * does not answer that question is told as such: no failure, unless REMORA_AUDIT=required in the environment.
+ * What remora is made of besides its own sources: `npm run audit [-- --offline]`. The lock file, and what esbuild really puts
+ * into the executable, are held against the policy. Whether somebody has reported a weakness only a registry knows; one
+ * that does not answer is told as such, which is no failure unless REMORA_AUDIT=required in the environment.
  */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -110,8 +110,8 @@ interface Advisories {
 /** Reads an answer of `npm audit --json`. */
 export function readAdvisories(json: string): Advisories {
   try {
-    const { vulnerabilities, message } = JSON.parse(json)
-    if (vulnerabilities === undefined) return { silence: String(message), weak: [] }
+    const { vulnerabilities, message, error } = JSON.parse(json)
+    if (vulnerabilities === undefined) return { silence: String(message ?? error?.summary), weak: [] }
     return {
       weak: Object.entries<{ severity?: string }>(vulnerabilities).map(
         ([name, { severity }]) => `${name}: ${severity}`,

@@ -1,6 +1,6 @@
 /**
- * The rights of the service: a plain user with five capabilities does all of its work, and without any one of them some of
- * it fails, each another part. So the list is neither too short nor too long.
+ * The rights of the service: a plain user with five capabilities does all of its work, and without any one of them some
+ * of it fails, each another part. So the list is neither too short nor too long.
  */
 import { chmodSync, chownSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

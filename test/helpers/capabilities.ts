@@ -4,7 +4,7 @@ import { serviceCapabilities } from '../../src/setup/service-unit.ts'
 /** A user that owns nothing here. */
 export const plainUser = 60_999
 
-/** What stands before a command that is to run as the service does: as a plain user with these capabilities, and no way to others. */
+/** What stands before a command that is to run as the service does: a plain user with these capabilities and no others. */
 export function asService(capabilities: readonly string[] = serviceCapabilities, path = standardPath): string[] {
   const set = ['-all', ...capabilities.map(name => name.replace('CAP_', '+').toLowerCase())].join(',')
   return [

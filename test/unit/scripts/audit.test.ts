@@ -50,6 +50,7 @@ function readAll(all: { manifest: Manifest; lock: Lock; npmrc: string; bundled: 
 
 test.each([
   ['{"message":"405 Method Not Allowed"}', { silence: '405 Method Not Allowed', weak: [] }],
+  ['{"error":{"code":"ENOAUDIT","summary":"no answer"}}', { silence: 'no answer', weak: [] }],
   ['', { silence: 'npm audit said nothing that can be read', weak: [] }],
   ['{"auditReportVersion":2,"vulnerabilities":{}}', { weak: [] }],
   ['{"vulnerabilities":{"ws":{"severity":"high"}}}', { weak: ['ws: high'] }],
