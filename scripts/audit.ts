@@ -86,14 +86,14 @@ function runtimePackages(lock: Lock): Map<string, Package> {
   return new Map(packagesIn(lock).flatMap(([path, entry]) => (entry.dev ? [] : [[nameOf(path), entry]])))
 }
 
-/** Names of the packages that esbuild puts into the program. */
+/** Names of the packages that esbuild puts into the program; of a file that is of none and not ours, its path. */
 async function bundledPackages(): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'remora-audit-'))
   try {
     const inputs = await buildBundle(join(folder, 'remora.cjs'))
-    const names = inputs.flatMap(
-      path => /^node_modules\/(?:.*\/node_modules\/)?((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? [],
-    )
+    const names = inputs
+      .filter(path => !/^(?:bin|extcap|src)\//.test(path))
+      .map(path => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path)
     return [...new Set(names)].sort()
   } finally {
     rmSync(folder, { recursive: true, force: true })

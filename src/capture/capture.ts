@@ -4,9 +4,10 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
+import type { CaptureContext } from './context.ts'
 import { interestCheck, whileWanted } from './interest.ts'
 import { discard, type Output, type OutputRequest, openOutput } from './output.ts'
-import { type CaptureContext, type PreparedCapture, prepareCapture } from './prepare.ts'
+import { type PreparedCapture, prepareCapture } from './prepare.ts'
 import type { CaptureReport, RunOptions } from './report.ts'
 import type { CaptureRequest } from './request.ts'
 import { runLocal } from './run-local.ts'

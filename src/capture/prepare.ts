@@ -2,50 +2,15 @@
  * Everything before the first byte: targets are found, or waited for, their interfaces are chosen, the filter is compiled.
  * Whatever can be refused is refused here.
  */
-import { basename } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { RemoraError } from '../base/errors.ts'
-import { type Log, silentLog } from '../base/log.ts'
-import { captureFacts, gatherContext } from '../discover/context.ts'
-import { gatewayNames, interfaceNames } from '../discover/names.ts'
+import { captureFacts } from '../discover/context.ts'
 import { type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
-import { checkFilter, readDumpcapVersion } from '../linux/dumpcap.ts'
-import type { NetworkInterface } from '../linux/iproute.ts'
-import { isStillThere } from '../linux/netns.ts'
-import { type Network, readNetwork } from '../linux/network.ts'
-import { hasCapability } from '../linux/proc.ts'
-import { findTool } from '../linux/tools.ts'
-import type { TargetContext } from '../packetflix/context.ts'
-import type { Head } from './head.ts'
-import type { Lifetime } from './lifetime.ts'
-import {
-  bufferFor,
-  type CapturePlan,
-  type PlanOptions,
-  planRoute,
-  planSource,
-  type SourcePlan,
-  sectionComment,
-} from './plan.ts'
+import { readDumpcapVersion } from '../linux/dumpcap.ts'
+import type { CaptureContext } from './context.ts'
+import { type CapturePlan, planRoute, sectionComment } from './plan.ts'
 import type { Preface } from './prelude.ts'
+import { type PreparedLife, prepareLives } from './prepare-life.ts'
 import { type CaptureRequest, isForSeveral } from './request.ts'
-import { type AwaitedTarget, type TargetWatch, watchForTargets } from './wait.ts'
-
-/** One life of one target, ready to be captured. */
-export interface PreparedLife {
-  readonly plan: SourcePlan
-  /** What is written down about the target. */
-  readonly context: TargetContext
-  readonly target: ResolvedTarget
-  /** Interfaces it has, also those that are not captured. */
-  readonly interfaces: readonly NetworkInterface[]
-  /** Plans again, for all of the interfaces that are up. */
-  readonly replan: (interfaces: readonly NetworkInterface[]) => SourcePlan
-  /** What was captured before the target was known, where it was waited for. */
-  readonly head?: Head | undefined
-  /** Releases the namespace and the head. Again does nothing. */
-  close(): void
-}
+import { type TargetWatch, watchForTargets } from './wait.ts'
 
 /** A capture that may begin. */
 export interface PreparedCapture {
@@ -65,19 +30,6 @@ export interface ComingLives {
   next(signal: AbortSignal): Promise<PreparedLife | undefined>
   /** A life counts again, should it be found again. */
   forget(target: ResolvedTarget): void
-}
-
-/** What a capture has around it, beside what was asked for. */
-export interface CaptureContext {
-  readonly lifetime: Lifetime
-  readonly log?: Log
-  readonly env?: NodeJS.ProcessEnv
-  /** Have packets counted while the capture runs. */
-  readonly counting?: boolean
-  /** MiB of kernel buffer for all interfaces of a target together. */
-  readonly buffer?: number
-  /** Called once, when no target is there and one is waited for. */
-  readonly onPending?: () => void
 }
 
 /**
@@ -103,7 +55,7 @@ export async function prepareCapture(
     const known = wait === undefined ? await resolveTargets(references, { signal, env, names }) : []
     if (wait !== undefined || follow) watch = watchForTargets(request, context, known)
     lives.push(
-      ...(await prepareAll(
+      ...(await prepareLives(
         request,
         known.map(target => ({ target })),
         context,
@@ -113,7 +65,7 @@ export async function prepareCapture(
     while (lives.length === 0 && watch !== undefined) {
       const awaited = [await watch.next({ signal, timeout: wait?.timeout, onPending })]
       for (let more = watch.poll(); more !== undefined; more = watch.poll()) awaited.push(more)
-      lives.push(...(await prepareAll(request, awaited, context, signal)))
+      lives.push(...(await prepareLives(request, awaited, context, signal)))
     }
     // Without --follow each reference is waited for once.
     const missing = isForSeveral(request) && references.length > 1 ? references.length - lives.length : 0
@@ -158,129 +110,10 @@ function comingLives(
           continue
         }
         served.add(awaited.target.reference)
-        const [life] = await prepareAll(waiting, [awaited], context, signal)
+        const [life] = await prepareLives(waiting, [awaited], context, signal)
         if (life !== undefined) return life
       }
     },
     forget: target => watch.forget(target),
-  }
-}
-
-/**
- * Prepares lives that were found together; closes all of them when one cannot be captured. Of those that were waited for,
- * what has gone before it could be looked at is left out.
- */
-async function prepareAll(
-  request: CaptureRequest,
-  awaited: readonly AwaitedTarget[],
-  context: CaptureContext,
-  signal: AbortSignal,
-): Promise<PreparedLife[]> {
-  const buffer = Math.min(context.buffer ?? Infinity, bufferFor(awaited.length))
-  const results = await Promise.allSettled(
-    awaited.map(one => prepareLife(request, one, { ...labelsOf(awaited, one, request), buffer }, context, signal)),
-  )
-  const lives = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
-  const isGone = (error: unknown) =>
-    request.wait !== undefined && error instanceof RemoraError && error.code === 'TARGET_STALE'
-  const failed = results.find(result => result.status === 'rejected' && !isGone(result.reason))
-  if (failed?.status !== 'rejected') return lives
-  for (const life of lives) life.close()
-  throw failed.reason
-}
-
-/** What the interfaces of a target are named after, where there may be several. */
-function labelsOf(
-  all: readonly AwaitedTarget[],
-  { target }: AwaitedTarget,
-  request: CaptureRequest,
-): Pick<PlanOptions, 'label'> {
-  if (all.length < 2 && !(isForSeveral(request) && (request.follow || request.wait !== undefined))) return {}
-  const name = shortName(target)
-  const isOnly = all.filter(other => shortName(other.target) === name).length === 1
-  return { label: isOnly ? name : target.reference }
-}
-
-function shortName({ type, name }: ResolvedTarget): string {
-  return type === 'bindmount' ? basename(name) : name
-}
-
-/** Prepares the capture of one life of a target, which it owns from now on. */
-async function prepareLife(
-  request: CaptureRequest,
-  { target, head }: AwaitedTarget,
-  how: Pick<PlanOptions, 'label' | 'buffer'>,
-  { log = silentLog, counting = false }: CaptureContext,
-  signal: AbortSignal,
-): Promise<PreparedLife> {
-  const { namespace } = target
-  let closed = false
-  const close = () => {
-    if (closed) return
-    closed = true
-    head?.close()
-    namespace.close()
-  }
-  try {
-    if (request.immediate) findTool('tcpdump')
-    log.info(`${target.reference}, netns ${namespace.inode}${head ? ', captured since it came' : ''}`)
-    const { route } = planRoute(request, [target], head !== undefined)
-    const options = { ...how, counting, woven: route === 'woven' || how.label !== undefined }
-    const planFor = ({ interfaces, routes }: Network) => {
-      const gateways = namespace.process === undefined ? gatewayNames(routes) : []
-      const names = [...interfaceNames(target, interfaces), ...target.names, ...gateways]
-      return planSource(request, { ...target, names }, interfaces, options)
-    }
-    const replan = (interfaces: readonly NetworkInterface[]) =>
-      planSource({ ...request, interfaces: [] }, target, interfaces, options)
-    const onAny = () => planSource({ ...request, interfaces: ['any'] }, target, [], options)
-    const waiting = request.wait !== undefined
-    const known = await planWhenUp(planFor, head === undefined ? undefined : onAny, target, waiting, signal)
-    const { plan, routes } = known
-    const { interfaces, filter } = plan.dumpcap
-    const captured = new Set(interfaces.map(({ name }) => name))
-    const gathering = gatherContext(target, known.interfaces, {
-      ...{ signal, routes, offloads: plan.woven },
-      filterOf: name => (captured.has(name) ? filter : undefined),
-    })
-    // Without the right in our own hands only dumpcap itself can tell whether it may capture.
-    if (filter !== '' || !hasCapability('netRaw')) {
-      const names = interfaces.map(({ name }) => name)
-      await checkFilter(namespace, filter, names, signal)
-    }
-    return { ...known, context: await gathering, target, replan, head, close }
-  } catch (error) {
-    close()
-    throw error
-  }
-}
-
-/** Milliseconds between looks whether a target that was waited for has an interface now. */
-const interfaceInterval = 200
-
-/**
- * Plans as soon as there is an interface.
- * @throws RemoraError TARGET_STALE when it has gone, and nothing was captured of it
- * @param onAny plans for a target that has gone by then: its head may have all its packets
- */
-async function planWhenUp(
-  plan: (network: Network) => SourcePlan,
-  onAny: (() => SourcePlan) | undefined,
-  { namespace }: ResolvedTarget,
-  waiting: boolean,
-  signal: AbortSignal,
-): Promise<Network & Pick<PreparedLife, 'plan'>> {
-  for (;;) {
-    const network = await readNetwork(namespace, signal)
-    try {
-      return { plan: plan(network), ...network }
-    } catch (error) {
-      if (!waiting || !(error instanceof RemoraError) || error.code !== 'INTERFACE_NOT_FOUND') throw error
-      if (!isStillThere(namespace)) {
-        if (onAny !== undefined) return { plan: onAny(), ...network }
-        throw new RemoraError('TARGET_STALE', 'it has ended before it could be captured', { cause: error })
-      }
-      await sleep(interfaceInterval, undefined, { signal })
-    }
   }
 }

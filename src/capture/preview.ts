@@ -9,7 +9,8 @@ import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
 import { type NetworkCounters, readNamespaceCounters } from '../linux/net-dev.ts'
 import { exclusionIn } from './own-stream.ts'
 import type { CapturePlan } from './plan.ts'
-import type { PreparedCapture, PreparedLife } from './prepare.ts'
+import type { PreparedCapture } from './prepare.ts'
+import type { PreparedLife } from './prepare-life.ts'
 import type { CaptureRequest } from './request.ts'
 
 /** What the capture of one target would be. */

@@ -21,7 +21,7 @@ import { type Ending, endingOf, failureOf } from './ending.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import type { SourcePlan } from './plan.ts'
 import { type Preface, prelude, sectionComment } from './prelude.ts'
-import type { PreparedLife } from './prepare.ts'
+import type { PreparedLife } from './prepare-life.ts'
 import type { CaptureEnd, CaptureReport, RunOptions } from './report.ts'
 import { packetsWrittenBy, watchedTarget, watchSilence } from './silence.ts'
 

@@ -10,15 +10,18 @@ import type { HostName } from '../discover/names.ts'
 import { type NameWatch, watchNames } from '../discover/watch-names.ts'
 import { diskFull } from '../linux/dumpcap.ts'
 import { openSink } from '../linux/sink.ts'
+import type { CaptureContext } from './context.ts'
+import { type LifeHistory, makeLifeHistory } from './history.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import { watchKeys } from './keys.ts'
 import { type Life, type LifeReport, startLife } from './life.ts'
 import { prelude } from './prelude.ts'
-import type { CaptureContext, PreparedCapture, PreparedLife } from './prepare.ts'
+import type { PreparedCapture } from './prepare.ts'
+import type { PreparedLife } from './prepare-life.ts'
 import type { CaptureEnd, CaptureReport, InterfaceReport, RunOptions } from './report.ts'
 import { makeSightings } from './sightings.ts'
 import { watchedTarget, watchSilence } from './silence.ts'
-import { type Weave, weaveInto } from './weave.ts'
+import { weaveInto } from './weave.ts'
 
 /** Milliseconds a reader that does not read has, when the capture was asked to end. */
 const longestEnd = 5_000
@@ -40,8 +43,7 @@ export async function runWoven(
   const over = Promise.withResolvers<void>()
   const noMore = new AbortController()
   const noKeys = new AbortController()
-  /** Lives of each target so far, and its last packet. */
-  const history = new Map<string, { lives: number; last: bigint | undefined }>()
+  const history = makeLifeHistory()
   let end: CaptureEnd | undefined
   let failure: unknown
   let isComing = coming !== undefined
@@ -79,14 +81,11 @@ export async function runWoven(
     [...lives.keys()]
       .filter(life => life !== except && life.plan.reference === reference)
       .map(life => life.lastTime())
-      .reduce((last, time) => (time !== undefined && (last ?? 0n) < time ? time : last), history.get(reference)?.last)
+      .reduce((last, time) => (time !== undefined && (last ?? 0n) < time ? time : last), history.lastTime(reference))
 
   const begin = (prepared: PreparedLife): Life => {
     const { reference } = prepared.plan
-    const before = history.get(reference)
-    const number = (before?.lives ?? 0) + 1
-    history.set(reference, { lives: number, last: before?.last })
-    const comment = before && gapComment(prepared, number, () => lastOf(reference, life))
+    const comment = history.begin(prepared, () => lastOf(reference, life))
     const life = startLife(prepared, { weave, log, request, comment, number: numberPackets })
     lives.set(life, prepared)
     life.armed.then(() => {
@@ -96,7 +95,7 @@ export async function runWoven(
     life.ended.then(report => {
       lives.delete(life)
       reports.push(report)
-      history.set(reference, { lives: history.get(reference)?.lives ?? 1, last: life.lastTime() ?? before?.last })
+      history.end(life)
       log.info(`a life of ${reference} ended: ${report.end}`)
       if (report.failure !== undefined) failure ??= streamFailure(report.failure)
       if (report.end === 'interface-gone') coming?.forget(prepared.target)
@@ -186,7 +185,7 @@ export async function runWoven(
     keys?.readNow()
     await Promise.race([weave.finish(), end === 'reader-gone' ? undefined : new Promise(() => {})])
     if (failure !== undefined) throw failure
-    return summed(prepared, reports, end, weave, seconds(), history)
+    return summed(prepared, reports, { end, history, packets: weave.written().packets, seconds: seconds() })
   } finally {
     clearInterval(timer)
     for (const timer of timers) clearTimeout(timer)
@@ -205,28 +204,13 @@ function streamFailure(error: unknown): RemoraError {
   return new RemoraError('CAPTURE_FAILED', `cannot write the capture: ${reasonOf(error)}`, { cause: error })
 }
 
-/** The comment of the first packet after a gap. */
-function gapComment(
-  { plan }: PreparedLife,
-  life: number,
-  last: () => bigint | undefined,
-): (time: bigint) => string | undefined {
-  return time => {
-    const since = last()
-    const gap =
-      since === undefined ? 'no packet before' : `${(time - since) / 1_000_000n} ms after the last packet before`
-    return `${plan.reference}, life ${life} (netns ${plan.netns}): ${gap}`
-  }
-}
-
+/** The report of all of them; interfaces of one name are one. */
 function summed(
   { plan }: PreparedCapture,
   reports: readonly LifeReport[],
-  end: CaptureEnd | undefined,
-  weave: Weave,
-  seconds: number,
-  history: ReadonlyMap<string, { readonly lives: number }>,
+  stream: { end: CaptureEnd | undefined; history: LifeHistory; packets: number; seconds: number },
 ): CaptureReport {
+  const { end, history, packets, seconds } = stream
   const interfaces = new Map<string, InterfaceReport>()
   for (const { name, received, dropped } of reports.flatMap(report => report.interfaces)) {
     const sum = interfaces.get(name) ?? { name, received: 0, dropped: 0 }
@@ -234,14 +218,14 @@ function summed(
   }
   const last = reports.at(-1)
   const ownEnd = last === undefined || last.end === 'asked' ? 'target-gone' : last.end
-  const references = [...history.keys()]
+  const references = history.references()
   return {
     reference: references.length > 0 ? references.join(', ') : plan.reference,
     end: end ?? ownEnd,
     complete: reports.every(({ complete }) => complete),
     ...(end === undefined && last?.goneInterface !== undefined && { goneInterface: last.goneInterface }),
     interfaces: [...interfaces.values()],
-    packets: weave.written().packets,
+    packets,
     dropped: [...interfaces.values()].reduce((sum, { dropped }) => sum + dropped, 0),
     seconds,
     lives: reports.length,

@@ -6,7 +6,7 @@ import { sharesHostNetwork } from '../discover/resolve.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
 import { type DeviceCounters, type NetworkCounters, readDeviceCounters } from '../linux/net-dev.ts'
 import { readBytesWritten } from '../linux/proc.ts'
-import type { PreparedLife } from './prepare.ts'
+import type { PreparedLife } from './prepare-life.ts'
 import { explainDirection, type SilenceFacts, silenceLines } from './silence-reason.ts'
 
 /** A target that is captured. */

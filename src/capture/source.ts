@@ -13,7 +13,8 @@ import { interfaceDescriptionBlock } from '../pcapng/block.ts'
 import { endingOf, failureOf } from './ending.ts'
 import { drainTime } from './plan.ts'
 import type { InterfaceReport } from './report.ts'
-import type { SourceOptions, Weave, WovenSource } from './weave.ts'
+import type { Weave, WovenSource } from './weave.ts'
+import type { SourceOptions } from './weave-source.ts'
 
 /** Why a source was told to end. */
 type Asked = 'drain' | 'interrupt' | 'kill'

@@ -7,7 +7,8 @@ import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { makePipes } from '../linux/fifo.ts'
 import { runPrepared } from './capture.ts'
-import type { CaptureContext, PreparedCapture } from './prepare.ts'
+import type { CaptureContext } from './context.ts'
+import type { PreparedCapture } from './prepare.ts'
 import type { CaptureReport, RunOptions } from './report.ts'
 
 /** A running capture, to be read. */

@@ -6,33 +6,16 @@
  * kernel's buffer takes over. When the sink takes nothing, lanes are read on, and packets are thrown away where they would
  * have stood: the next packet tells how many (epb_dropcount). So a source that is slow or dead never holds up the others.
  */
-import { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
-import { systemCode } from '../base/errors.ts'
 import { restAfter } from '../base/rest.ts'
 import type { HostName } from '../discover/resolve.ts'
 import type { Sink } from '../linux/sink.ts'
-import { interfaceStatisticsBlock, nameResolutionBlock, withInterfaceName } from '../pcapng/block.ts'
-import { type Accept, type Lane, openLane } from '../pcapng/lane.ts'
-import { joined, type MergeOptions, merge, type Outlet, type Strand } from '../pcapng/merge.ts'
-import { pcapReader } from '../pcapng/pcap.ts'
-import { makeSlab, slabPool, slabSize } from '../pcapng/slab.ts'
+import { interfaceStatisticsBlock, nameResolutionBlock } from '../pcapng/block.ts'
+import { joined, type MergeOptions, merge } from '../pcapng/merge.ts'
+import { slabPool, slabSize } from '../pcapng/slab.ts'
 import { nameRecords, preludeLimit } from './prelude.ts'
 import type { StopConditions } from './request.ts'
-
-/** Where a source's bytes come from: a descriptor of a pipe, which is the weave's from then on, or a stream. */
-export type SourceInput = { readonly fd: number } | { readonly stream: Readable }
-
-/** What is done to the packets of one source. */
-export interface SourceOptions extends Pick<Strand, 'comment'> {
-  /** Name its interfaces get in the stream, in place of their own. */
-  readonly name?: string
-  readonly accept?: Accept | undefined
-  /** What is added to every packet, once the link type of the interface is known. */
-  readonly decorate?: ((linkType: number) => Strand['decorate']) | undefined
-  /** Makes the description of the interface of a pcap source; a pcapng source brings its own. */
-  readonly describe?: ((linkType: number, snaplen: number) => Buffer) | undefined
-}
+import { openStreamWriter } from './stream-writer.ts'
+import { type Intake, openSource, type Source, type SourceInput, type SourceOptions } from './weave-source.ts'
 
 /** A source that is taken in. */
 export interface WovenSource {
@@ -79,23 +62,12 @@ export interface Weave {
 const queueLimit = 12 * 1024 * 1024
 /** Bytes any source may have in the queue, however full it is. */
 const fairShare = 2 * slabSize
-/** Milliseconds without a byte leaving until packets are thrown away. */
-const longestStall = 1_000
+/** Milliseconds until a source that waits is looked at again: the sink may have stalled meanwhile. */
+const lookAgain = 1_001
 /** Milliseconds between two turns, unless much waits or nothing is to wait: each turn costs a write. */
 const turnInterval = 1
 /** Bytes that do not wait for the next turn. */
 const muchWaiting = 4 * slabSize
-/** Bytes written at once; the longest block, with what is added to it, fits. */
-const outletSize = 9 * slabSize
-
-interface Source extends Strand {
-  readonly input: Readable
-  readonly done: PromiseWithResolvers<void>
-  statistics: { readonly received: number; readonly dropped: number } | undefined
-  /** Nothing is to be said of it any more but what it says itself. */
-  concluded: boolean
-  number: number | undefined
-}
 
 /** Weaves sources into a sink, which stays the caller's. */
 export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
@@ -110,11 +82,8 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
     ...{ pool, window, hold, now: 0 },
     left: stop.packets ?? Infinity,
   }
-  const total = { packets: 0, bytes: 0, lost: 0 }
-  let outlet: Outlet = { slab: makeSlab(outletSize), fill: 0 }
-  let spare: Outlet = { slab: makeSlab(outletSize), fill: 0 }
+  const total = { packets: 0, lost: 0 }
   let interfaces = 0
-  let writingSince: number | undefined
   let scheduled: 'soon' | 'now' | undefined
   let turnedAt = 0
   let timer: NodeJS.Timeout | undefined
@@ -133,41 +102,23 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
     }
   }
 
-  const flush = () => {
-    if (writingSince !== undefined || outlet.fill === 0) return
-    const full = outlet
-    outlet = spare
-    spare = full
-    outlet.fill = 0
-    writingSince = performance.now()
-    sink.write(full.slab.bytes.subarray(0, full.fill << 2)).then(
-      () => {
-        writingSince = undefined
-        total.bytes += full.fill << 2
-        schedule()
-      },
-      error => {
-        if (closed) return
-        close()
-        onEnd(systemCode(error) === 'EPIPE' ? undefined : error)
-      },
-    )
-  }
+  const writer = openStreamWriter(sink, {
+    onWritten: schedule,
+    onFailed(failure) {
+      if (closed) return
+      close()
+      onEnd(failure)
+    },
+  })
 
   /** @returns false when a block that must go first has no room yet */
   const takeControls = (): boolean => {
-    for (let block = controls[0]; block !== undefined; block = controls[0]) {
-      if (outlet.slab.bytes.length - (outlet.fill << 2) < block.length) return false
-      block.copy(outlet.slab.bytes, outlet.fill << 2)
-      outlet.fill += block.length >> 2
-      controls.shift()
-    }
-    return true
+    while (controls[0] !== undefined && writer.put(controls[0])) controls.shift()
+    return controls.length === 0
   }
 
   const checkEnough = () => {
-    const bytes = total.bytes + (writingSince === undefined ? 0 : spare.fill << 2) + (outlet.fill << 2)
-    if (bytes >= (stop.filesize ?? Infinity) * 1024) options.left = 0
+    if (writer.taken() >= (stop.filesize ?? Infinity) * 1024) options.left = 0
     if (options.left > 0 || told) return
     told = true
     onEnough()
@@ -202,26 +153,25 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
     turnedAt = performance.now()
     for (;;) {
       options.now = Date.now()
-      const end = takeControls() ? merge(sources, outlet, options) : 'full'
+      const end = takeControls() ? merge(sources, writer.outlet(), options) : 'full'
       checkEnough()
       retire()
-      if (end === 'full' && writingSince !== undefined) break
+      if (end === 'full' && writer.isWriting()) break
       if (end !== 'full' && controls.length === 0) {
         if (end !== undefined) timer = setTimeout(turn, end)
         break
       }
-      if (end === 'full') flush()
+      if (end === 'full') writer.flush()
     }
-    flush()
+    writer.flush()
     // One that waits is not to be waited for, so it is read again as soon as it has little left.
-    const relieved = pool.used() < limit() / 2 || isStalled()
+    const relieved = pool.used() < limit() / 2 || writer.isStalled()
     for (const source of paused) if (relieved || source.lane.queued < fairShare / 2) resume(source)
-    if (finishing && sources.length === 0 && writingSince === undefined) close()
+    if (finishing && sources.length === 0 && !writer.isWriting()) close()
   }
 
   const limit = () => queueLimit + sources.length * slabSize
   const isFull = ({ lane }: Source) => pool.used() > limit() && lane.queued > fairShare
-  const isStalled = () => writingSince !== undefined && performance.now() - writingSince > longestStall
   const resume = (source: Source) => {
     paused.delete(source)
     source.input.resume()
@@ -232,16 +182,16 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
     schedule()
     restAfter(count)
     try {
-      put(isFull(source) && isStalled())
+      put(isFull(source) && writer.isStalled())
     } catch (error) {
       source.done.reject(error)
       source.lane.end()
       source.input.destroy()
       return false
     }
-    if (!isFull(source) || isStalled()) return true
+    if (!isFull(source) || writer.isStalled()) return true
     paused.add(source)
-    setTimeout(schedule, longestStall + 1)
+    setTimeout(schedule, lookAgain)
     return false
   }
 
@@ -266,43 +216,23 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
     if (records.length > 0) add(nameResolutionBlock(records, preludeLimit))
   }
 
+  const intake: Intake = {
+    pool,
+    describe(description) {
+      add(description)
+      return interfaces++
+    },
+    take,
+    isFull: source => isFull(source) && writer.isStalled(),
+    onEnd: schedule,
+  }
+
   return {
     addNames,
     add,
-    open(from, { name, accept, describe, comment, decorate } = {}) {
-      const lane = openLane({
-        pool,
-        accept,
-        describe(block) {
-          add(name === undefined ? block : withInterfaceName(block, name))
-          source.decorate = decorate?.(linkTypeOf(block))
-          source.number = interfaces
-          return interfaces++
-        },
-      })
-      const converter = describe && pcapReader(describe, bytes => lane.push(bytes, isFull(source) && isStalled()))
-      const push = (chunk: Buffer) =>
-        take(source, chunk.length, discard => (converter === undefined ? lane.push(chunk, discard) : converter(chunk)))
-      const input =
-        'stream' in from ? from.stream : readPipe(from.fd, lane, converter === undefined, take, () => source)
-      const source: Source = {
-        ...{ lane, comment, input, statistics: undefined, number: undefined },
-        concluded: describe === undefined,
-        ...{ packets: 0, lost: 0, high: 0, low: 0 },
-        done: Promise.withResolvers(),
-      }
-      source.done.promise.catch(() => {})
+    open(from, options = {}) {
+      const source = openSource(from, options, intake)
       sources.push(source)
-      input.on('error', () => {})
-      input.once('close', () => {
-        lane.end()
-        schedule()
-      })
-      if (converter !== undefined || 'stream' in from) {
-        input.on('data', (chunk: Buffer) => {
-          if (!push(chunk)) input.pause()
-        })
-      }
       return {
         done: source.done.promise,
         conclude(statistics) {
@@ -311,7 +241,7 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
           schedule()
         },
         packets: () => source.packets,
-        lost: () => source.lost + lane.lost(),
+        lost: () => source.lost + source.lane.lost(),
         lastTime: () => (source.packets === 0 ? undefined : joined(source.high, source.low)),
       }
     },
@@ -319,7 +249,7 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
       const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0)
       return {
         packets: total.packets + sum(sources.map(({ packets }) => packets)),
-        bytes: total.bytes,
+        bytes: writer.written(),
         lost: total.lost + sum(sources.map(({ lost, lane }) => lost + lane.lost())),
       }
     },
@@ -330,27 +260,4 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
     },
     close,
   }
-}
-
-/** Reads a pipe; into the lane itself where nothing needs to be converted on the way. */
-function readPipe(
-  fd: number,
-  lane: Lane,
-  direct: boolean,
-  take: (source: Source, count: number, put: (discard: boolean) => void) => boolean,
-  source: () => Source,
-): Socket {
-  if (!direct) return new Socket({ fd, readable: true, writable: false })
-  return new Socket({
-    ...{ fd, readable: true, writable: false },
-    onread: {
-      buffer: () => lane.space(),
-      callback: count => take(source(), count, discard => lane.commit(count, discard)),
-    },
-  })
-}
-
-/** Link type of an interface description, which is in host byte order. */
-function linkTypeOf(description: Buffer): number {
-  return new Uint16Array(Uint8Array.from(description.subarray(8, 10)).buffer)[0] ?? 0
 }

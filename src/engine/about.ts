@@ -1,4 +1,5 @@
 /** What an engine says of itself: its id and its version. */
+import { membersOf, textOf } from './answer.ts'
 import type { Engine } from './engine.ts'
 import { withConnection } from './grpc.ts'
 import { containerdVersion, criVersion } from './messages.ts'
@@ -21,15 +22,11 @@ export async function askAbout(engine: Engine, signal: AbortSignal): Promise<Abo
 
 async function ask({ name, address }: Engine, signal: AbortSignal): Promise<About> {
   if (name === 'docker' || name === 'podman') {
-    const info = ((await getJson(address, '/info', signal)) ?? {}) as { ID?: unknown; ServerVersion?: unknown }
-    return { id: text(info.ID), version: text(info.ServerVersion) }
+    const { ID, ServerVersion } = membersOf(await getJson(address, '/info', signal))
+    return { id: textOf(ID), version: textOf(ServerVersion) }
   }
   return withConnection(address, signal, async connection => {
     if (name === 'containerd') return { id: '', version: (await connection.call(containerdVersion, {})).version }
     return { id: '', version: (await connection.call(criVersion, {})).runtimeVersion }
   })
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : ''
 }

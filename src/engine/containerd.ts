@@ -3,6 +3,7 @@
  * with those of the kernel; ids are unique only within one. A container is a description, its task is what runs.
  */
 import { join } from 'node:path'
+import { countOf } from './answer.ts'
 import { mayHaveTasks } from './containerd-state.ts'
 import { type Container, type ContainerProcess, type Engine, newestFirst } from './engine.ts'
 import { type Connection, failedWith, untilAborted, withConnection } from './grpc.ts'
@@ -49,8 +50,11 @@ const dockerNamespace = 'moby'
 /** Names of containerd namespaces. */
 async function namespaces(connection: Connection): Promise<string[]> {
   const { namespaces } = await connection.call(listNamespaces, {})
-  return namespaces.map(({ name }) => name).filter(name => name !== dockerNamespace)
+  return namespaces.map(({ name }) => name).filter(name => isNamespace.test(name) && name !== dockerNamespace)
 }
+
+/** containerd's own rule for identifiers (identifiers/validate.go); any other could not be sent as metadata. */
+const isNamespace = /^[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*$/
 
 const inNamespace = (namespace: string) => ({ 'containerd-namespace': namespace })
 
@@ -102,7 +106,7 @@ function processOf({
   status,
   stdout,
 }: NonNullable<Decoded<typeof getTask.answer>['process']>): ContainerProcess | undefined {
-  return alive.includes(status) && pid > 0 ? { pid, incarnation: `${pid} ${stdout}` } : undefined
+  return alive.includes(status) && countOf(pid) > 0 ? { pid, incarnation: `${pid} ${stdout}` } : undefined
 }
 
 function qualified(namespace: string, name: string): string {

@@ -3,6 +3,7 @@
  * inspection for the process. A paused container is not running for Podman, and not listed by it unless asked for.
  */
 import type { ContainerEngine } from '../target/model.ts'
+import { countOf, labelsOf, membersOf, objectsOf, textOf, textsOf } from './answer.ts'
 import {
   type Container,
   type ContainerProcess,
@@ -22,26 +23,26 @@ export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engi
     name,
     address: socketPath,
     async containers(signal) {
-      const answer = await getJson(socketPath, listPath, signal)
-      const listed: readonly ListedContainer[] = Array.isArray(answer) ? answer : []
-      return listed
-        .filter(({ State }) => State === 'running' || State === 'paused')
+      return objectsOf(await getJson(socketPath, listPath, signal))
+        .filter(isListed)
         .map(container => toContainer(name, socketPath, container))
         .sort(newestFirst)
     },
     async process(id, signal): Promise<ContainerProcess | undefined> {
       const path = `/containers/${encodeURIComponent(id)}/json`
-      const { State, RestartCount } = ((await getJson(socketPath, path, signal)) ?? {}) as InspectedContainer
-      if (!(State?.Running || State?.Paused) || !State.Pid) return undefined
-      const started = Date.parse(State.StartedAt ?? '') / 1000
+      const { State, RestartCount } = membersOf(await getJson(socketPath, path, signal))
+      const { Running, Paused, Pid, StartedAt } = membersOf(State)
+      const pid = countOf(Pid)
+      if (!(Running || Paused) || pid === 0) return undefined
+      const started = Date.parse(textOf(StartedAt)) / 1000
       return {
-        ...processFacts(State.Pid, started),
-        ...(typeof RestartCount === 'number' && { restarts: RestartCount }),
+        ...processFacts(pid, started),
+        ...(typeof RestartCount === 'number' && { restarts: countOf(RestartCount) }),
       }
     },
     follow(observer, signal) {
       const onDocument = (document: unknown) => {
-        const event = toEvent((document ?? {}) as DockerEvent)
+        const event = toEvent(document)
         if (event !== undefined) observer.event(event)
       }
       return streamJson(socketPath, eventsPath, { onReady: () => observer.ready(), onDocument }, signal)
@@ -58,13 +59,6 @@ export function processFacts(pid: number, started: number): ContainerProcess {
   return { pid, incarnation: `${pid} ${Math.floor(started)}`, ...(startedAt !== undefined && { startedAt }) }
 }
 
-/** The part of an event of GET /events that is used. */
-interface DockerEvent {
-  readonly Type?: string
-  readonly Action?: string
-  readonly Actor?: { readonly ID?: string; readonly Attributes?: Record<string, string> }
-}
-
 /** What the actions that matter mean; a container that crashes dies, and is never stopped. */
 const actions: Record<string, EngineEvent['kind']> = {
   start: 'start',
@@ -76,41 +70,21 @@ const actions: Record<string, EngineEvent['kind']> = {
   disconnect: 'change',
 }
 
-function toEvent({ Type, Action = '', Actor }: DockerEvent): EngineEvent | undefined {
-  const kind = Object.hasOwn(actions, Action) ? actions[Action] : undefined
-  const id = Type === 'network' ? Actor?.Attributes?.container : Actor?.ID
-  if (kind === undefined || id === undefined) return undefined
-  const name = Type === 'network' ? undefined : Actor?.Attributes?.name
-  return { id, kind, ...(name !== undefined && { name }) }
+/** `{Type, Action, Actor: {ID, Attributes: {name, container}}}`, an event of GET /events. */
+function toEvent(document: unknown): EngineEvent | undefined {
+  const { Type, Action, Actor } = membersOf(document)
+  const { ID, Attributes } = membersOf(Actor)
+  const { container, name } = labelsOf(Attributes)
+  const action = textOf(Action)
+  const kind = Object.hasOwn(actions, action) ? actions[action] : undefined
+  const id = Type === 'network' ? container : textOf(ID)
+  if (kind === undefined || !id) return undefined
+  return { id, kind, ...(Type !== 'network' && name !== undefined && { name }) }
 }
 
-/** The part of GET /containers/json that is used. */
-interface ListedContainer {
-  readonly Id: string
-  readonly Names?: readonly string[]
-  readonly Image?: string
-  readonly Created?: number
-  readonly State?: string
-  readonly Labels?: Record<string, string> | null
-  readonly NetworkSettings?: { readonly Networks?: Record<string, ContainerNetwork | null> | null }
-}
-
-interface ContainerNetwork {
-  readonly IPAddress?: string
-  readonly GlobalIPv6Address?: string
-}
-
-/** The part of GET /containers/ID/json that is used. */
-interface InspectedContainer {
-  readonly State?: ContainerState
-  readonly RestartCount?: number
-}
-
-interface ContainerState {
-  readonly Running?: boolean
-  readonly Paused?: boolean
-  readonly Pid?: number
-  readonly StartedAt?: string
+/** Whether a container of a list runs, and can be told from others. */
+export function isListed({ Id, State }: Readonly<Record<string, unknown>>): boolean {
+  return textOf(Id) !== '' && (State === 'running' || State === 'paused')
 }
 
 const label = '[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?'
@@ -125,23 +99,30 @@ function podByName(name: string): Container['pod'] {
   return id === undefined ? undefined : { id, name: `${namespace}/${pod}`, sandbox: container === 'POD' }
 }
 
-function toContainer(engine: ContainerEngine, socket: string, listed: ListedContainer): Container {
-  const networks = Object.values(listed.NetworkSettings?.Networks ?? {})
+/** `{Id, Names, Image, Created, State, Labels, NetworkSettings: {Networks}}`, an element of GET /containers/json. */
+function toContainer(
+  engine: ContainerEngine,
+  socket: string,
+  { Id, Names, Image, Created, State, Labels, NetworkSettings }: Readonly<Record<string, unknown>>,
+): Container {
+  const id = textOf(Id)
+  const networks = Object.values(membersOf(membersOf(NetworkSettings).Networks)).map(membersOf)
   // A linked container is listed under its links too, as /other/alias; its own name has one slash.
-  const name = (listed.Names?.find(known => known.lastIndexOf('/') === 0) ?? listed.Id.slice(0, 12)).replace(/^\//, '')
+  const own = textsOf(Names).find(known => known.lastIndexOf('/') === 0)
+  const name = own?.slice(1) || id.slice(0, 12)
   const pod = podByName(name)
   return {
     engine,
     socket,
-    id: listed.Id,
+    id,
     name,
     prefix: '',
-    image: listed.Image ?? '',
-    state: listed.State === 'paused' ? 'paused' : 'running',
-    created: listed.Created ?? 0,
-    labels: listed.Labels ?? {},
+    image: textOf(Image),
+    state: State === 'paused' ? 'paused' : 'running',
+    created: countOf(Created),
+    labels: labelsOf(Labels),
     addresses: networks
-      .flatMap(network => [network?.IPAddress ?? '', network?.GlobalIPv6Address ?? ''])
+      .flatMap(({ IPAddress, GlobalIPv6Address }) => [textOf(IPAddress), textOf(GlobalIPv6Address)])
       .filter(address => address !== ''),
     ...(pod && { pod }),
   }

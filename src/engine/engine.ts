@@ -47,12 +47,17 @@ export interface ContainerProcess {
   readonly restarts?: number
 }
 
+/** Seconds since 1970 up to which a Date counts. */
+const latest = 8.64e12
+
 /**
  * A point in time as text; undefined for none, as engines that do not know one tell 0, or the year 1.
  * @param seconds since 1970
  */
 export function startText(seconds: number): string | undefined {
-  return seconds > 0 ? `${new Date(Math.floor(seconds) * 1000).toISOString().slice(0, 19)}Z` : undefined
+  return seconds > 0 && seconds <= latest
+    ? `${new Date(Math.floor(seconds) * 1000).toISOString().slice(0, 19)}Z`
+    : undefined
 }
 
 /** Something happened to a container: a reason to look again, not itself the state. */

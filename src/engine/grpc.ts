@@ -186,9 +186,13 @@ function codec<Request extends Message, Answer extends Message>({ request, answe
   }
 }
 
+/** Characters of a failure that are looked at, and told: the words may be those of the peer. */
+const longestReason = 500
+
 /** The library tells of a failed connection only in words, in the middle of others. */
 function refused(socketPath: string, error: Error): Error {
-  const [code] = /\bE(?:ACCES|CONNREFUSED)\b/.exec(error.message) ?? []
-  const [, reason] = /Last error: (?:Error: )?(.+?)(?: \([\d-]+T[^)]+\))?\. Resolution note:/.exec(error.message) ?? []
+  const said = error.message.slice(0, longestReason)
+  const [code] = /\bE(?:ACCES|CONNREFUSED)\b/.exec(said) ?? []
+  const [, reason = said] = /Last error: (?:Error: )?(.+?)(?: \([\d-]+T[^)]+\))?\. Resolution note:/.exec(said) ?? []
   return unreachable(socketPath, error, { code, reason })
 }

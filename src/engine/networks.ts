@@ -3,6 +3,7 @@
  * `GET /libpod/networks/json`, since its imitation of the former does not tell the bridge.
  */
 import type { NetworkFacts } from '../ghostwire/network-labels.ts'
+import { labelsOf, objectsOf, textOf } from './answer.ts'
 import type { Engine } from './engine.ts'
 import { getJson } from './socket-json.ts'
 
@@ -17,45 +18,33 @@ export async function askNetworks({ name, address }: Engine, signal: AbortSignal
   return []
 }
 
-interface DockerNetwork {
-  readonly Name?: string
-  readonly Id?: string
-  readonly Driver?: string
-  readonly Internal?: boolean
-  readonly Options?: Record<string, string> | null
-  readonly Labels?: Record<string, string> | null
-}
-
 /** The bridge of a network is called after its id unless an option says otherwise. */
 export function parseDockerNetworks(answer: unknown): NetworkFacts[] {
-  const networks: readonly DockerNetwork[] = Array.isArray(answer) ? answer : []
-  return networks.flatMap(({ Name, Id = '', Driver, Internal, Options, Labels }) =>
-    Driver !== 'bridge' || Name === undefined
+  return objectsOf(answer).flatMap(({ Name, Id, Driver, Internal, Options, Labels }) => {
+    const options = labelsOf(Options)
+    return Driver !== 'bridge' || textOf(Name) === ''
       ? []
       : {
-          name: Name,
-          bridge: Options?.['com.docker.network.bridge.name'] ?? `br-${Id.slice(0, 12)}`,
-          isDefault: Options?.['com.docker.network.bridge.default_bridge'] === 'true',
-          internal: Internal ?? false,
-          labels: Labels ?? {},
-        },
-  )
-}
-
-interface PodmanNetwork {
-  readonly name?: string
-  readonly driver?: string
-  readonly network_interface?: string
-  readonly internal?: boolean
-  readonly labels?: Record<string, string> | null
+          name: textOf(Name),
+          bridge: options['com.docker.network.bridge.name'] ?? `br-${textOf(Id).slice(0, 12)}`,
+          isDefault: options['com.docker.network.bridge.default_bridge'] === 'true',
+          internal: Internal === true,
+          labels: labelsOf(Labels),
+        }
+  })
 }
 
 /** The default network is called `podman` (podman-network(1)). */
 export function parsePodmanNetworks(answer: unknown): NetworkFacts[] {
-  const networks: readonly PodmanNetwork[] = Array.isArray(answer) ? answer : []
-  return networks.flatMap(({ name, driver, network_interface: bridge, internal, labels }) =>
-    driver !== 'bridge' || name === undefined || bridge === undefined
+  return objectsOf(answer).flatMap(({ name, driver, network_interface: bridge, internal, labels }) =>
+    driver !== 'bridge' || textOf(name) === '' || textOf(bridge) === ''
       ? []
-      : { name, bridge, isDefault: name === 'podman', internal: internal ?? false, labels: labels ?? {} },
+      : {
+          name: textOf(name),
+          bridge: textOf(bridge),
+          isDefault: name === 'podman',
+          internal: internal === true,
+          labels: labelsOf(labels),
+        },
   )
 }

@@ -4,7 +4,8 @@
  * `podman system service` or its systemd unit is.
  */
 import { join } from 'node:path'
-import { dockerApiEngine, processFacts } from './docker-api.ts'
+import { countOf, labelsOf, objectsOf, textOf, textsOf } from './answer.ts'
+import { dockerApiEngine, isListed, processFacts } from './docker-api.ts'
 import { type Container, type Engine, newestFirst } from './engine.ts'
 import { type EngineKind, localSocket, userFolders } from './kind.ts'
 import { getJson } from './socket-json.ts'
@@ -19,65 +20,49 @@ export function podmanEngine(socketPath: string): Engine {
     ...compatible,
     async containers(signal, { addresses = false } = {}) {
       const [containers, pods, detailed] = await Promise.all([
-        getJson(socketPath, listPath, signal) as Promise<readonly ListedContainer[] | null | undefined>,
-        getJson(socketPath, `${api}/pods/json`, signal) as Promise<readonly ListedPod[] | null | undefined>,
+        getJson(socketPath, listPath, signal),
+        getJson(socketPath, `${api}/pods/json`, signal),
         // Only this one knows addresses, and Podman looks into each container for it: it takes twice as long.
         addresses ? compatible.containers(signal) : [],
       ])
-      const podLabels = new Map((pods ?? []).map(({ Id, Labels }) => [Id, Labels ?? {}]))
+      const podLabels = new Map(objectsOf(pods).map(({ Id, Labels }) => [Id, labelsOf(Labels)]))
       const addressesById = new Map(detailed.map(container => [container.id, container.addresses]))
-      return (containers ?? [])
-        .filter(({ State }) => State === 'running' || State === 'paused')
-        .map(container => toContainer(socketPath, container, podLabels, addressesById.get(container.Id) ?? []))
+      return objectsOf(containers)
+        .filter(isListed)
+        .map(container => toContainer(socketPath, container, podLabels, addressesById.get(textOf(container.Id)) ?? []))
         .sort(newestFirst)
     },
   }
 }
 
-/** The part of GET /libpod/containers/json that is used. */
-interface ListedContainer {
-  readonly Id: string
-  readonly Names?: readonly string[] | null
-  readonly Image?: string
-  readonly State?: string
-  /** RFC 3339. */
-  readonly Created?: string
-  readonly Labels?: Record<string, string> | null
-  readonly Pid?: number
-  /** Seconds since 1970. */
-  readonly StartedAt?: number
-  readonly Pod?: string
-  readonly PodName?: string
-  readonly IsInfra?: boolean
-}
-
-/** The part of GET /libpod/pods/json that is used. */
-interface ListedPod {
-  readonly Id: string
-  readonly Labels?: Record<string, string> | null
-}
-
+/**
+ * `{Id, Names, Image, State, Created, Labels, Pid, StartedAt, Pod, PodName, IsInfra}`, an element of
+ * GET /libpod/containers/json; Created is RFC 3339, StartedAt seconds since 1970.
+ */
 function toContainer(
   socket: string,
-  listed: ListedContainer,
-  podLabels: ReadonlyMap<string, Record<string, string>>,
+  listed: Readonly<Record<string, unknown>>,
+  podLabels: ReadonlyMap<unknown, Record<string, string>>,
   addresses: readonly string[],
 ): Container {
-  const { Id, Pid = 0, StartedAt = 0, Pod = '', PodName = '', IsInfra = false } = listed
+  const { Names, Image, State, Created, Labels, IsInfra } = listed
+  const [id, pod, podName] = [textOf(listed.Id), textOf(listed.Pod), textOf(listed.PodName)]
+  const [pid, startedAt] = [countOf(listed.Pid), countOf(listed.StartedAt)]
+  const sandbox = IsInfra === true
   return {
     engine: 'podman',
     socket,
-    id: Id,
-    name: listed.Names?.[0] ?? Id.slice(0, 12),
+    id,
+    name: textsOf(Names)[0] || id.slice(0, 12),
     prefix: '',
-    image: listed.Image ?? '',
-    state: listed.State === 'paused' ? 'paused' : 'running',
-    created: Math.floor(Date.parse(listed.Created ?? '') / 1000) || StartedAt,
+    image: textOf(Image),
+    state: State === 'paused' ? 'paused' : 'running',
+    created: Math.floor(Date.parse(textOf(Created)) / 1000) || startedAt,
     // A pod's labels are not those of its containers; its infra container stands for it.
-    labels: { ...listed.Labels, ...(IsInfra && podLabels.get(Pod)) },
+    labels: { ...labelsOf(Labels), ...(sandbox && podLabels.get(pod)) },
     addresses,
-    ...(Pid > 0 && { process: processFacts(Pid, StartedAt) }),
-    ...(Pod !== '' && { pod: { id: Pod, name: PodName === '' ? Pod.slice(0, 12) : PodName, sandbox: IsInfra } }),
+    ...(pid > 0 && { process: processFacts(pid, startedAt) }),
+    ...(pod !== '' && { pod: { id: pod, name: podName || pod.slice(0, 12), sandbox } }),
   }
 }
 

@@ -135,8 +135,11 @@ export function dumpcapFailure(complaint: string): RemoraError {
   const entering = nsenterFailure(complaint)
   if (entering !== undefined) return entering
   const text = complaint.replace(/^\w+: /, '')
+  // Looked for at one place only: a filter may say the same words over and over.
   const [, filter, nif, reason] =
-    /Invalid capture filter "(.*)" for interface '(.*?)'.*?(?:\((.*)\)\.|$)/.exec(text) ?? []
+    /^Invalid capture filter "(.*)" for interface '(.*?)'.*?(?:\((.*)\)\.|$)/.exec(
+      text.slice(Math.max(0, text.indexOf('Invalid capture filter'))),
+    ) ?? []
   if (filter !== undefined) return filterInvalid(filter, nif ?? '', reason)
   const [, missing] = /There is no device named "(.*?)"/.exec(text) ?? []
   if (missing !== undefined) return interfaceMissing(missing)

@@ -71,24 +71,24 @@ export function listDescriptors(pid: number, proc = '/proc'): number[] {
   }
 }
 
-/** Bytes of arguments or environment that are read; a process may claim to have gigabytes (PR_SET_MM, prctl(2)). */
+/**
+ * Bytes of an environment or an argument vector that are read. Any process may make all its memory its environment
+ * (prctl(2), PR_SET_MM_MAP): gigabytes, for whoever reads to the end (docs/discoveries).
+ */
 export const claimLimit = 256 * 1024
 
-/** Environment of a process, as far as it may be read. */
+/** Environment of a process, as far as it may be read; only the beginning of one that is longer than 256 KiB. */
 export function readEnvironment(pid: number, proc = '/proc'): Record<string, string> {
-  const entries = readClaim(`${proc}/${pid}/environ`).filter(entry => entry.includes('='))
+  const text = readBeginning(`${proc}/${pid}/environ`, claimLimit, '\0') ?? ''
+  const entries = text.split('\0').filter(entry => entry.includes('='))
   return Object.fromEntries(
     entries.map(entry => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
   )
 }
 
-/** Argument vector of a process, as far as it may be read. */
+/** Argument vector of a process, as far as it may be read; only the beginning of one that is longer than 256 KiB. */
 export function readArguments(pid: number, proc = '/proc'): string[] {
-  return readClaim(`${proc}/${pid}/cmdline`).slice(0, -1)
-}
-
-function readClaim(path: string): string[] {
-  return readInto(Buffer.allocUnsafe(claimLimit), path)?.toString().split('\0') ?? []
+  return (readBeginning(`${proc}/${pid}/cmdline`, claimLimit, '\0') ?? '').split('\0').slice(0, -1)
 }
 
 /** Value of an option in an argument vector, `--name value` or `--name=value`. */
@@ -174,11 +174,18 @@ export function readInode(path: string): number | undefined {
   }
 }
 
-/** The beginning of a file of /proc that may be long, in whole lines; undefined when it cannot be read. */
-export function readBeginning(path: string, limit: number): string | undefined {
-  const bytes = readInto(Buffer.allocUnsafe(limit), path)
+/** Where beginnings are read: what it holds is text before the next one comes. */
+const room = Buffer.allocUnsafeSlow(512 * 1024)
+
+/**
+ * The beginning of a file of /proc that may be long, in whole lines; undefined when it cannot be read.
+ * @param limit bytes, at most 512 KiB
+ * @param end what ends a line
+ */
+export function readBeginning(path: string, limit: number, end = '\n'): string | undefined {
+  const bytes = readInto(room.subarray(0, limit), path)
   const text = bytes?.toString()
-  return bytes?.length === limit ? text?.slice(0, text.lastIndexOf('\n') + 1) : text
+  return bytes?.length === limit ? text?.slice(0, text.lastIndexOf(end) + 1) : text
 }
 
 /** The beginning of a file of /proc, as much of it as there is room for; undefined when it cannot be read. */

@@ -19,7 +19,7 @@ export function closeOf({ code, message, hint }: RemoraError): CloseReason {
   const whole = hint === undefined ? text : `${text} (${hint})`
   return {
     code: errorKinds[code].close,
-    reason: Buffer.byteLength(whole) <= longestReason ? whole : shorten(text),
+    reason: shorten(Buffer.byteLength(whole) <= longestReason ? whole : text),
   }
 }
 

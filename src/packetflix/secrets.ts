@@ -9,12 +9,16 @@ export function unescaped(text: string): string {
   }
 }
 
+/** Characters that are shown; no password is as long, and the time to look for one grows with their square. */
+const mostShown = 8_192
+
 /**
- * A URL, or what was meant to be one, as it may be shown and logged: without passwords and tokens. A process in a target
- * reference (`pid:1@2`) stays.
+ * A URL, or what was meant to be one, as it may be shown and logged: without passwords and tokens, and not longer than
+ * anybody reads. A process in a target reference (`pid:1@2`) stays.
  */
 export function withoutSecrets(text: string): string {
   return text
+    .slice(0, mostShown)
     .replace(/(^(?!pid:\d|packetflix:)|packetflix:(?!\w+:\/\/)|\/\/)[^/?#\s]*@/gi, '$1…@')
     .replace(/([?&]token=)[^&#\s]*/gi, '$1…')
     .replace(/(\/v1\/capture\/)[^/?#\s]+/g, '$1…')

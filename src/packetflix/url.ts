@@ -18,6 +18,9 @@ export type PacketflixUrl = {
   | { readonly kind: 'ticket' /** Path below the base. */; readonly path: string }
 )
 
+/** Each run of slashes is looked at once: without that, many of them in the middle take the square of their number. */
+const slashesAtEnd = /(?<!\/)\/+$/
+
 /**
  * Reads a URL.
  * @throws RemoraError USAGE
@@ -25,12 +28,13 @@ export type PacketflixUrl = {
 export function parsePacketflixUrl(text: string): PacketflixUrl {
   const url = parse(text.trim())
   const token = url.searchParams.get('token') ?? (unescaped(url.password) || undefined)
-  const path = url.pathname.replace(/\/+$/, '')
-  const [, prefix, ticket] = /^(.*)(\/v1\/capture\/[^/]+)$/.exec(path) ?? []
-  if (ticket !== undefined) return { kind: 'ticket', base: `${originOf(url)}${prefix}`, token, path: ticket }
+  const path = url.pathname.replace(slashesAtEnd, '')
+  const [, prefix = '', ticket] = /^(.*)(\/v1\/capture\/[^/]+)$/.exec(path) ?? []
+  const baseOf = (place: string) => originOf(url) + place.replace(slashesAtEnd, '')
+  if (ticket !== undefined) return { kind: 'ticket', base: baseOf(prefix), token, path: ticket }
   return {
     kind: 'capture',
-    base: `${originOf(url)}${path.replace(/\/capture$/, '')}`,
+    base: baseOf(path.replace(/\/capture$/, '')),
     token,
     parameters: parseParameters(url.searchParams, () => undefined),
   }

@@ -90,8 +90,11 @@ const directions = [undefined, 'in', 'out', undefined] as const
 const receptions = [undefined, 'unicast', 'multicast', 'broadcast', 'promiscuous'] as const
 
 function takePacketOption(packet: Draft<PacketRecord>, code: number, source: Source, at: number, length: number) {
-  if (code === 1) packet.comments = [...packet.comments, readText(source, at, length)]
-  else if (code === 2 && length === 4) {
+  if (code === 1) {
+    // A list of its own with the first: to copy it for each would take the square of their number.
+    if (packet.comments === noComments) packet.comments = []
+    packet.comments.push(readText(source, at, length))
+  } else if (code === 2 && length === 4) {
     const flags = read32(source, at)
     packet.direction = directions[flags & 3]
     packet.reception = receptions[(flags >>> 2) & 7]

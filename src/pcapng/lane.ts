@@ -122,34 +122,39 @@ export function openLane({ pool, describe, accept }: LaneSettings): Lane {
     const { words } = slab
     let from = scanned
     let packets = 0
-    while (fill - scanned >= 8) {
-      const at = scanned >> 2
-      const length = words[at + 1] as number
-      if (length < 12 || (length & 3) !== 0 || length > 2 * maximumBlockLength) {
-        throw new RangeError(`block of type ${(words[at] as number) >>> 0} has length ${length >>> 0}`)
-      }
-      if (fill - scanned < length) break
-      if (words[at + (length >> 2) - 1] !== length) throw new RangeError('a block whose two lengths differ')
-      const type = words[at] as number
-      if (type === blockTypes.enhancedPacket) {
-        const captured = words[at + packetField.captured] as number
-        if (captured < 0 || captured > length - packetOverhead) throw new RangeError('a packet longer than its block')
-        words[at + packetField.interface] = numberOf(words, at)
-        if (accept === undefined || accept(words, at)) packets++
-        else {
-          keep(from, scanned, packets, discard)
-          from = scanned + length
-          packets = 0
+    try {
+      while (fill - scanned >= 8) {
+        const at = scanned >> 2
+        const length = words[at + 1] as number
+        if (length < 12 || (length & 3) !== 0 || length > 2 * maximumBlockLength) {
+          throw new RangeError(`block of type ${(words[at] as number) >>> 0} has length ${length >>> 0}`)
         }
-      } else if (isControl(type)) {
-        keep(from, scanned, packets, discard)
-        control(type, scanned, length)
-        from = scanned + length
-        packets = 0
+        if (fill - scanned < length) break
+        if (words[at + (length >> 2) - 1] !== length) throw new RangeError('a block whose two lengths differ')
+        const type = words[at] as number
+        if (type === blockTypes.enhancedPacket) {
+          const captured = words[at + packetField.captured] as number
+          if (captured < 0 || captured > length - packetOverhead) throw new RangeError('a packet longer than its block')
+          words[at + packetField.interface] = numberOf(words, at)
+          if (accept === undefined || accept(words, at)) packets++
+          else {
+            keep(from, scanned, packets, discard)
+            from = scanned + length
+            packets = 0
+          }
+        } else if (isControl(type)) {
+          keep(from, scanned, packets, discard)
+          from = scanned
+          packets = 0
+          control(type, scanned, length)
+          from = scanned + length
+        }
+        scanned += length
       }
-      scanned += length
+    } finally {
+      // Also before a block that is refused: what came whole is worth having, wherever the borders of pieces were.
+      keep(from, scanned, packets, discard)
     }
-    keep(from, scanned, packets, discard)
   }
 
   /** Moves half a block to where the rest of it has room. */

@@ -38,21 +38,30 @@ export function pcapReader(
       at = headerLength
       begun = true
     }
-    while (bytes.length - at >= recordHeaderLength) {
-      const captured = view.getUint32(at + 8, little)
-      const length = packetOverhead + captured + (-captured & 3)
-      if (length > maximumBlockLength + packetOverhead) throw new RangeError(`packet of ${captured} bytes`)
-      if (bytes.length - at < recordHeaderLength + captured) break
-      if (fill + length > slabSize && fill > 0) {
-        take(target.bytes.subarray(0, fill))
-        fill = 0
+    try {
+      while (bytes.length - at >= recordHeaderLength) {
+        const captured = view.getUint32(at + 8, little)
+        const length = packetOverhead + captured + (-captured & 3)
+        if (length > maximumBlockLength + packetOverhead) throw new RangeError(`packet of ${captured} bytes`)
+        if (bytes.length - at < recordHeaderLength + captured) break
+        if (fill + length > slabSize && fill > 0) {
+          take(target.bytes.subarray(0, fill))
+          fill = 0
+        }
+        writePacket(target.words, fill >> 2, length, view, at)
+        bytes.copy(
+          target.bytes,
+          fill + packetField.data * 4,
+          at + recordHeaderLength,
+          at + recordHeaderLength + captured,
+        )
+        at += recordHeaderLength + captured
+        fill += length
       }
-      writePacket(target.words, fill >> 2, length, view, at)
-      bytes.copy(target.bytes, fill + packetField.data * 4, at + recordHeaderLength, at + recordHeaderLength + captured)
-      at += recordHeaderLength + captured
-      fill += length
+    } finally {
+      // Also before a record that is refused.
+      if (fill > 0) take(target.bytes.subarray(0, fill))
     }
-    if (fill > 0) take(target.bytes.subarray(0, fill))
     rest = Buffer.from(bytes.subarray(at))
   }
 }

@@ -39,7 +39,7 @@ export function parseServiceAddress(text: string): Pick<RemoteService, 'base' | 
   const hasPort = /^[^/?#]*:\d+(?=[/?#]|$)/.test(text)
   if (!hasScheme && !hasPort) url.port = String(standardPort)
   const token = url.searchParams.get('token') ?? (unescaped(url.password) || undefined)
-  return { base: `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, '')}`, token }
+  return { base: `${url.protocol}//${url.host}${url.pathname.replace(/(?<!\/)\/+$/, '')}`, token }
 }
 
 /** Path of the unix socket of a service that has one. */

@@ -37,12 +37,12 @@ const parsers: Record<Scheme, (value: string, text: string) => Reference> = {
     return { scheme: 'host' }
   },
   pid: (value, text) => {
-    const [, pid, startTime] = /^(\d{1,10})(?:@(\d{1,16}))?$/.exec(value) ?? []
+    const [, pid, startTime] = /^(\d{1,10})(?:@(\d{1,15}))?$/.exec(value) ?? []
     if (pid === undefined || Number(pid) === 0) throw malformed(text, 'expected pid:NUMBER or pid:NUMBER@STARTTIME')
     return { scheme: 'pid', pid: Number(pid), ...(startTime !== undefined && { startTime: Number(startTime) }) }
   },
   netns: (value, text) => {
-    if (!/^[1-9]\d{0,15}$/.test(value))
+    if (!/^[1-9]\d{0,14}$/.test(value))
       throw malformed(text, 'expected netns:INODE, as ls -Li /proc/PID/ns/net prints it')
     return { scheme: 'netns', inode: Number(value) }
   },
@@ -118,7 +118,7 @@ function required(value: string, text: string, what: string): string {
 }
 
 function malformed(text: string, reason: string): RemoraError {
-  return new RemoraError('USAGE', `"${text}" is no target reference: ${reason}`, {
+  return new RemoraError('USAGE', `"${text.slice(0, 300)}" is no target reference: ${reason}`, {
     hint: 'remora list shows the references of everything on this host.',
   })
 }

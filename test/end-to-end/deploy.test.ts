@@ -2,7 +2,7 @@
  * The ways the service is run, with exactly the rights their descriptions give: the image as compose starts it, the pod
  * as Kubernetes would, and the unit as systemd confines it.
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { serviceCapabilities, serviceUnit } from '../../src/setup/service-unit.ts'
@@ -194,9 +194,20 @@ describe('the systemd unit', () => {
     writeFileSync(unit, serviceUnit({ program: executable, group: undefined }))
     const verified = await run(['systemd-analyze', 'verify', unit])
     expect([verified.status, verified.stdout, verified.stderr]).toEqual([0, '', ''])
-    // Tenths of what systemd-analyze calls exposure; 30 and more would be "medium" before long.
-    const { status, stdout } = await run(['systemd-analyze', 'security', '--offline=yes', '--threshold=30', unit])
+    // Tenths of what systemd-analyze calls exposure.
+    const security = ['systemd-analyze', 'security', '--offline=yes', '--threshold=29']
+    const { status, stdout } = await run([...security, unit])
     expect(status, stdout).toBe(0)
+    const findings: { name: string; exposure: string | null }[] = JSON.parse(
+      (await run([...security, '--json=short', unit])).stdout,
+    )
+    const open = findings.flatMap(({ name, exposure }) => (exposure === null ? [] : `${name} ${exposure}`))
+    const document =
+      readFileSync('docs/security.md', 'utf8').split("## The unit's exposure")[1]?.split('\n## ')[0] ?? ''
+    const told = [...document.matchAll(/^\| `(.*?)` \| (0\.\d) \|/gm)].map(
+      ([, name = '', points]) => `${name.replaceAll('\\|', '|')} ${points}`,
+    )
+    expect(told.toSorted()).toEqual(open.toSorted())
   })
 
   test('captures for its clients, as systemd itself confines it', async () => {

@@ -47,6 +47,7 @@ describe('argument vector', () => {
   test('it never names a file', () => {
     const args = dumpcapArguments({ ...options, stopConditions: ['packets:3', 'duration:1.3'], counting: true })
     expect(args[args.indexOf('-w') + 1]).toBe('-')
+    expect(args.filter(argument => argument.startsWith('-w'))).toHaveLength(1)
     expect(args).not.toContain('-q')
     expect(args).toEqual(expect.arrayContaining(['-a', 'packets:3', '-a', 'duration:1.3']))
   })

@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { listTenants } from '../../../src/discover/processes.ts'
@@ -55,6 +55,13 @@ describe('processes', () => {
     expect(namespaceInode('net:[4026531840]', 'net')).toBe(4026531840)
     expect(namespaceInode('mnt:[4026531840]', 'net')).toBeUndefined()
     expect(namespaceInode('/run/netns/x', 'net')).toBeUndefined()
+  })
+
+  test('of words without an end only the beginning is read', () => {
+    const proc = procWith({ '7/environ': 'A=1\0', '7/cmdline': 'a\0b\0' })
+    for (const name of ['environ', 'cmdline']) truncateSync(join(proc, '7', name), 64 * 2 ** 30)
+    expect(readEnvironment(7, proc)).toEqual({ A: '1' })
+    expect(readArguments(7, proc).slice(0, 3)).toEqual(['a', 'b', ''])
   })
 
   test('an environment may hold anything', () => {

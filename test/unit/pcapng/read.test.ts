@@ -2,80 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { pcapngReader } from '../../../src/pcapng/read.ts'
 import { capturedBytes, type PcapngRecord } from '../../../src/pcapng/records.ts'
-import { type Blocks, blocksIn, type Order, text } from '../../helpers/pcapng-builder.ts'
+import { blocksIn, everything, now, type Order, text } from '../../helpers/pcapng-builder.ts'
 
 const orders: Order[] = ['LE', 'BE']
-const now = 1_795_240_569_476_906_206n
-
-/** Every block and option the reader knows, and some it does not. */
-function everything(blocks: Blocks): Buffer[] {
-  const { u32, u64, stamp } = blocks
-  return [
-    blocks.section([
-      [1, text('a comment')],
-      [2, text('hardware')],
-      [3, text('Linux')],
-      [4, text('a program\0')],
-      [1, text('another')],
-      [0x7fff, text('who knows')],
-    ]),
-    blocks.description(
-      [
-        [2, text('web/eth0')],
-        [3, text('docker web')],
-        [6, Buffer.from([2, 0, 0, 0, 0, 1])],
-        [8, u64(10_000_000_000n)],
-        [9, Buffer.from([9])],
-        [11, text('\0tcp port 80')],
-        [12, text('Linux 6')],
-        [15, text('veth')],
-        [2988, text('custom')],
-      ],
-      { snaplen: 6 },
-    ),
-    blocks.description(
-      [
-        [11, Buffer.from([1, 7, 7, 7])],
-        [14, u64(-3_600n)],
-      ],
-      { linkType: 276, snaplen: 4 },
-    ),
-    blocks.packet({ time: now, data: text('hello') }),
-    blocks.packet({
-      nif: 1,
-      time: now / 1_000n,
-      data: text('hello!'),
-      original: 1_500,
-      options: [
-        [1, text('a new life')],
-        [2, u32(0b01101)],
-        [3, text('\x02hash')],
-        [4, u64(7)],
-        [5, u64(0xfedcba9876543210n)],
-        [1, text('é')],
-      ],
-    }),
-    blocks.simple(text('simply'), 9),
-    blocks.obsolete({ nif: 1, time: 1n, data: text('old'), options: [[2, u32(2)]] }, 3),
-    blocks.obsolete({ time: 1n }, 0xffff),
-    blocks.statistics(0, now, [
-      [2, stamp(now - 5n)],
-      [3, stamp(now)],
-      [4, u64(10)],
-      [5, u64(2)],
-      [6, u64(8)],
-      [7, u64(1)],
-      [8, u64(0xffffffffffffffffn)],
-    ]),
-    blocks.names([
-      [1, text('\x0a\0\0\x01web\0www\0')],
-      [2, Buffer.concat([Buffer.alloc(16, 7), text('six\0')])],
-      [3, text('123456mac\0')],
-    ]),
-    blocks.secrets(0x544c534b, text('CLIENT_RANDOM 1 2')),
-    blocks.block(0xbad, text('12345678')),
-  ]
-}
 
 function nothing() {
   return { comments: [], direction: undefined, reception: undefined, dropped: 0, id: undefined }

@@ -1,0 +1,16 @@
+/** What a capture has around it. */
+import type { Log } from '../base/log.ts'
+import type { Lifetime } from './lifetime.ts'
+
+/** What a capture has around it, beside what was asked for. */
+export interface CaptureContext {
+  readonly lifetime: Lifetime
+  readonly log?: Log
+  readonly env?: NodeJS.ProcessEnv
+  /** Have packets counted while the capture runs. */
+  readonly counting?: boolean
+  /** MiB of kernel buffer for all interfaces of a target together. */
+  readonly buffer?: number
+  /** Called once, when no target is there and one is waited for. */
+  readonly onPending?: () => void
+}

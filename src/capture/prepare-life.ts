@@ -1,0 +1,159 @@
+/**
+ * One life of a target before its first byte: its interfaces are chosen, the filter is compiled, and what is to be written
+ * down about it is gathered.
+ */
+import { basename } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RemoraError } from '../base/errors.ts'
+import { silentLog } from '../base/log.ts'
+import { gatherContext } from '../discover/context.ts'
+import { gatewayNames, interfaceNames } from '../discover/names.ts'
+import type { ResolvedTarget } from '../discover/resolve.ts'
+import { checkFilter } from '../linux/dumpcap.ts'
+import type { NetworkInterface } from '../linux/iproute.ts'
+import { isStillThere } from '../linux/netns.ts'
+import { type Network, readNetwork } from '../linux/network.ts'
+import { hasCapability } from '../linux/proc.ts'
+import { findTool } from '../linux/tools.ts'
+import type { TargetContext } from '../packetflix/context.ts'
+import type { CaptureContext } from './context.ts'
+import type { Head } from './head.ts'
+import { bufferFor, type PlanOptions, planRoute, planSource, type SourcePlan } from './plan.ts'
+import { type CaptureRequest, isForSeveral } from './request.ts'
+import type { AwaitedTarget } from './wait.ts'
+
+/** One life of one target, ready to be captured. */
+export interface PreparedLife {
+  readonly plan: SourcePlan
+  /** What is written down about the target. */
+  readonly context: TargetContext
+  readonly target: ResolvedTarget
+  /** Interfaces it has, also those that are not captured. */
+  readonly interfaces: readonly NetworkInterface[]
+  /** Plans again, for all of the interfaces that are up. */
+  readonly replan: (interfaces: readonly NetworkInterface[]) => SourcePlan
+  /** What was captured before the target was known, where it was waited for. */
+  readonly head?: Head | undefined
+  /** Releases the namespace and the head. Again does nothing. */
+  close(): void
+}
+
+/**
+ * Prepares lives that were found together; closes all of them when one cannot be captured. Of those that were waited for,
+ * what has gone before it could be looked at is left out.
+ * @throws RemoraError for everything that stands against one of them
+ */
+export async function prepareLives(
+  request: CaptureRequest,
+  awaited: readonly AwaitedTarget[],
+  context: CaptureContext,
+  signal: AbortSignal,
+): Promise<PreparedLife[]> {
+  const buffer = Math.min(context.buffer ?? Infinity, bufferFor(awaited.length))
+  const results = await Promise.allSettled(
+    awaited.map(one => prepareLife(request, one, { ...labelsOf(awaited, one, request), buffer }, context, signal)),
+  )
+  const lives = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+  const isGone = (error: unknown) =>
+    request.wait !== undefined && error instanceof RemoraError && error.code === 'TARGET_STALE'
+  const failed = results.find(result => result.status === 'rejected' && !isGone(result.reason))
+  if (failed?.status !== 'rejected') return lives
+  for (const life of lives) life.close()
+  throw failed.reason
+}
+
+/** What the interfaces of a target are named after, where there may be several. */
+function labelsOf(
+  all: readonly AwaitedTarget[],
+  { target }: AwaitedTarget,
+  request: CaptureRequest,
+): Pick<PlanOptions, 'label'> {
+  if (all.length < 2 && !(isForSeveral(request) && (request.follow || request.wait !== undefined))) return {}
+  const name = shortName(target)
+  const isOnly = all.filter(other => shortName(other.target) === name).length === 1
+  return { label: isOnly ? name : target.reference }
+}
+
+function shortName({ type, name }: ResolvedTarget): string {
+  return type === 'bindmount' ? basename(name) : name
+}
+
+/** Prepares the capture of one life of a target, which it owns from now on. */
+async function prepareLife(
+  request: CaptureRequest,
+  { target, head }: AwaitedTarget,
+  how: Pick<PlanOptions, 'label' | 'buffer'>,
+  { log = silentLog, counting = false }: CaptureContext,
+  signal: AbortSignal,
+): Promise<PreparedLife> {
+  const { namespace } = target
+  let closed = false
+  const close = () => {
+    if (closed) return
+    closed = true
+    head?.close()
+    namespace.close()
+  }
+  try {
+    if (request.immediate) findTool('tcpdump')
+    log.info(`${target.reference}, netns ${namespace.inode}${head ? ', captured since it came' : ''}`)
+    const { route } = planRoute(request, [target], head !== undefined)
+    const options = { ...how, counting, woven: route === 'woven' || how.label !== undefined }
+    const planFor = ({ interfaces, routes }: Network) => {
+      const gateways = namespace.process === undefined ? gatewayNames(routes) : []
+      const names = [...interfaceNames(target, interfaces), ...target.names, ...gateways]
+      return planSource(request, { ...target, names }, interfaces, options)
+    }
+    const replan = (interfaces: readonly NetworkInterface[]) =>
+      planSource({ ...request, interfaces: [] }, target, interfaces, options)
+    const onAny = () => planSource({ ...request, interfaces: ['any'] }, target, [], options)
+    const waiting = request.wait !== undefined
+    const known = await planWhenUp(planFor, head === undefined ? undefined : onAny, target, waiting, signal)
+    const { plan, routes } = known
+    const { interfaces, filter } = plan.dumpcap
+    const captured = new Set(interfaces.map(({ name }) => name))
+    const gathering = gatherContext(target, known.interfaces, {
+      ...{ signal, routes, offloads: plan.woven },
+      filterOf: name => (captured.has(name) ? filter : undefined),
+    })
+    // Without the right in our own hands only dumpcap itself can tell whether it may capture.
+    if (filter !== '' || !hasCapability('netRaw')) {
+      const names = interfaces.map(({ name }) => name)
+      await checkFilter(namespace, filter, names, signal)
+    }
+    return { ...known, context: await gathering, target, replan, head, close }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+/** Milliseconds between looks whether a target that was waited for has an interface now. */
+const interfaceInterval = 200
+
+/**
+ * Plans as soon as there is an interface.
+ * @throws RemoraError TARGET_STALE when it has gone, and nothing was captured of it
+ * @param onAny plans for a target that has gone by then: its head may have all its packets
+ */
+async function planWhenUp(
+  plan: (network: Network) => SourcePlan,
+  onAny: (() => SourcePlan) | undefined,
+  { namespace }: ResolvedTarget,
+  waiting: boolean,
+  signal: AbortSignal,
+): Promise<Network & Pick<PreparedLife, 'plan'>> {
+  for (;;) {
+    const network = await readNetwork(namespace, signal)
+    try {
+      return { plan: plan(network), ...network }
+    } catch (error) {
+      if (!waiting || !(error instanceof RemoraError) || error.code !== 'INTERFACE_NOT_FOUND') throw error
+      if (!isStillThere(namespace)) {
+        if (onAny !== undefined) return { plan: onAny(), ...network }
+        throw new RemoraError('TARGET_STALE', 'it has ended before it could be captured', { cause: error })
+      }
+      await sleep(interfaceInterval, undefined, { signal })
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/** One source of a woven stream: its bytes get from a pipe, or a stream, into a lane. */
+import { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { withInterfaceName } from '../pcapng/block.ts'
+import { type Accept, type Lane, openLane } from '../pcapng/lane.ts'
+import type { Strand } from '../pcapng/merge.ts'
+import { pcapReader } from '../pcapng/pcap.ts'
+import type { SlabPool } from '../pcapng/slab.ts'
+
+/** Where a source's bytes come from: a descriptor of a pipe, which is the weave's from then on, or a stream. */
+export type SourceInput = { readonly fd: number } | { readonly stream: Readable }
+
+/** What is done to the packets of one source. */
+export interface SourceOptions extends Pick<Strand, 'comment'> {
+  /** Name its interfaces get in the stream, in place of their own. */
+  readonly name?: string
+  readonly accept?: Accept | undefined
+  /** What is added to every packet, once the link type of the interface is known. */
+  readonly decorate?: ((linkType: number) => Strand['decorate']) | undefined
+  /** Makes the description of the interface of a pcap source; a pcapng source brings its own. */
+  readonly describe?: ((linkType: number, snaplen: number) => Buffer) | undefined
+}
+
+/** A source that is taken in. */
+export interface Source extends Strand {
+  readonly input: Readable
+  readonly done: PromiseWithResolvers<void>
+  statistics: { readonly received: number; readonly dropped: number } | undefined
+  /** Nothing is to be said of it any more but what it says itself. */
+  concluded: boolean
+  number: number | undefined
+}
+
+/** What a source asks of the stream it is woven into. */
+export interface Intake {
+  readonly pool: SlabPool
+  /** Writes the description of an interface. @returns its number in the stream */
+  describe(description: Buffer): number
+  /**
+   * Takes in bytes that have come.
+   * @param put puts them into the lane, or counts their packets as lost
+   * @returns false when the source is to wait, until it is resumed
+   */
+  take(source: Source, bytes: number, put: (discard: boolean) => void): boolean
+  /** The packets of a converted source have no other way of being told that there is no room. */
+  isFull(source: Source): boolean
+  /** Its last byte has come. */
+  onEnd(): void
+}
+
+/** Opens a source; its input is the weave's from now on. */
+export function openSource(from: SourceInput, options: SourceOptions, intake: Intake): Source {
+  const { name, accept, describe, comment, decorate } = options
+  const lane = openLane({
+    pool: intake.pool,
+    accept,
+    describe(block) {
+      source.decorate = decorate?.(linkTypeOf(block))
+      source.number = intake.describe(name === undefined ? block : withInterfaceName(block, name))
+      return source.number
+    },
+  })
+  const converter = describe && pcapReader(describe, bytes => lane.push(bytes, intake.isFull(source)))
+  const isDirect = 'fd' in from && converter === undefined
+  const take = (bytes: number, put: (discard: boolean) => void) => intake.take(source, bytes, put)
+  const input = 'stream' in from ? from.stream : openPipe(from.fd, isDirect ? { lane, take } : undefined)
+  const source: Source = {
+    ...{ lane, comment, input, statistics: undefined, number: undefined },
+    concluded: describe === undefined,
+    ...{ packets: 0, lost: 0, high: 0, low: 0 },
+    done: Promise.withResolvers(),
+  }
+  source.done.promise.catch(() => {})
+  input.on('error', () => {})
+  input.once('close', () => {
+    lane.end()
+    intake.onEnd()
+  })
+  if (!isDirect) {
+    const put = (chunk: Buffer, discard: boolean) =>
+      converter === undefined ? lane.push(chunk, discard) : converter(chunk)
+    input.on('data', (chunk: Buffer) => {
+      if (!take(chunk.length, discard => put(chunk, discard))) input.pause()
+    })
+  }
+  return source
+}
+
+/** Reads a pipe; right into a lane where nothing needs to be converted on the way. */
+function openPipe(
+  fd: number,
+  direct: { lane: Lane; take: (bytes: number, put: (discard: boolean) => void) => boolean } | undefined,
+): Socket {
+  const options = { fd, readable: true, writable: false }
+  if (direct === undefined) return new Socket(options)
+  const { lane, take } = direct
+  return new Socket({
+    ...options,
+    onread: {
+      buffer: () => lane.space(),
+      callback: count => take(count, discard => lane.commit(count, discard)),
+    },
+  })
+}
+
+/** Link type of an interface description, which is in host byte order. */
+function linkTypeOf(description: Buffer): number {
+  return new Uint16Array(Uint8Array.from(description.subarray(8, 10)).buffer)[0] ?? 0
+}

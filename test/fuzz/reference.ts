@@ -1,0 +1,60 @@
+/** The grammar of references: what is written is read again, and whatever is read has one form that means the same. */
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { attributeText } from '../../extcap/sentence.ts'
+import { parseReferences } from '../../src/capture/request.ts'
+import { engineSchemes, formatReference, parseReference, type Reference } from '../../src/target/reference.ts'
+import { type FuzzTarget, target, unlessRefused } from './target.ts'
+import { anyText, record, wellFormedText } from './text.ts'
+
+const text = wellFormedText.map(value => value.replaceAll('\0', '') || 'x')
+const natural = fc.integer({ min: 1, max: 2 ** 31 })
+
+const references: fc.Arbitrary<Reference> = fc.oneof(
+  fc.constant<Reference>({ scheme: 'host' }),
+  natural.map<Reference>(pid => ({ scheme: 'pid', pid })),
+  record({ scheme: fc.constant('pid' as const), pid: natural, startTime: fc.nat() }),
+  natural.map<Reference>(inode => ({ scheme: 'netns', inode })),
+  text.map<Reference>(name => ({ scheme: 'named', name: name.replace(/\/|^\.\.?$/g, '_') })),
+  text.map<Reference>(path => ({ scheme: 'file', path: `/${path}` })),
+  text.map<Reference>(name => ({ scheme: 'container', name })),
+  record({ scheme: fc.constantFrom(...engineSchemes, 'pod' as const), name: text }),
+  record({ scheme: fc.constant('label' as const), key: text.map(key => key.replaceAll('=', '_')), value: text }),
+  text.map<Reference>(project => ({ scheme: 'compose', project: project.replaceAll('/', '_') })),
+  record({
+    scheme: fc.constant('compose' as const),
+    project: text.map(project => project.replaceAll('/', '_')),
+    service: text,
+  }),
+  text.map<Reference>(command => ({ scheme: 'process', command })),
+)
+
+const canonical = target('references that were meant', 70_000, fc.array(references, { maxLength: 3 }), list => {
+  const written = list.map(formatReference)
+  for (const [index, one] of written.entries()) {
+    assert.deepEqual(parseReference(one), list[index])
+    // It survives sentences of Wireshark, preferences and lists unchanged.
+    assert.equal(attributeText(one), one)
+    assert.doesNotMatch(one, /[\s{},]/)
+  }
+  assert.deepEqual(parseReferences(written.join(', ')), written)
+})
+
+const schemes = [...engineSchemes, 'host', 'pid', 'netns', 'named', 'file', 'container', 'pod', 'label', 'compose']
+const number = fc.stringMatching(/^\d{1,17}(@\d{1,17})?$/)
+const typed = fc.oneof(
+  anyText,
+  fc
+    .tuple(fc.constantFrom(...schemes, 'process', 'nothing'), fc.oneof(anyText, number))
+    .map(([scheme, value]) => `${scheme}:${value}`),
+)
+
+const anything = target('references of any kind', 70_000, typed, input => {
+  const reference = unlessRefused(() => parseReference(input), 'USAGE')
+  if (reference === undefined) return
+  const written = formatReference(reference)
+  assert.equal(formatReference(parseReference(written)), written)
+  for (const value of Object.values(reference)) if (typeof value === 'number') assert.ok(Number.isSafeInteger(value))
+})
+
+export const referenceTargets: readonly FuzzTarget[] = [canonical, anything]
