@@ -14,9 +14,6 @@ const formats = new Map<string, Format>([
   ['ghostwire', options => ghostwire(options)],
 ])
 
-/** Milliseconds an engine has to answer. */
-const engineTimeout = 2_000
-
 /**
  * Prints a document.
  * @throws RemoraError USAGE for a format there is not
@@ -28,7 +25,7 @@ export async function listFormat(format: string, isWanted: (target: Target) => b
       hint: `The formats are ${[...formats.keys()].join(' and ')}.`,
     })
   }
-  const { document, warnings } = await make({ signal: new AbortController().signal, timeout: engineTimeout }, isWanted)
+  const { document, warnings } = await make({ signal: new AbortController().signal }, isWanted)
   print(`${printableJson(document, 2)}\n`)
   for (const warning of warnings) warn(`warning: ${printable(warning)}\n`)
 }

@@ -17,9 +17,6 @@ interface ListOptions extends ServiceOptions {
   readonly watch?: boolean
 }
 
-/** Milliseconds an engine has to answer. */
-const engineTimeout = 2_000
-
 /** Prints the targets that match all that was asked for. */
 export async function list(patterns: readonly string[], options: ListOptions): Promise<void> {
   const types = split(options.type)
@@ -40,7 +37,7 @@ export async function list(patterns: readonly string[], options: ListOptions): P
   const { signal } = new AbortController()
   const { targets, warnings } =
     service === undefined
-      ? await discover({ signal, timeout: engineTimeout, interfaces: true })
+      ? await discover({ signal, interfaces: true })
       : await (await import('../capture/remote-list.ts')).listRemoteTargets(service, signal)
   const chosen = targets.filter(isWanted)
   if (options.json) print(`${printableJson(chosen.map(targetJson), 2)}\n`)

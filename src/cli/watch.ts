@@ -9,9 +9,6 @@ import { qualifiedName } from '../target/match.ts'
 import { type Target, targetJson } from '../target/model.ts'
 import { print, warn } from './render/terminal.ts'
 
-/** Milliseconds an engine has to answer. */
-const engineTimeout = 2_000
-
 /**
  * Prints what happens to the targets that are wanted.
  * @param json one JSON object a line, numbered
@@ -37,7 +34,7 @@ export async function watch(
   const onWarning = (warning: string) => warn(`warning: ${printable(warning)}\n`)
   await whileWanted(interestCheck(1, undefined), stop, async signal =>
     service === undefined
-      ? watchTargets({ signal, timeout: engineTimeout, onEvent, onWarning })
+      ? watchTargets({ signal, onEvent, onWarning })
       : (await import('../capture/remote-list.ts')).watchRemoteTargets(service, { signal, onEvent, onWarning }),
   )
 }

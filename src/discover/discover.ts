@@ -10,7 +10,7 @@ import { type ForeignMount, listForeignMounts, listNamespaceMounts, type Namespa
 import { hasCapability } from '../linux/proc.ts'
 import { type ProcessEntry, readProcessTable } from '../linux/process-table.ts'
 import type { Target } from '../target/model.ts'
-import { askHost } from './ask.ts'
+import { askHost, engineTimeout } from './ask.ts'
 import { findHost } from './host.ts'
 import { addInterfaces } from './interfaces.ts'
 import { isAtHome, listTenants } from './processes.ts'
@@ -28,15 +28,16 @@ import {
 /** How thoroughly the host is looked at. */
 export interface DiscoverOptions {
   readonly signal: AbortSignal
-  /** Milliseconds each engine has. */
-  readonly timeout: number
+  /** Milliseconds each engine has; 2,000 unless said otherwise. */
+  readonly timeout?: number | undefined
   /** Look into every namespace for interfaces and addresses. */
   readonly interfaces: boolean
   readonly env?: NodeJS.ProcessEnv
 }
 
 /** Lists all targets: the host first, then containers and pods newest first, then processes, then mounts. */
-export async function discover({ signal, timeout, interfaces, env }: DiscoverOptions): Promise<Discovery> {
+export async function discover(options: DiscoverOptions): Promise<Discovery> {
+  const { signal, timeout = engineTimeout, interfaces, env } = options
   let table: readonly ProcessEntry[] | undefined
   const readTable = () => {
     table ??= readProcessTable()

@@ -9,14 +9,15 @@ import { readHostnames } from '../linux/hostnames.ts'
 import { readCommand } from '../linux/proc.ts'
 import { readProcessTable } from '../linux/process-table.ts'
 import type { Target } from '../target/model.ts'
+import { engineTimeout } from './ask.ts'
 import { discover } from './discover.ts'
 import { type Discovery, withResidents } from './targets.ts'
 
 /** What a document takes. */
 export interface DocumentOptions {
   readonly signal: AbortSignal
-  /** Milliseconds each engine has. */
-  readonly timeout: number
+  /** Milliseconds each engine has; 2,000 unless said otherwise. */
+  readonly timeout?: number | undefined
   readonly env?: NodeJS.ProcessEnv
 }
 
@@ -42,7 +43,8 @@ export async function mobyshark(
 }
 
 /** What is known of the host and of its engines. */
-export async function hostFacts({ engines }: Discovery, { signal, timeout }: DocumentOptions): Promise<HostFacts> {
+export async function hostFacts({ engines }: Discovery, options: DocumentOptions): Promise<HostFacts> {
+  const { signal, timeout = engineTimeout } = options
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
   const [hostnames, ...facts] = await Promise.all([
     readHostnames([init], signal),

@@ -12,6 +12,7 @@ import { readProcessFacts } from '../linux/process-facts.ts'
 import { type ProcessEntry, readProcessTable } from '../linux/process-table.ts'
 import { readServices } from '../linux/services.ts'
 import type { Target } from '../target/model.ts'
+import { engineTimeout } from './ask.ts'
 import { discover } from './discover.ts'
 import { type Answer, type DocumentOptions, hostFacts } from './mobyshark.ts'
 import { networksByNamespace } from './networks.ts'
@@ -20,11 +21,11 @@ import { withResidents } from './targets.ts'
 
 /** Makes the document from a fresh look at the host. */
 export async function ghostwire(options: DocumentOptions): Promise<Answer<ReturnType<typeof ghostwireDocument>>> {
-  const { signal } = options
+  const { signal, timeout = engineTimeout } = options
   const discovery = await discover({ ...options, interfaces: false })
   const table = readProcessTable()
   const targets = withResidents(discovery.targets, table)
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(options.timeout)])
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
   const [host, networks, { stacks, warnings }] = await Promise.all([
     hostFacts(discovery, options),
     networksByNamespace(discovery.engines, limit),

@@ -14,8 +14,8 @@ import { makeWatchState, settling, type TargetEvent } from './watch-state.ts'
 export interface WatchOptions {
   readonly signal: AbortSignal
   readonly env?: NodeJS.ProcessEnv
-  /** Milliseconds each engine has. */
-  readonly timeout: number
+  /** Milliseconds each engine has; 2,000 unless said otherwise. */
+  readonly timeout?: number
   /** Called for each difference; the targets there are at the beginning appear first. */
   readonly onEvent: (event: TargetEvent) => void
   /** Called for each source that begins to fail. */

@@ -105,11 +105,15 @@ export async function checkFilter(
 
 let version: Promise<string | undefined> | undefined
 
-/** Version of dumpcap, `4.0.17`; asked for once, and undefined when it does not tell. */
+/** Version of dumpcap, `4.0.17`; asked for until it has told once, and undefined while it does not. */
 export function readDumpcapVersion(signal?: AbortSignal): Promise<string | undefined> {
   version ??= run([findTool('dumpcap'), '--version'], { signal }).then(
     ({ stdout }) => /^Dumpcap \(Wireshark\) (\d[\w.-]*)/m.exec(stdout)?.[1],
-    () => undefined,
+    () => {
+      // Whoever asked first may have been told to stop; the next one was not.
+      version = undefined
+      return undefined
+    },
   )
   return version
 }

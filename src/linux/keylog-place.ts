@@ -6,10 +6,9 @@
  * An environment is read anew on every pass. It is replaced by execve(2) under the same process number and start time,
  * right when an engine starts what a container is for, and what could tell costs as much to read.
  */
-import { readlinkSync } from 'node:fs'
 import { lookInRoot, type Place } from './file-in-root.ts'
 import type { ProcessIdentity } from './netns.ts'
-import { claimLimit, listProcesses, readInto, readNamespaceInode, readStartTime } from './proc.ts'
+import { claimLimit, listProcesses, readInto, readLink, readNamespaceInode, readStartTime } from './proc.ts'
 
 /** A file that a process was told to write its keys to. It may not be there yet, and may be anything. */
 export interface KeylogPlace {
@@ -62,14 +61,6 @@ function readVariable(pid: number, buffer: Buffer, proc: string): string | undef
     const end = environment.indexOf(0, at)
     const value = environment.toString('utf8', at + variable.length, end < 0 ? at : end)
     return value === '' || value.length > longestPath ? undefined : value
-  }
-}
-
-function readLink(path: string): string | undefined {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return undefined
   }
 }
 

@@ -11,9 +11,6 @@ import { identity, type TargetEvent } from '../discover/watch-state.ts'
 import type { Target } from '../target/model.ts'
 import type { Metrics } from './metrics.ts'
 
-/** Milliseconds each engine has. */
-const timeout = 2_000
-
 /** Who is told of the targets. */
 export interface Watcher {
   onEvent(event: TargetEvent): void
@@ -24,7 +21,7 @@ export interface Watcher {
 
 /** Looks at the host, each shared by those who ask at the same time, and timed for the metrics. */
 export function makeDiscovery(metrics: Metrics) {
-  const options = { signal: new AbortController().signal, timeout }
+  const options = { signal: new AbortController().signal }
   const timed =
     <T>(action: () => Promise<T>) =>
     async () => {
@@ -71,7 +68,6 @@ function sharedWatch() {
     }
     watchTargets({
       signal: ended.signal,
-      timeout,
       onEvent(event) {
         if (ended.signal.aborted) return
         if (!isReady) soon()

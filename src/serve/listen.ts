@@ -35,6 +35,12 @@ export function parseListenAddress(text: string): ListenAddress {
   })
 }
 
+/** How an address is written. */
+export function nameOf(address: ListenAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
+}
+
 /** Whether only programs on this host reach an address. */
 export function isLocal(address: ListenAddress): boolean {
   return address.kind === 'unix' || isLoopback(address.host)

@@ -5,8 +5,8 @@ import { type Logger, pino } from 'pino'
 import { complain } from '../base/complain.ts'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { escapeControls, writeFully } from '../base/write.ts'
-import { parseListenAddress, standardAddresses } from './listen.ts'
-import { nameOf, type Service, startService } from './server.ts'
+import { nameOf, parseListenAddress, standardAddresses } from './listen.ts'
+import { type Service, startService } from './server.ts'
 import { isExposed, readOrMakeToken, readToken } from './token.ts'
 
 interface ServeOptions {

@@ -13,7 +13,7 @@ import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import type { AccessRules } from './access.ts'
 import { makeApp } from './app.ts'
 import { makeContext } from './context.ts'
-import { isLocal, type ListenAddress } from './listen.ts'
+import { isLocal, type ListenAddress, nameOf } from './listen.ts'
 import type { Limits } from './sessions.ts'
 import { forgetFiles, type TlsFiles, tlsServer } from './tls-server.ts'
 import { upgradeHandler } from './upgrade.ts'
@@ -145,12 +145,6 @@ async function makeRoom(path: string): Promise<void> {
   })
   probe.destroy()
   if (!inUse) rmSync(path)
-}
-
-/** How an address is written. */
-export function nameOf(address: ListenAddress): string {
-  if (address.kind === 'unix') return `unix:${address.path}`
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
 }
 
 /** Milliseconds captures have to end by themselves. */
