@@ -2,6 +2,6 @@
 import type { StepContext } from './step.ts'
 
 export async function cleanUp({ log }: StepContext): Promise<void> {
-  const { endOrphanedCaptures } = await import('../src/capture/cleanup.ts')
-  for (const pid of endOrphanedCaptures()) log.warning(`ended orphaned capture, process ${pid}`)
+  const { cleanUpOrphans } = await import('../src/capture/cleanup.ts')
+  for (const line of cleanUpOrphans()) log.warning(line)
 }

@@ -6,23 +6,13 @@
  * open returns at once. Whether the reader is still there is found out by opening once more: ENXIO means it is gone
  * (fifo(7)).
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, constants, fstatSync, openSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { listProcesses, readText } from './proc.ts'
 import { run } from './run.ts'
+import { makeTemporaryFolder } from './temporary.ts'
 import { findTool, lookUpTool } from './tools.ts'
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
@@ -63,7 +53,7 @@ export interface LocalPipe {
  * @throws RemoraError CAPTURE_FAILED or TOOL_MISSING
  */
 export async function makePipes(count: number): Promise<LocalPipe[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'remora-'))
+  const folder = makeTemporaryFolder()
   const open: number[] = []
   const opened = (path: string, flags: number) => {
     open.push(openSync(path, flags))
