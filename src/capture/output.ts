@@ -16,7 +16,9 @@ import {
 } from 'node:fs'
 import { isatty } from 'node:tty'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
+import { diskFull } from '../linux/dumpcap.ts'
 import { isOpenSomewhere, isPipe, openFifo, reopenPipe } from '../linux/fifo.ts'
+import { isFull } from './ending.ts'
 import { trimToWholeBlocks } from './trim.ts'
 
 export interface Output {
@@ -170,6 +172,7 @@ function openForWriting(path: string, flags: number): number {
         hint: 'Choose another file, or end that capture.',
       })
     }
+    if (isFull(error)) throw diskFull()
     throw new RemoraError('USAGE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error })
   }
 }

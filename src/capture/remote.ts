@@ -3,8 +3,9 @@
  * first and hand out a ticket; stock ones are asked as their own clients do.
  */
 import * as v from 'valibot'
-import { RemoraError } from '../base/errors.ts'
+import { RemoraError, systemCode } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
+import { afterOwnTime } from '../base/own-time.ts'
 import { openSink } from '../linux/sink.ts'
 import { parseNote } from '../packetflix/notes.ts'
 import { formatParameters, type StockParameters } from '../packetflix/parameters.ts'
@@ -13,6 +14,7 @@ import { closedFailure, statusFailure, toldFailure } from '../remote/failure.ts'
 import { ask } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import { dial, type StreamEnd } from '../remote/websocket.ts'
+import { writeFailure } from './ending.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import { discard, type Output, type OutputRequest, openOutput } from './output.ts'
 import type { CaptureContext } from './prepare.ts'
@@ -171,6 +173,8 @@ export async function runRemote(
   let reason: CaptureEnd | undefined
   let told: CaptureReport | undefined
   let report: CaptureReport
+  /** What came could not be written, whatever the service says of it. */
+  let unwritten: RemoraError | undefined
   let bytes = 0
   let begun: number | undefined
   const seconds = () => (begun === undefined ? 0 : (performance.now() - begun) / 1000)
@@ -179,10 +183,11 @@ export async function runRemote(
     begun = performance.now()
     onArmed?.()
     // A remora stops by itself, and knows better when.
-    if (duration !== undefined && headers !== undefined) after(duration * 1000, () => end('stop-condition'))
+    if (duration === undefined || headers === undefined) return
+    const enough = setTimeout(() => end('stop-condition'), duration * 1000)
+    waits.push(() => clearTimeout(enough))
   }
-  const timers = new Set<NodeJS.Timeout>()
-  const after = (delay: number, action: () => void) => void timers.add(setTimeout(action, delay))
+  const waits: (() => void)[] = []
   let end: (why: CaptureEnd) => void = () => {}
   const taker = {
     async take(chunk: Buffer) {
@@ -192,8 +197,10 @@ export async function runRemote(
       if (told === undefined) counter.push(chunk)
       try {
         await sink.write(chunk)
-      } catch {
-        end('reader-gone')
+      } catch (error) {
+        if (systemCode(error) === 'EPIPE') return end('reader-gone')
+        unwritten = writeFailure(error)
+        throw unwritten
       }
     },
     note(text: string) {
@@ -215,10 +222,12 @@ export async function runRemote(
       if (reason !== undefined) return
       reason = why
       stream.close()
-      after(longestEnd, () => {
-        sink.close()
-        stream.destroy()
-      })
+      waits.push(
+        afterOwnTime(longestEnd, () => {
+          sink.close()
+          stream.destroy()
+        }),
+      )
     }
     lifetime.stop.addEventListener('abort', () => end('stopped'), { signal: cleanUp.signal })
     lifetime.kill.addEventListener(
@@ -239,8 +248,9 @@ export async function runRemote(
       else if (begun !== undefined && ticks++ % 2 === 0)
         onProgress?.({ packets: counter.packets(), bytes, seconds: seconds() })
     }, watchInterval)
-    timers.add(timer)
+    waits.push(() => clearInterval(timer))
     const ended = await stream.ended
+    if (unwritten !== undefined && !lifetime.kill.aborted) throw unwritten
     report = conclude(remote, ended, reason, { told, packets: counter.packets(), seconds: seconds() })
   } catch (error) {
     sink.close()
@@ -249,7 +259,7 @@ export async function runRemote(
     throw error
   } finally {
     cleanUp.abort()
-    for (const timer of timers) clearTimeout(timer)
+    for (const cancel of waits) cancel()
   }
   log.info(`the capture ended: ${JSON.stringify(report)}`)
   sink.close()

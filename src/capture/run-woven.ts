@@ -3,13 +3,13 @@
  * part of the same stream. Targets join while it runs, and leave it.
  */
 import { fstatSync } from 'node:fs'
-import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
+import { afterOwnTime } from '../base/own-time.ts'
 import { printable } from '../base/write.ts'
 import type { HostName } from '../discover/names.ts'
 import { type NameWatch, watchNames } from '../discover/watch-names.ts'
-import { diskFull } from '../linux/dumpcap.ts'
 import { openSink } from '../linux/sink.ts'
+import { writeFailure } from './ending.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import { watchKeys } from './keys.ts'
 import { type Life, type LifeReport, startLife } from './life.ts'
@@ -47,7 +47,7 @@ export async function runWoven(
   let isComing = coming !== undefined
   let armedAt: number | undefined
   let timer: NodeJS.Timeout | undefined
-  const timers: NodeJS.Timeout[] = []
+  const waits: (() => void)[] = []
   const seconds = () => (armedAt === undefined ? 0 : (performance.now() - armedAt) / 1000)
 
   const finish = (why: CaptureEnd, how: 'drain' | 'interrupt' | 'kill') => {
@@ -66,7 +66,7 @@ export async function runWoven(
     hold: request.keys !== undefined,
     onEnough: () => finish('stop-condition', 'drain'),
     onEnd(reason) {
-      if (reason !== undefined) failure ??= streamFailure(reason)
+      if (reason !== undefined) failure ??= writeFailure(reason)
       finish('reader-gone', 'interrupt')
     },
   })
@@ -98,7 +98,7 @@ export async function runWoven(
       reports.push(report)
       history.set(reference, { lives: history.get(reference)?.lives ?? 1, last: life.lastTime() ?? before?.last })
       log.info(`a life of ${reference} ended: ${report.end}`)
-      if (report.failure !== undefined) failure ??= streamFailure(report.failure)
+      if (report.failure !== undefined) failure ??= writeFailure(report.failure)
       if (report.end === 'interface-gone') coming?.forget(prepared.target)
       check()
     })
@@ -146,7 +146,7 @@ export async function runWoven(
 
   lifetime.stop.addEventListener('abort', () => {
     finish('stopped', 'drain')
-    timers.push(setTimeout(() => weave.close(), longestEnd))
+    waits.push(afterOwnTime(longestEnd, () => weave.close()))
   })
   lifetime.kill.addEventListener('abort', () => {
     finish('killed', 'kill')
@@ -179,7 +179,10 @@ export async function runWoven(
       armedAt = performance.now()
       names = startNames()
       const { duration } = request.stop
-      if (duration !== undefined) timers.push(setTimeout(() => finish('stop-condition', 'drain'), duration * 1000))
+      if (duration !== undefined) {
+        const enough = setTimeout(() => finish('stop-condition', 'drain'), duration * 1000)
+        waits.push(() => clearTimeout(enough))
+      }
       context.onArmed?.()
     })
     await over.promise
@@ -189,20 +192,13 @@ export async function runWoven(
     return summed(prepared, reports, end, weave, seconds(), history)
   } finally {
     clearInterval(timer)
-    for (const timer of timers) clearTimeout(timer)
+    for (const cancel of waits) cancel()
     silence?.close()
     noMore.abort()
     noKeys.abort()
     weave.close()
     sink.close()
   }
-}
-
-/** The failure of a stream that could not be handed on. */
-function streamFailure(error: unknown): RemoraError {
-  if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(error) ?? '')) return diskFull()
-  if (error instanceof RemoraError) return error
-  return new RemoraError('CAPTURE_FAILED', `cannot write the capture: ${reasonOf(error)}`, { cause: error })
 }
 
 /** The comment of the first packet after a gap. */

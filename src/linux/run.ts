@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { RemoraError } from '../base/errors.ts'
+import { afterOwnTime } from '../base/own-time.ts'
 
 export interface RunOptions {
   /** Descriptors the child finds at 3, 4 …; they stay the caller's. */
@@ -47,14 +48,13 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
       child.kill('SIGKILL')
       settle(() => reject(reason))
     }
-    const deadline = setTimeout(
-      () => fail(new RemoraError('CAPTURE_FAILED', `${command[0]} did not end within ${timeout / 1000} s`)),
-      timeout,
+    const cancelDeadline = afterOwnTime(timeout, () =>
+      fail(new RemoraError('CAPTURE_FAILED', `${command[0]} did not end within ${timeout / 1000} s`)),
     )
     const abort = () => fail(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
     const settle = (finish: () => void) => {
-      clearTimeout(deadline)
+      cancelDeadline()
       signal?.removeEventListener('abort', abort)
       finish()
     }
