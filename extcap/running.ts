@@ -2,7 +2,7 @@
  * What this host has to capture: found by this program itself, or asked from the service of this host where the user has
  * no rights of his own but may use that. What each way needs is loaded only when it is taken.
  */
-import { localService } from '../src/capture/service.ts'
+import { localService, type RemoteService } from '../src/capture/service.ts'
 import type { Target } from '../src/target/model.ts'
 import { listTimeout } from './step.ts'
 
@@ -19,7 +19,7 @@ export interface RunningContainer {
  * @param timeout milliseconds each engine has
  */
 export async function listRunning(timeout: number, signal: AbortSignal): Promise<RunningContainer[]> {
-  if (localService() !== undefined) {
+  if ((await localService()) !== undefined) {
     const targets = await listTargets(timeout, signal)
     return targets
       .toSorted((one, other) => other.startTime - one.startTime)
@@ -41,7 +41,7 @@ const serviceTime = 1_200
 
 /** Everything that can be captured. */
 export async function listTargets(timeout: number, signal: AbortSignal): Promise<readonly Target[]> {
-  const service = localService()
+  const service = await localService()
   if (service !== undefined) {
     const { listRemoteTargets } = await import('../src/capture/remote-list.ts')
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout + serviceTime)])
@@ -53,7 +53,7 @@ export async function listTargets(timeout: number, signal: AbortSignal): Promise
 
 /** Names of the interfaces of a target that are up. */
 export async function listInterfaces(reference: string, signal: AbortSignal): Promise<readonly string[]> {
-  const service = localService()
+  const service = await localService()
   if (service === undefined) {
     return (await import('../src/capture/interfaces.ts')).listTargetInterfaces(reference, signal)
   }
@@ -62,7 +62,7 @@ export async function listInterfaces(reference: string, signal: AbortSignal): Pr
   return (await listTargets(listTimeout, signal)).find(target => target.reference === known)?.interfaces ?? []
 }
 
-function askAbout(target: string, service: NonNullable<ReturnType<typeof localService>>) {
+function askAbout(target: string, service: RemoteService) {
   const request = {
     targets: [target],
     interfaces: [],

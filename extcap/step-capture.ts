@@ -15,7 +15,7 @@ import {
   parseReferences,
   parseSnaplen,
 } from '../src/capture/request.ts'
-import { localService } from '../src/capture/service.ts'
+import { localService, type RemoteService } from '../src/capture/service.ts'
 import { type CaptureStep, textValue, unknownArguments } from './argv.ts'
 import { dockerHostInterface, localInterface, packetflixInterface } from './interfaces.ts'
 import { listRunning } from './running.ts'
@@ -41,7 +41,7 @@ export async function capture(step: CaptureStep, { log }: StepContext, lifetime:
   const destination = { kind: 'fifo', path: step.fifo } as const
   // A word on standard error would be an error box when the capture ends.
   const context = { lifetime, log, parent, onSilence: (line: string) => log.info(line) }
-  const remote = remoteRequest(step, lifetime.stop)
+  const remote = remoteRequest(step, await localService(), lifetime.stop)
   // It may fail while what will look at it is still being loaded.
   remote?.catch(() => {})
   const report =
@@ -52,7 +52,11 @@ export async function capture(step: CaptureStep, { log }: StepContext, lifetime:
 }
 
 /** The capture of a service elsewhere, or of the one on this host; undefined: this program captures itself. */
-function remoteRequest(step: CaptureStep, signal: AbortSignal): Promise<RemoteRequest> | undefined {
+function remoteRequest(
+  step: CaptureStep,
+  local: RemoteService | undefined,
+  signal: AbortSignal,
+): Promise<RemoteRequest> | undefined {
   const { interface: nif, unknown } = step
   if (nif === dockerHostInterface || nif === packetflixInterface) {
     return import('./service-arguments.ts').then(({ serviceRequest }) => {
@@ -60,9 +64,13 @@ function remoteRequest(step: CaptureStep, signal: AbortSignal): Promise<RemoteRe
       return serviceRequest(step)
     })
   }
-  const service = localService()
-  if (service === undefined) return undefined
-  return captureRequest(step, signal).then(request => ({ kind: 'request', service, request, includeSelf: false }))
+  if (local === undefined) return undefined
+  return captureRequest(step, signal).then(request => ({
+    kind: 'request',
+    service: local,
+    request,
+    includeSelf: false,
+  }))
 }
 
 async function captureRequest(step: CaptureStep, signal: AbortSignal): Promise<CaptureRequest> {

@@ -3,6 +3,6 @@ import type { StepContext } from './step.ts'
 
 /** Ends captures whose remora no longer lives; tells the log alone. */
 export async function cleanUp({ log }: StepContext): Promise<void> {
-  const { endOrphanedCaptures } = await import('../src/capture/cleanup.ts')
-  for (const pid of endOrphanedCaptures()) log.warning(`ended orphaned capture, process ${pid}`)
+  const { cleanUpOrphans } = await import('../src/capture/cleanup.ts')
+  for (const line of cleanUpOrphans()) log.warning(line)
 }

@@ -1,6 +1,8 @@
-/** How a running dumpcap is brought to its end, and what its end means. */
-import { RemoraError } from '../base/errors.ts'
+/** How a running dumpcap is brought to its end, what its end means, and what broke a stream. */
+import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
+import { afterOwnTime } from '../base/own-time.ts'
 import type { CaptureProcess, CaptureEnd as ProcessEnd } from '../linux/capturing.ts'
+import { diskFull } from '../linux/dumpcap.ts'
 import { readBytesWritten } from '../linux/proc.ts'
 import { drainTime } from './plan.ts'
 
@@ -32,8 +34,8 @@ export function endingOf<Reason extends string>(
   late = drainTime,
 ): Ending<Reason> {
   let reason: Reason | undefined
-  const timers = new Set<NodeJS.Timeout>()
-  const after = (delay: number, action: () => void): void => void timers.add(setTimeout(action, delay))
+  const waits: (() => void)[] = []
+  const after = (delay: number, action: () => void): void => void waits.push(afterOwnTime(delay, action))
   const insist = (written: number, deadline: number) => {
     const now = readBytesWritten(dumpcap.pid) ?? 0
     if (now > written && performance.now() < deadline) return after(patience, () => insist(now, deadline))
@@ -61,7 +63,7 @@ export function endingOf<Reason extends string>(
       dumpcap.send('SIGKILL')
     },
     done() {
-      for (const timer of timers) clearTimeout(timer)
+      for (const cancel of waits) cancel()
     },
   }
 }
@@ -81,4 +83,16 @@ export function failureOf<F = RemoraError>(
   return new RemoraError('CAPTURE_FAILED', `dumpcap ended unexpectedly (${signal ?? `status ${status}`})`, {
     hint: 'Somebody killed it, or the system ran out of memory; the packets up to then are kept.',
   })
+}
+
+/** The failure behind packets that could not be handed on. */
+export function writeFailure(error: unknown): RemoraError {
+  if (isFull(error)) return diskFull()
+  if (error instanceof RemoraError) return error
+  return new RemoraError('CAPTURE_FAILED', `cannot write the capture: ${reasonOf(error)}`, { cause: error })
+}
+
+/** Whether it is for lack of room that something could not be written. */
+export function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(error) ?? '')
 }

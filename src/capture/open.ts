@@ -2,12 +2,12 @@
  * Wireshark on a capture: it reads a fifo of ours, which has its name only until both ends are open. Wireshark is left
  * running when the capture ends, with the packets it has.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { RemoraError } from '../base/errors.ts'
 import { makeFifos } from '../linux/fifo.ts'
 import { spawnCommand, startFailure } from '../linux/run.ts'
+import { makeTemporaryFolder } from '../linux/temporary.ts'
 import { findTool } from '../linux/tools.ts'
 import { runPrepared } from './capture.ts'
 import type { CaptureContext } from './context.ts'
@@ -36,22 +36,37 @@ export async function openInWireshark(
       hint: 'From another machine: ssh HOST sudo remora capture TARGET -w - | wireshark -k -i -',
     })
   }
-  // Refused before a window opens that would stay empty.
-  const prepared = 'service' in request ? await remotely(request, context) : await locally(request, context)
-  const folder = mkdtempSync(join(tmpdir(), 'remora-'))
   try {
-    // Wireshark shows the name in its title.
-    const fifo = join(folder, prepared.name.replace(/[^\w.-]+/g, '_').slice(0, longestName))
-    await makeFifos([fifo], env)
-    const started = startWireshark(wireshark, fifo, prepared.name, env)
-    const output = await Promise.race([openOutput({ kind: 'fifo', path: fifo }, lifetime.stop), started])
-    rmSync(folder, { recursive: true, force: true })
-    return await prepared.run(output)
+    // Refused before a window opens that would stay empty.
+    const prepared = 'service' in request ? await remotely(request, context) : await locally(request, context)
+    try {
+      return await prepared.run(await openWindow(wireshark, prepared.name, lifetime.stop, env))
+    } finally {
+      prepared.close()
+    }
   } catch (error) {
     if (lifetime.stop.aborted && !(error instanceof RemoraError)) return undefined
     throw error
+  }
+}
+
+/** Starts Wireshark, and waits until it reads. */
+async function openWindow(
+  wireshark: string,
+  name: string,
+  signal: AbortSignal,
+  env: NodeJS.ProcessEnv,
+): Promise<Output> {
+  const folder = makeTemporaryFolder()
+  try {
+    // Wireshark shows the name in its title.
+    const fifo = join(folder, name.replace(/[^\w.-]+/g, '_').slice(0, longestName))
+    await makeFifos([fifo], env)
+    return await Promise.race([
+      openOutput({ kind: 'fifo', path: fifo }, signal),
+      startWireshark(wireshark, fifo, name, env),
+    ])
   } finally {
-    prepared.close()
     rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -18,8 +18,10 @@ import {
 import { dirname } from 'node:path'
 import { isatty } from 'node:tty'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
+import { diskFull } from '../linux/dumpcap.ts'
 import { isPipe, openFifo, reopenPipe } from '../linux/fifo.ts'
 import { isOpenSomewhere } from '../linux/readers.ts'
+import { isFull } from './ending.ts'
 import { trimToWholeBlocks } from './trim.ts'
 
 /** An open output. */
@@ -213,6 +215,7 @@ function openForWriting(path: string, flags: number): number {
         hint: 'Choose another file, or end that capture; if there is none, remove what is there.',
       })
     }
+    if (isFull(error)) throw diskFull()
     throw cannotWrite(path, error)
   }
 }

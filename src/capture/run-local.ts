@@ -12,12 +12,12 @@
  *  8. the disk is full: dumpcap would go on and lose every packet without a word (docs/discoveries), so it is stopped.
  */
 import { fstatSync, statfsSync, writeSync } from 'node:fs'
-import { RemoraError, systemCode } from '../base/errors.ts'
+import { systemCode } from '../base/errors.ts'
 import { type DumpcapEnd, type DumpcapProcess, diskFull, dumpcapFailure, startDumpcap } from '../linux/dumpcap.ts'
 import { isStillThere, type NetworkNamespace } from '../linux/netns.ts'
 import { readBytesWritten } from '../linux/proc.ts'
 import { sectionCommentLimits } from '../packetflix/context.ts'
-import { type Ending, endingOf, failureOf } from './ending.ts'
+import { type Ending, endingOf, failureOf, writeFailure } from './ending.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import type { SourcePlan } from './plan.ts'
 import { type Preface, prelude, sectionComment } from './prelude.ts'
@@ -88,7 +88,7 @@ function writePrelude(bytes: Buffer, output: number): boolean {
     return true
   } catch (error) {
     if (systemCode(error) === 'EPIPE') return false
-    throw new RemoraError('CAPTURE_FAILED', `cannot write the capture: ${(error as Error).message}`, { cause: error })
+    throw writeFailure(error)
   }
 }
 

@@ -2,8 +2,9 @@
  * Runs a capture that a service elsewhere makes, from the connection to the report: what comes over the WebSocket goes into
  * the output, and nothing of it is looked at but its beginning and the number of packets.
  */
-import { RemoraError } from '../base/errors.ts'
+import { RemoraError, systemCode } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
+import { afterOwnTime } from '../base/own-time.ts'
 import { openSink } from '../linux/sink.ts'
 import { parseNote } from '../packetflix/notes.ts'
 import { packetCounter } from '../pcapng/count.ts'
@@ -11,6 +12,7 @@ import { closedFailure, strangeAnswer } from '../remote/failure.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import { dial, type StreamEnd } from '../remote/websocket.ts'
 import type { CaptureContext } from './context.ts'
+import { writeFailure } from './ending.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import { discard, type Output, type OutputRequest, openOutput } from './output.ts'
 import { prepareRemote, type RemoteCapture, type RemoteRequest } from './remote.ts'
@@ -66,6 +68,8 @@ export async function runRemote(
   let reason: CaptureEnd | undefined
   let told: CaptureReport | undefined
   let report: CaptureReport
+  /** What came could not be written, whatever the service says of it. */
+  let unwritten: RemoraError | undefined
   let bytes = 0
   let begun: number | undefined
   const seconds = () => (begun === undefined ? 0 : (performance.now() - begun) / 1000)
@@ -74,10 +78,11 @@ export async function runRemote(
     begun = performance.now()
     onArmed?.()
     // A remora stops by itself, and knows better when.
-    if (duration !== undefined && headers !== undefined) after(duration * 1000, () => end('stop-condition'))
+    if (duration === undefined || headers === undefined) return
+    const enough = setTimeout(() => end('stop-condition'), duration * 1000)
+    waits.push(() => clearTimeout(enough))
   }
-  const timers = new Set<NodeJS.Timeout>()
-  const after = (delay: number, action: () => void) => void timers.add(setTimeout(action, delay))
+  const waits: (() => void)[] = []
   let end: (why: CaptureEnd) => void = () => {}
   const taker = {
     async take(chunk: Buffer) {
@@ -87,8 +92,10 @@ export async function runRemote(
       if (told === undefined) counter.push(chunk)
       try {
         await sink.write(chunk)
-      } catch {
-        end('reader-gone')
+      } catch (error) {
+        if (systemCode(error) === 'EPIPE') return end('reader-gone')
+        unwritten = writeFailure(error)
+        throw unwritten
       }
     },
     note(text: string) {
@@ -110,10 +117,12 @@ export async function runRemote(
       if (reason !== undefined) return
       reason = why
       stream.close()
-      after(longestEnd, () => {
-        sink.close()
-        stream.destroy()
-      })
+      waits.push(
+        afterOwnTime(longestEnd, () => {
+          sink.close()
+          stream.destroy()
+        }),
+      )
     }
     lifetime.stop.addEventListener('abort', () => end('stopped'), { signal: cleanUp.signal })
     lifetime.kill.addEventListener(
@@ -134,8 +143,9 @@ export async function runRemote(
       else if (begun !== undefined && ticks++ % 2 === 0)
         onProgress?.({ packets: counter.packets(), bytes, seconds: seconds() })
     }, watchInterval)
-    timers.add(timer)
+    waits.push(() => clearInterval(timer))
     const ended = await stream.ended
+    if (unwritten !== undefined && !lifetime.kill.aborted) throw unwritten
     report = conclude(remote, ended, reason, { told, packets: counter.packets(), seconds: seconds() })
   } catch (error) {
     sink.close()
@@ -144,7 +154,7 @@ export async function runRemote(
     throw error
   } finally {
     cleanUp.abort()
-    for (const timer of timers) clearTimeout(timer)
+    for (const cancel of waits) cancel()
   }
   log.info(`the capture ended: ${JSON.stringify(report)}`)
   sink.close()

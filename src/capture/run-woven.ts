@@ -3,14 +3,14 @@
  * part of the same stream. Targets join while it runs, and leave it.
  */
 import { fstatSync } from 'node:fs'
-import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
+import { afterOwnTime } from '../base/own-time.ts'
 import { printable } from '../base/write.ts'
 import type { HostName } from '../discover/names.ts'
 import { type NameWatch, watchNames } from '../discover/watch-names.ts'
-import { diskFull } from '../linux/dumpcap.ts'
 import { openSink } from '../linux/sink.ts'
 import type { CaptureContext } from './context.ts'
+import { writeFailure } from './ending.ts'
 import { type LifeHistory, makeLifeHistory } from './history.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import { watchKeys } from './keys.ts'
@@ -49,7 +49,7 @@ export async function runWoven(
   let isComing = coming !== undefined
   let armedAt: number | undefined
   let timer: NodeJS.Timeout | undefined
-  const timers: NodeJS.Timeout[] = []
+  const waits: (() => void)[] = []
   const seconds = () => (armedAt === undefined ? 0 : (performance.now() - armedAt) / 1000)
 
   const finish = (why: CaptureEnd, how: 'drain' | 'interrupt' | 'kill') => {
@@ -68,7 +68,7 @@ export async function runWoven(
     hold: request.keys !== undefined,
     onEnough: () => finish('stop-condition', 'drain'),
     onEnd(reason) {
-      if (reason !== undefined) failure ??= streamFailure(reason)
+      if (reason !== undefined) failure ??= writeFailure(reason)
       finish('reader-gone', 'interrupt')
     },
   })
@@ -97,7 +97,7 @@ export async function runWoven(
       reports.push(report)
       history.end(life)
       log.info(`a life of ${reference} ended: ${report.end}`)
-      if (report.failure !== undefined) failure ??= streamFailure(report.failure)
+      if (report.failure !== undefined) failure ??= writeFailure(report.failure)
       if (report.end === 'interface-gone') coming?.forget(prepared.target)
       check()
     })
@@ -145,7 +145,7 @@ export async function runWoven(
 
   lifetime.stop.addEventListener('abort', () => {
     finish('stopped', 'drain')
-    timers.push(setTimeout(() => weave.close(), longestEnd))
+    waits.push(afterOwnTime(longestEnd, () => weave.close()))
   })
   lifetime.kill.addEventListener('abort', () => {
     finish('killed', 'kill')
@@ -178,7 +178,10 @@ export async function runWoven(
       armedAt = performance.now()
       names = startNames()
       const { duration } = request.stop
-      if (duration !== undefined) timers.push(setTimeout(() => finish('stop-condition', 'drain'), duration * 1000))
+      if (duration !== undefined) {
+        const enough = setTimeout(() => finish('stop-condition', 'drain'), duration * 1000)
+        waits.push(() => clearTimeout(enough))
+      }
       context.onArmed?.()
     })
     await over.promise
@@ -188,20 +191,13 @@ export async function runWoven(
     return summed(prepared, reports, { end, history, packets: weave.written().packets, seconds: seconds() })
   } finally {
     clearInterval(timer)
-    for (const timer of timers) clearTimeout(timer)
+    for (const cancel of waits) cancel()
     silence?.close()
     noMore.abort()
     noKeys.abort()
     weave.close()
     sink.close()
   }
-}
-
-/** The failure of a stream that could not be handed on. */
-function streamFailure(error: unknown): RemoraError {
-  if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(error) ?? '')) return diskFull()
-  if (error instanceof RemoraError) return error
-  return new RemoraError('CAPTURE_FAILED', `cannot write the capture: ${reasonOf(error)}`, { cause: error })
 }
 
 /** The report of all of them; interfaces of one name are one. */

@@ -3,7 +3,8 @@
  * on this host for such users.
  */
 import { accessSync, constants } from 'node:fs'
-import { RemoraError } from '../base/errors.ts'
+import { connect } from 'node:net'
+import { RemoraError, systemCode } from '../base/errors.ts'
 import { findToken, parseServiceAddress, type RemoteService } from '../remote/service.ts'
 
 export type { RemoteService }
@@ -30,7 +31,10 @@ const localSocket = '/run/remora/remora.sock'
  * The service to ask; undefined: this program does it itself.
  * @throws RemoraError USAGE
  */
-export function findService(options: ServiceOptions, env: NodeJS.ProcessEnv = process.env): RemoteService | undefined {
+export async function findService(
+  options: ServiceOptions,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<RemoteService | undefined> {
   const { host, tokenFile, ca, insecure } = options
   if (host === undefined && (tokenFile ?? ca ?? insecure) !== undefined) {
     throw new RemoraError('USAGE', '--token-file, --ca and --insecure are for a service: name it with --host')
@@ -54,13 +58,27 @@ export function namedService(
 }
 
 /** The service of this host that a user without rights may use; REMORA_SOCKET names another place for it. */
-export function localService(env: NodeJS.ProcessEnv = process.env): RemoteService | undefined {
+export async function localService(env: NodeJS.ProcessEnv = process.env): Promise<RemoteService | undefined> {
+  const path = usableSocket(env)
+  return path !== undefined && (await isListenedOn(path)) ? { base: `unix:${path}` } : undefined
+}
+
+/** Its socket, where there is one that this user may use; a service that was killed leaves it behind. */
+export function usableSocket(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const path = env.REMORA_SOCKET || localSocket
   if (process.geteuid?.() === 0 && !env.REMORA_SOCKET) return undefined
   try {
     accessSync(path, constants.R_OK | constants.W_OK)
-    return { base: `unix:${path}` }
+    return path
   } catch {
     return undefined
   }
+}
+
+/** A socket that nobody listens on refuses (unix(7)). */
+async function isListenedOn(path: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const probe = connect(path, () => resolve(true))
+  probe.once('error', error => resolve(systemCode(error) !== 'ECONNREFUSED'))
+  return promise.finally(() => probe.destroy())
 }

@@ -66,8 +66,11 @@ export function captureRequest(targets: readonly string[], options: TypedOptions
  * The same for a capture service, where one was named, or is the only way for this user.
  * @throws RemoraError USAGE
  */
-export function remoteRequest(request: CaptureRequest, options: TypedOptions): RemoteRequest | undefined {
-  const service = findService(options)
+export async function remoteRequest(
+  request: CaptureRequest,
+  options: TypedOptions,
+): Promise<RemoteRequest | undefined> {
+  const service = await findService(options)
   if (service !== undefined && request.keys !== undefined && request.keys.files.length > 0) {
     throw new RemoraError('USAGE', 'a key log file of this machine cannot be sent to a capture service', {
       hint: 'Use --tls-keys for the keys of the targets, or give the file to Wireshark (tls.keylog_file).',

@@ -1,4 +1,5 @@
 /** `remora capture`: packets to a file or to standard output, one updating line for people, one report at the end. */
+import { RemoraError } from '../base/errors.ts'
 import { openLog } from '../base/log.ts'
 import { printable, printableJson } from '../base/write.ts'
 import { runCapture } from '../capture/capture.ts'
@@ -6,6 +7,7 @@ import { type Lifetime, signalLifetime } from '../capture/lifetime.ts'
 import type { OutputRequest } from '../capture/output.ts'
 import { sessionConnections } from '../capture/own-stream.ts'
 import { prepareCapture } from '../capture/prepare.ts'
+import type { RemoteRequest } from '../capture/remote.ts'
 import type { CaptureReport, Progress } from '../capture/report.ts'
 import type { CaptureRequest } from '../capture/request.ts'
 import { captureRequest, refuseLosses, remoteRequest, type TypedOptions } from './capture-request.ts'
@@ -22,14 +24,15 @@ interface CaptureOptions extends TypedOptions {
 export async function capture(targets: readonly string[], options: CaptureOptions): Promise<void> {
   const destination = outputRequest(options.write)
   const request = withoutSession(captureRequest(targets, options), destination, options)
-  const remote = remoteRequest(request, options)
   const lifetime = signalLifetime()
-  if (options.dryRun && remote !== undefined) {
-    const { plan } = await (await import('../capture/remote.ts')).prepareRemote(remote, lifetime.stop)
-    print(`${printableJson(plan, 2)}\n`)
-    return
+  const remote = await remoteRequest(request, options)
+  if (options.dryRun) {
+    const showing =
+      remote === undefined ? preview(request, lifetime, options.json ?? false) : previewRemote(remote, lifetime)
+    return showing.catch(error => {
+      if (!lifetime.stop.aborted || error instanceof RemoraError) throw error
+    })
   }
-  if (options.dryRun) return preview(request, lifetime, options.json ?? false)
   const line = hasTerminal() ? progressLine() : undefined
   const context = {
     lifetime,
@@ -71,6 +74,11 @@ function outputRequest(write = '-'): OutputRequest {
 
 function reportJson(report: CaptureReport, destination: OutputRequest): Record<string, unknown> {
   return { ...report, ...(destination.kind === 'file' && { file: destination.path }) }
+}
+
+async function previewRemote(remote: RemoteRequest, { stop }: Lifetime): Promise<void> {
+  const { plan } = await (await import('../capture/remote.ts')).prepareRemote(remote, stop)
+  print(`${printableJson(plan, 2)}\n`)
 }
 
 async function preview(request: CaptureRequest, lifetime: Lifetime, json: boolean): Promise<void> {

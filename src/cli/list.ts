@@ -26,7 +26,7 @@ export async function list(patterns: readonly string[], options: ListOptions): P
     (types.length === 0 || types.includes(target.type)) &&
     (engines.length === 0 || enginesOf(target).some(engine => engines.includes(engine))) &&
     (filters.length === 0 || filters.some(filter => filter.test(qualifiedName(target))))
-  const service = findService(options)
+  const service = await findService(options)
   if (options.host !== undefined && options.format !== undefined) {
     throw new RemoraError('USAGE', '--format tells of this host only', {
       hint: 'GET /mobyshark and /json of the service tell the same.',

@@ -9,7 +9,8 @@ import { warn } from './render/terminal.ts'
 /** Captures until Wireshark is closed or stops reading. */
 export async function open(targets: readonly string[], options: TypedOptions): Promise<void> {
   const request = captureRequest(targets, options)
-  const remote = remoteRequest(request, options)
-  const report = await openInWireshark(remote ?? request, { lifetime: signalLifetime(), log: openLog() })
+  const lifetime = signalLifetime()
+  const remote = await remoteRequest(request, options)
+  const report = await openInWireshark(remote ?? request, { lifetime, log: openLog() })
   if (report !== undefined) warn(summary(report, { kind: 'stdout' }))
 }

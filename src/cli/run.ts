@@ -24,7 +24,7 @@ interface RunOptions extends TypedOptions {
 export async function run(command: readonly string[], options: RunOptions): Promise<void> {
   const { write, onFailure = false, json } = options
   if (write === '' || write === '-') throw needsFile()
-  const result = await captureAround({ command, file: resolve(write), onFailure }, startCapture(options))
+  const result = await captureAround({ command, file: resolve(write), onFailure }, await startCapture(options))
   const { status, notRun, report, failure, kept } = result
   process.exitCode = status
   if (notRun !== undefined) warn(`remora: ${printable(notRun)}\n`)
@@ -33,9 +33,9 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   else if (kept && report !== undefined) warn(runSummary(report, write))
 }
 
-function startCapture(options: RunOptions): StartCapture {
+async function startCapture(options: RunOptions): Promise<StartCapture> {
   const request = captureRequest(options.capture, options)
-  const remote = remoteRequest(request, options)
+  const remote = await remoteRequest(request, options)
   const log = openLog()
   if (remote === undefined) return (destination, context) => runCapture(request, destination, { ...context, log })
   return async (destination, context) =>

@@ -5,12 +5,12 @@
  * asked again (fifo(7)). dumpcap needs a blocking descriptor: that is opened while a reading end of our own makes certain
  * that the open returns at once.
  */
-import { closeSync, constants, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, constants, fstatSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { run } from './run.ts'
+import { makeTemporaryFolder } from './temporary.ts'
 import { findTool } from './tools.ts'
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
@@ -51,7 +51,7 @@ export interface LocalPipe {
  * @throws RemoraError CAPTURE_FAILED or TOOL_MISSING
  */
 export async function makePipes(count: number): Promise<LocalPipe[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'remora-'))
+  const folder = makeTemporaryFolder()
   const open: number[] = []
   const opened = (path: string, flags: number) => {
     open.push(openSync(path, flags))

@@ -10,9 +10,14 @@ const variable = 'REMORA_OWNER'
 /** Command names of the programs that capture for remora. */
 export const capturePrograms: ReadonlySet<string | undefined> = new Set(['dumpcap', 'tcpdump'])
 
-/** Environment entry that marks a child as this process's: number, start time, and the PID namespace they are of. */
+/** Environment entry that marks a child as this process's. */
 export function ownerMark(): Record<string, string> {
-  return { [variable]: `${process.pid}@${readStartTime(process.pid) ?? 0}@${pidNamespace()}` }
+  return { [variable]: ownerName() }
+}
+
+/** This process, as no other is called: number, start time, and the PID namespace they are of. */
+export function ownerName(): string {
+  return `${process.pid}@${readStartTime(process.pid) ?? 0}@${pidNamespace()}`
 }
 
 /** Numbers of captures whose owner no longer lives; those of a remora in another PID namespace are none of ours. */
@@ -33,7 +38,8 @@ export function endOrphans(): number[] {
   })
 }
 
-function isOrphan(owner: string | undefined, proc: string): boolean {
+/** Whether the owner of something was of this PID namespace, and no longer lives. */
+export function isOrphan(owner: string | undefined, proc = '/proc'): boolean {
   const [, pid, startTime, namespace] = /^(\d+)@(\d+)@(\d+)$/.exec(owner ?? '') ?? []
   return (
     pid !== undefined && Number(namespace) === pidNamespace() && readStartTime(Number(pid), proc) !== Number(startTime)

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { RemoraError } from '../base/errors.ts'
+import { afterOwnTime } from '../base/own-time.ts'
 
 /** What a run needs beyond its command. */
 export interface RunOptions {
@@ -51,11 +52,11 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
       child.kill('SIGKILL')
       settle(() => reject(reason))
     }
-    const deadline = setTimeout(() => fail(tooSlow(command, timeout)), timeout)
+    const cancelDeadline = afterOwnTime(timeout, () => fail(tooSlow(command, timeout)))
     const abort = () => fail(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
     const settle = (finish: () => void) => {
-      clearTimeout(deadline)
+      cancelDeadline()
       signal?.removeEventListener('abort', abort)
       finish()
     }

@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream'
 import type { RemoraError } from '../base/errors.ts'
+import { afterOwnTime } from '../base/own-time.ts'
 import { restAfter } from '../base/rest.ts'
 import type { CaptureReport } from '../capture/report.ts'
 import type { CaptureNote } from '../packetflix/notes.ts'
@@ -50,12 +51,12 @@ export async function pump(
   let ended = false
   let isOver = false
   let isDone = false
-  let timer: NodeJS.Timeout | undefined
+  let cancel = () => {}
   const lose = () => finished.resolve(false)
   const settle = () => {
     if (ended && pending === 0) finished.resolve(true)
-    clearTimeout(timer)
-    if (isOver && !isDone) timer = setTimeout(lose, patience)
+    cancel()
+    if (isOver && !isDone) cancel = afterOwnTime(patience, lose)
   }
   for (const signal of [gone, kill]) signal.addEventListener('abort', lose, { once: true })
   packets.on('data', (chunk: Buffer) => {
@@ -83,7 +84,7 @@ export async function pump(
   if (gone.aborted || kill.aborted) lose()
   const whole = await finished.promise
   isDone = true
-  clearTimeout(timer)
+  cancel()
   for (const signal of [gone, kill]) signal.removeEventListener('abort', lose)
   packets.destroy()
   return whole

@@ -1,10 +1,14 @@
 /** `remora serve`: reads the command line, starts the service, and ends it when asked to. */
+
+import { once } from 'node:events'
 import { readFileSync, watchFile } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { type Logger, pino } from 'pino'
 import { complain } from '../base/complain.ts'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { escapeControls, writeFully } from '../base/write.ts'
+import { cleanUpOrphans } from '../capture/cleanup.ts'
+import { signalLifetime } from '../capture/lifetime.ts'
 import { nameOf, parseListenAddress, standardAddresses } from './listen.ts'
 import { type Service, startService } from './server.ts'
 import { isExposed, readOrMakeToken, readToken } from './token.ts'
@@ -84,6 +88,7 @@ function serveCommand(): Command {
 
 async function serve(options: ServeOptions): Promise<void> {
   const log = pino({ level: levelOf(options.logLevel) }, { write: line => writeFully(2, escapeControls(line)) })
+  for (const line of cleanUpOrphans()) log.warn(line)
   const service = await startService({
     listen: options.listen?.map(parseListenAddress) ?? standardAddresses,
     socketGroup: groupNumber(options.socketGroup),
@@ -105,19 +110,12 @@ async function serve(options: ServeOptions): Promise<void> {
   await untilAsked(service, log)
 }
 
-/** The first signal ends every capture with what it has; a second one ends the process. */
+/** The first signal ends every capture with what it has; a later one at once. */
 async function untilAsked(service: Service, log: Logger): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  let asked = false
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      if (asked) process.exit(1)
-      asked = true
-      log.info({ signal: name }, 'ending')
-      service.close().then(resolve, resolve)
-    })
-  }
-  await promise
+  const { stop, kill } = signalLifetime()
+  await once(stop, 'abort')
+  log.info({ signal: stop.reason }, 'ending')
+  await service.close(kill)
   process.exit()
 }
 

@@ -10,6 +10,7 @@ import { dirname } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
+import { afterOwnTime } from '../base/own-time.ts'
 import type { AccessRules } from './access.ts'
 import { makeApp } from './app.ts'
 import { makeContext } from './context.ts'
@@ -33,8 +34,8 @@ export interface ServiceOptions {
 export interface Service {
   /** Where it listens, ports filled in. */
   readonly addresses: readonly ListenAddress[]
-  /** Ends every capture, and then the service. */
-  close(): Promise<void>
+  /** Ends every capture, and then the service; at once when the signal aborts. */
+  close(hurry?: AbortSignal): Promise<void>
 }
 
 /** Deadlines in milliseconds, and sizes: whoever says nothing, or too much, is cut off. */
@@ -67,9 +68,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const context = makeContext(rules, limits, log)
   const app = makeApp()
   const servers: { server: Server | TlsServer; address: ListenAddress }[] = []
-  const close = async () => {
+  const close = async (hurry?: AbortSignal) => {
     if (tls !== undefined) forgetFiles(tls)
-    await Promise.all(servers.map(({ server, address }) => closeServer(server, address, context)))
+    await Promise.all(servers.map(({ server, address }) => closeServer(server, address, context, hurry)))
   }
   try {
     for (const address of listen) {
@@ -154,13 +155,17 @@ async function closeServer(
   server: Server | TlsServer,
   address: ListenAddress,
   { sessions }: ReturnType<typeof makeContext>,
+  hurry?: AbortSignal,
 ): Promise<void> {
   const closed = new Promise(resolve => server.close(resolve))
   for (const session of sessions.list()) session.stop('the service ends')
   server.closeIdleConnections()
-  const deadline = performance.now() + patience
-  while (sessions.list().length > 0 && performance.now() < deadline)
-    await new Promise(resolve => setTimeout(resolve, 20))
+  let isLate = false
+  const cancel = afterOwnTime(patience, () => {
+    isLate = true
+  })
+  while (sessions.list().length > 0 && !isLate && !hurry?.aborted) await new Promise(resolve => setTimeout(resolve, 20))
+  cancel()
   for (const session of sessions.list()) session.kill()
   server.closeAllConnections()
   await closed

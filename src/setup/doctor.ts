@@ -7,13 +7,14 @@ import { join } from 'node:path'
 import { type ErrorCode, RemoraError, reasonOf } from '../base/errors.ts'
 import { selfCommand } from '../base/self.ts'
 import { version } from '../base/version.ts'
-import { localService } from '../capture/service.ts'
+import { localService, usableSocket } from '../capture/service.ts'
 import { askEngines, findEngines } from '../engine/engines.ts'
 import { checkFilter } from '../linux/dumpcap.ts'
 import { openProcessNamespace } from '../linux/netns.ts'
 import { findOrphans } from '../linux/orphans.ts'
 import { hasCapability } from '../linux/proc.ts'
 import { run, toolEnvironment } from '../linux/run.ts'
+import { findOrphanedFolders } from '../linux/temporary.ts'
 import { installCommand, lookUpTool, type Tool } from '../linux/tools.ts'
 import { ask } from '../remote/http.ts'
 import type { RemoteService } from '../remote/service.ts'
@@ -34,10 +35,11 @@ export interface Check {
 
 /** Runs every check, in the order a capture needs things. */
 export async function diagnoseSetup(env: NodeJS.ProcessEnv = process.env): Promise<Check[]> {
-  const service = localService(env)
+  const service = await localService(env)
   const groups = await Promise.all([
     // Where the service captures for this user, he needs neither tools nor rights of his own.
     ...(service === undefined ? [toolChecks(env), rightsChecks(), engineChecks(env)] : [serviceCheck(service)]),
+    Promise.resolve(service === undefined ? deadServiceCheck(usableSocket(env)) : []),
     folderChecks(env),
     listingCheck(env),
     Promise.resolve(orphanCheck()),
@@ -61,6 +63,10 @@ async function serviceCheck(service: RemoteService): Promise<Check[]> {
   } catch (error) {
     return [bad('service', reasonOf(error), 'PEER_FAILED', serviceFix)]
   }
+}
+
+function deadServiceCheck(socket: string | undefined): Check[] {
+  return socket === undefined ? [] : [bad('service', `nobody listens on ${socket} any more`, 'PEER_FAILED', serviceFix)]
 }
 
 const serviceFix = 'sudo systemctl restart remora'
@@ -189,9 +195,9 @@ async function listingCheck(env: NodeJS.ProcessEnv): Promise<Check[]> {
 }
 
 function orphanCheck(): Check {
-  const orphans = findOrphans()
+  const orphans = [...findOrphans().map(pid => `process ${pid}`), ...findOrphanedFolders()]
   if (orphans.length === 0) return good('orphaned captures', 'none')
-  const detail = `their remora was killed: process ${orphans.join(', ')}`
+  const detail = `their remora was killed: ${orphans.join(', ')}`
   return bad('orphaned captures', detail, 'CAPTURE_FAILED', `${quoted()} --extcap-cleanup-postkill`)
 }
 

@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { end, run, start } from '../helpers/command.ts'
+import { end, run, start, until } from '../helpers/command.ts'
 import { makeNetnsPair } from '../helpers/netns.ts'
 import { bundle, environment, executable, remora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
@@ -226,6 +226,16 @@ describe('the doctor', () => {
     const { stdout } = await remora(['doctor', '--json'], { env: { HOME: scratch(), DOCKER_HOST: `unix://${socket}` } })
     expect(check(stdout, new RegExp(socket))).toMatchObject({ ok: false, fix: 'sudo systemctl restart docker' })
     server.close()
+  })
+
+  test('finds a service that was killed', async () => {
+    const socket = join(scratch(), 'service.sock')
+    const service = start([executable, 'serve', '--listen', `unix:${socket}`], { env: environment() })
+    await until('the service listens', () => service.stderr().includes('listening'))
+    await end(service.child)
+    const { stdout } = await remora(['doctor', '--json'], { env: { HOME: scratch(), REMORA_SOCKET: socket } })
+    const detail = `nobody listens on ${socket} any more`
+    expect(check(stdout, /^service$/)).toMatchObject({ ok: false, detail, fix: 'sudo systemctl restart remora' })
   })
 
   test('tells a plain user what he may capture, and how to get more', async () => {

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { interfacesOf, pingsIn } from '../helpers/capture-file.ts'
@@ -314,6 +315,19 @@ test('a dry run shows what the service would do, and does nothing', async () => 
   expect(status).toBe(0)
   expect(JSON.parse(stdout)).toMatchObject({ reference: target(), netns: inode, interfaces: ['b0'] })
   expect(JSON.parse(stdout)).not.toHaveProperty('path')
+})
+
+test('a dry run that is asked to end while nothing answers ends without a word', async () => {
+  const connected = Promise.withResolvers<void>()
+  const server = createServer(() => connected.resolve()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const running = startRemora(['capture', 'host', '--dry-run', '--host', `127.0.0.1:${port}`])
+  started.push(running)
+  await connected.promise
+  running.child.kill('SIGINT')
+  expect(await running.result).toMatchObject({ status: 0, stdout: '', stderr: '' })
+  server.close()
 })
 
 describe('the list of another host', () => {

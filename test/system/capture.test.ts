@@ -453,7 +453,7 @@ describe('nothing is left when remora itself is killed, on an idle interface', (
     await until('the guard has gone', () => processesWith('__guard').length === 0, 5_000)
   })
 
-  test('a capture whose owner died before it could say so is ended by the next cleanup', async () => {
+  test('a capture whose owner died before it could say so is ended by the next cleanup, and its folder taken away', async () => {
     const orphan = spawn(
       'nsenter',
       [`--net=/run/netns/${pair.receiver}`, '--', 'dumpcap', '-q', '-i', 'lo', '-w', '-'],
@@ -463,9 +463,13 @@ describe('nothing is left when remora itself is killed, on an idle interface', (
       },
     )
     await until('the orphan captures', () => dumpcapsIn(inode).length > 0)
-    const { status, stdout, stderr } = await remora(['--extcap-cleanup-postkill'])
+    const { ino } = statSync('/proc/self/ns/pid')
+    const [orphaned, living] = [`remora-1@1@${ino}-abcdef`, `remora-1@1@${ino + 1}-abcdef`]
+    for (const name of [orphaned, living]) mkdirSync(join(folder, name))
+    const { status, stdout, stderr } = await remora(['--extcap-cleanup-postkill'], { env: { TMPDIR: folder } })
     expect([status, stdout, stderr]).toEqual([0, '', ''])
     await expectNoDumpcap(inode)
+    expect([orphaned, living].map(name => existsSync(join(folder, name)))).toEqual([false, true])
     await end(orphan)
   })
 })
