@@ -4,16 +4,27 @@
  * dumpcap included.
  */
 import { writeSync } from 'node:fs'
-import { systemCode } from './errors.ts'
+import { RemoraError, reasonOf, systemCode } from './errors.ts'
 
-/** Writes a text; that nobody reads any more (`remora list | head -1`) is no failure. */
+/** Milliseconds until a pipe that is full, and that somebody made non-blocking, is tried again. */
+const retryInterval = 5
+const bed = new Int32Array(new SharedArrayBuffer(4))
+
+/**
+ * Writes a text. That nobody reads any more (`remora list | head -1`) is no failure, nor is anything on standard error.
+ * @throws RemoraError CAPTURE_FAILED when standard output cannot take it, such as a file on a disk that is full
+ */
 export function writeFully(fd: number, text: string): void {
   let bytes = Buffer.from(text)
   while (bytes.length > 0) {
     try {
       bytes = bytes.subarray(writeSync(fd, bytes))
     } catch (error) {
-      if (systemCode(error) !== 'EAGAIN') return
+      const code = systemCode(error)
+      if (code === 'EAGAIN') Atomics.wait(bed, 0, 0, retryInterval)
+      else if (code === 'EPIPE' || fd === 2) return
+      else
+        throw new RemoraError('CAPTURE_FAILED', `cannot write to standard output: ${reasonOf(error)}`, { cause: error })
     }
   }
 }

@@ -38,9 +38,10 @@ export async function watchTargets({ signal, env, timeout, onEvent, onWarning }:
   const namespaces = namespaceCache()
   let told: HostChange[] = []
   let warned: readonly string[] = []
+  const ended = new AbortController()
   // Followed before the first look, so that nothing happens in between unseen.
   followHost({
-    signal,
+    signal: AbortSignal.any([signal, ended.signal]),
     ...(env && { env }),
     onChange(change) {
       told.push(change)
@@ -80,6 +81,7 @@ export async function watchTargets({ signal, env, timeout, onEvent, onWarning }:
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
+    ended.abort()
     clearTimeout(timer)
   }
 }

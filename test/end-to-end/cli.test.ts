@@ -1,10 +1,12 @@
 /** The command line, in a home of its own: usage, installation, and the doctor. */
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   writeFileSync,
@@ -36,6 +38,22 @@ describe('wrong usage', () => {
     expect(stderr).not.toMatch(/\n {4}at /)
   })
 })
+
+test.each([[['list']], [['list', '--json']], [['list', '--watch']], [['--help']]])(
+  '%j into a file on a full disk is a failure',
+  async args => {
+    const full = openSync('/dev/full', 'w')
+    const { status, stderr } = await run([executable, ...args], {
+      stdio: ['ignore', full, 'pipe'],
+      env: environment(),
+    })
+    closeSync(full)
+    expect([status, stderr]).toEqual([
+      7,
+      expect.stringMatching(/^remora: CAPTURE_FAILED: cannot write to standard output: ENOSPC/m),
+    ])
+  },
+)
 
 test('nothing to capture with is told with the package that brings it', async () => {
   const { status, stderr } = await run(
