@@ -116,15 +116,10 @@ export const faults: readonly Fault[] = [
   {
     name: 'network cut',
     strike: ({ scene }) => lose(scene, 100),
-    expect: ({ role }, phase) => ({
-      effect: 'ends',
-      capture:
-        phase === 'stopping' && role === 'client'
-          ? ['well']
-          : phase === 'stopping'
-            ? ['well', serviceGone]
-            : [serviceGone],
-    }),
+    expect({ role }, phase) {
+      if (phase !== 'stopping') return { effect: 'ends', capture: [serviceGone] }
+      return role === 'client' ? endsWell : { effect: 'ends', capture: ['well', serviceGone] }
+    },
     // Two pings 20 s apart without an answer, on either side.
     ...{ patience: 60, grace: 60 },
   },

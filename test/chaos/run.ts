@@ -1,6 +1,6 @@
 /** Runs cases, several at a time: most of a case is waiting. */
+import { type Docker, startDocker } from '../helpers/docker.ts'
 import type { Case } from './cases.ts'
-import { lazyEngine } from './engine.ts'
 import type { Verdict } from './oracle.ts'
 import { drawFrom, shuffled } from './random.ts'
 import { runCase } from './trial.ts'
@@ -20,7 +20,7 @@ export async function runAll(
   onEnd: (one: Case, verdict: Verdict, seconds: number) => void,
 ): Promise<Case[]> {
   const waiting = shuffled(cases, drawFrom(seed, 'order'))
-  const engine = lazyEngine()
+  let engine: Promise<Docker> | undefined
   let engineInUse = false
   const next = () => {
     if (signal.aborted) return undefined
@@ -32,12 +32,17 @@ export async function runAll(
       const { needsEngine = false } = one.fault
       engineInUse ||= needsEngine
       const began = performance.now()
-      const verdict = await runCase(one, seed, needsEngine ? engine.get() : undefined)
+      if (needsEngine) engine ??= startDocker()
+      const verdict = await runCase(one, seed, needsEngine ? engine : undefined)
       if (needsEngine) engineInUse = false
       onEnd(one, verdict, (performance.now() - began) / 1_000)
     }
   }
   await Promise.all(Array.from({ length: lanes }, lane))
-  await engine.close()
+  // Whoever needed it has told why it could not be started.
+  await engine?.then(
+    docker => docker.close(),
+    () => {},
+  )
   return waiting
 }
