@@ -15,7 +15,7 @@ install_missing tshark=tshark dumpcap=wireshark-common ip=iproute2 nsenter=util-
   systemd-analyze=systemd curl=curl setcap=libcap2-bin kubectl=kubernetes-client \
   dockerd=docker.io docker=docker.io podman='podman containernetworking-plugins runc' catatonit=catatonit \
   containerd=containerd ctr=containerd busybox=busybox-static tcpdump=tcpdump trafgen=netsniff-ng script=bsdutils \
-  ethtool=ethtool \
+  ethtool=ethtool faketime=faketime \
   lxc-start=lxc systemd-nspawn=systemd-container newuidmap='uidmap slirp4netns passwd' chromium=chromium openssl=openssl
 if [ "${1:-}" = --all ]; then
   export REMORA_TEST_ALL=1
