@@ -231,11 +231,15 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
     if (closed) return
     closed = true
     clearTimeout(timer)
+    abandon()
+    finished.resolve()
+  }
+
+  const abandon = () => {
     for (const source of sources.splice(0)) {
       source.input.destroy()
       settle(source)
     }
-    finished.resolve()
   }
 
   const add = (block: Buffer) => {
@@ -285,6 +289,8 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
           if (!push(chunk)) input.pause()
         })
       }
+      // One that comes when all has ended: whoever opened it waits for its end.
+      if (closed) abandon()
       return {
         done: source.done.promise,
         conclude(statistics) {
