@@ -127,6 +127,18 @@ export async function runWoven(
   const numberPackets = request.at === 'both' ? makeSightings() : undefined
   const silence = context.onSilence && watchSilence(context.onSilence)
 
+  /** Time counts from the first life that is armed, which need not be the first there was. */
+  const arm = () => {
+    if (end !== undefined) return
+    if (armedAt === undefined) {
+      armedAt = performance.now()
+      names = startNames()
+      const { duration } = request.stop
+      if (duration !== undefined) timers.push(setTimeout(() => finish('stop-condition', 'drain'), duration * 1000))
+    }
+    context.onArmed?.()
+  }
+
   const awaitLives = async () => {
     for (;;) {
       const next = await coming?.next(noMore.signal)
@@ -139,7 +151,7 @@ export async function runWoven(
       names.told(next.plan.names)
       weave.addNames(next.plan.names)
       begin(next).armed.then(ready => {
-        if (ready && end === undefined) context.onArmed?.()
+        if (ready) arm()
       })
     }
   }
@@ -175,12 +187,7 @@ export async function runWoven(
     }, watchInterval)
     armed.then(ready => {
       weave.add(firstNames)
-      if (end !== undefined || !ready.some(Boolean)) return
-      armedAt = performance.now()
-      names = startNames()
-      const { duration } = request.stop
-      if (duration !== undefined) timers.push(setTimeout(() => finish('stop-condition', 'drain'), duration * 1000))
-      context.onArmed?.()
+      if (ready.some(Boolean)) arm()
     })
     await over.promise
     keys?.readNow()
