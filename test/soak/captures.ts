@@ -1,5 +1,5 @@
 /** One capture, of any kind, to whatever end: what a soak does over and over. */
-import { rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Random } from '../fuzz/random.ts'
 import { run, sleep, start } from '../helpers/command.ts'
@@ -54,16 +54,22 @@ async function capture(
   const seconds = (1 + random.below(8)) / 10
   const command = [executable, 'capture', ...args, '-w', file, '-a', `duration:${seconds}`]
   const ending = random.pick(ends)
-  const running = start(command, { env: environment(env) }, 60_000)
+  const log = `${file}.log`
+  const running = start(
+    command,
+    { env: environment({ ...env, REMORA_LOG_FILE: log, REMORA_LOG_LEVEL: 'debug' }) },
+    60_000,
+  )
   if (ending !== 'itself') {
     await Promise.race([running.result, sleep(random.below(latestSignal))])
     running.child.kill(ending)
   }
   const { status, signal, stderr } = await running.result
-  for (const name of [file, `${file}.partial`]) rmSync(name, { force: true })
   const isKilled = signal === 'SIGKILL' && ending !== 'SIGKILL'
-  if (status === bug || isKilled) return `${command.slice(1).join(' ')} ended with ${status ?? signal}: ${stderr}`
-  return undefined
+  const isFault = status === bug || isKilled
+  const said = isFault && existsSync(log) ? readFileSync(log, 'utf8') : ''
+  for (const name of [file, `${file}.partial`, log]) rmSync(name, { force: true })
+  return isFault ? `${command.slice(1).join(' ')} ended with ${status ?? signal}: ${stderr}\n${said}` : undefined
 }
 
 async function stockClient({ url, targets }: Surroundings, random: Random): Promise<undefined> {
