@@ -68,6 +68,8 @@ export function makeHeads(request: CaptureRequest, log: Log = silentLog): Heads 
           const doubled = [...heads.values()].some(({ netns }) => netns === namespace.inode)
           if (ended.signal.aborted || namespace.own || doubled || heads.size >= most) return namespace.close()
           log.debug(`a namespace arrives: ${path}, netns ${namespace.inode}`)
+          // Another of that name has come while this one was waited for, and has gone since.
+          drop(path)
           heads.set(
             path,
             beginHead(namespace, request, () => drop(path)),

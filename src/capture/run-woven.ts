@@ -126,6 +126,21 @@ export async function runWoven(
   const numberPackets = request.at === 'both' ? makeSightings() : undefined
   const silence = context.onSilence && watchSilence(context.onSilence)
 
+  /** Time counts from the first life that is armed, which need not be the first there was. */
+  const arm = () => {
+    if (end !== undefined) return
+    if (armedAt === undefined) {
+      armedAt = performance.now()
+      names = startNames()
+      const { duration } = request.stop
+      if (duration !== undefined) {
+        const enough = setTimeout(() => finish('stop-condition', 'drain'), duration * 1000)
+        waits.push(() => clearTimeout(enough))
+      }
+    }
+    context.onArmed?.()
+  }
+
   const awaitLives = async () => {
     for (;;) {
       const next = await coming?.next(noMore.signal)
@@ -138,7 +153,7 @@ export async function runWoven(
       names.told(next.plan.names)
       weave.addNames(next.plan.names)
       begin(next).armed.then(ready => {
-        if (ready && end === undefined) context.onArmed?.()
+        if (ready) arm()
       })
     }
   }
@@ -174,15 +189,7 @@ export async function runWoven(
     }, watchInterval)
     armed.then(ready => {
       weave.add(firstNames)
-      if (end !== undefined || !ready.some(Boolean)) return
-      armedAt = performance.now()
-      names = startNames()
-      const { duration } = request.stop
-      if (duration !== undefined) {
-        const enough = setTimeout(() => finish('stop-condition', 'drain'), duration * 1000)
-        waits.push(() => clearTimeout(enough))
-      }
-      context.onArmed?.()
+      if (ready.some(Boolean)) arm()
     })
     await over.promise
     keys?.readNow()

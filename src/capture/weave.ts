@@ -199,11 +199,15 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
     if (closed) return
     closed = true
     clearTimeout(timer)
+    abandon()
+    finished.resolve()
+  }
+
+  const abandon = () => {
     for (const source of sources.splice(0)) {
       source.input.destroy()
       settle(source)
     }
-    finished.resolve()
   }
 
   const add = (block: Buffer) => {
@@ -233,6 +237,8 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
     open(from, options = {}) {
       const source = openSource(from, options, intake)
       sources.push(source)
+      // One that comes when all has ended: whoever opened it waits for its end.
+      if (closed) abandon()
       return {
         done: source.done.promise,
         conclude(statistics) {

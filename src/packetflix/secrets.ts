@@ -19,7 +19,7 @@ const mostShown = 8_192
 export function withoutSecrets(text: string): string {
   return text
     .slice(0, mostShown)
-    .replace(/(^(?!pid:\d|packetflix:)|packetflix:(?!\w+:\/\/)|\/\/)[^/?#\s]*@/gi, '$1…@')
+    .replace(/(^(?!pid:\d|packetflix:)|packetflix:(?!\w+:\/\/)|[/\\\s](?!pid:\d))[^/\\?#\s]*@/gi, '$1…@')
     .replace(/([?&]token=)[^&#\s]*/gi, '$1…')
     .replace(/(\/v1\/capture\/)[^/?#\s]+/g, '$1…')
 }

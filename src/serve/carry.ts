@@ -16,7 +16,7 @@ export async function prepareSession(
 ): Promise<PreparedCapture> {
   const { lifetime, state } = session
   // What waits for its target would keep the place for long.
-  const leave = request.wait === undefined ? await context.starts.enter() : () => {}
+  const leave = request.wait === undefined ? await context.starts.enter(lifetime.stop) : () => {}
   const prepared = await prepareCapture(request, {
     lifetime,
     log: context.logOf(session),
@@ -77,7 +77,7 @@ async function run(
   context: ServiceContext,
 ): Promise<CaptureReport> {
   const { lifetime, state, kill } = session
-  const leave = await context.starts.enter()
+  const leave = await context.starts.enter(lifetime.stop)
   const { packets, report } = await openCaptureStream(prepared, {
     lifetime,
     counting: true,

@@ -9,10 +9,15 @@ import { availableParallelism } from 'node:os'
 export interface Starts {
   /**
    * Waits for a place.
+   * @param signal ends the waiting
    * @returns gives it back; again does nothing
+   * @throws the reason of the signal
    */
-  enter(): Promise<() => void>
+  enter(signal?: AbortSignal): Promise<() => void>
 }
+
+/** Milliseconds after which a place is free again: a start that takes longer waits for something that needs no processor. */
+const longestStart = 5_000
 
 /**
  * Places, all free.
@@ -22,17 +27,44 @@ export function makeStarts(most = Math.max(1, availableParallelism() - 1)): Star
   const waiting: (() => void)[] = []
   let taken = 0
   return {
-    async enter() {
+    async enter(signal) {
+      signal?.throwIfAborted()
       if (taken < most) taken++
-      else await new Promise<void>(resolve => waiting.push(resolve))
-      let isHeld = true
-      return () => {
-        if (!isHeld) return
-        isHeld = false
+      else await turn(waiting, signal)
+      const leave = once(() => {
+        clearTimeout(timer)
         const heir = waiting.shift()
         if (heir === undefined) taken--
         else heir()
-      }
+      })
+      const timer = setTimeout(leave, longestStart).unref()
+      return leave
     },
+  }
+}
+
+/** Waits in a queue, until its turn or the abort of the signal. */
+function turn(waiting: (() => void)[], signal: AbortSignal | undefined): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const abort = () => {
+    const at = waiting.indexOf(begin)
+    if (at >= 0) waiting.splice(at, 1)
+    reject(signal?.reason)
+  }
+  const begin = () => {
+    signal?.removeEventListener('abort', abort)
+    resolve()
+  }
+  signal?.addEventListener('abort', abort, { once: true })
+  waiting.push(begin)
+  return promise
+}
+
+function once(action: () => void): () => void {
+  let done = false
+  return () => {
+    if (done) return
+    done = true
+    action()
   }
 }

@@ -88,6 +88,8 @@ function logLines(text: string): Record<string, unknown>[] {
 export interface ListedCapture {
   readonly id: string
   readonly phase: string
+  /** ISO 8601. */
+  readonly since: string
   readonly packets: number
   readonly bytes: number
 }

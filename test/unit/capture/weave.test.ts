@@ -67,6 +67,14 @@ describe('sources become one section', () => {
     expect(datas(blocks())).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
   })
 
+  test('one that comes when all has ended is let go at once', async () => {
+    const { weave } = weaving()
+    weave.close()
+    const stream = new Readable({ read() {} })
+    await weave.open({ stream }).done
+    expect(stream.destroyed).toBe(true)
+  })
+
   test('one that never speaks or ends holds up nobody', async () => {
     const { weave, blocks } = weaving({ window: 20 })
     const dead = new Readable({ read() {} })

@@ -1,67 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { stableInterfaces } from '../../../extcap/interfaces.ts'
 import { attributeText, sentence } from '../../../extcap/sentence.ts'
-import { parseSentence } from '../../helpers/sentences.ts'
-
-const nasty = fc.oneof(
-  { weight: 3, arbitrary: fc.string({ unit: 'binary' }) },
-  fc
-    .array(
-      fc.constantFrom(
-        '}',
-        '{',
-        ' ',
-        '\n',
-        '\r',
-        '\t',
-        '"',
-        '=',
-        '|',
-        'a',
-        '\u200d',
-        '\u202e',
-        '😀',
-        '\ud800',
-        '\0',
-        '\u2028',
-      ),
-    )
-    .map(parts => parts.join('')),
-)
 
 describe('sentences', () => {
-  test('whatever is in a value, the parser of Wireshark reads back the cleaned text', () => {
-    fc.assert(
-      fc.property(nasty, nasty, fc.nat(), (value, display, arg) => {
-        const line = sentence('value', { arg, value, display, default: true })
-        expect(line.split('\n')).toHaveLength(2)
-        expect(parseSentence(line)).toEqual({
-          word: 'value',
-          attributes: {
-            arg: String(arg),
-            value: attributeText(value),
-            display: attributeText(display),
-            default: 'true',
-          },
-        })
-      }),
-      { numRuns: 20_000 },
-    )
-  })
-
-  test('cleaned text is printable UTF-8 on one line, and cleaning it again changes nothing', () => {
-    fc.assert(
-      fc.property(nasty, text => {
-        const clean = attributeText(text)
-        expect(clean).not.toMatch(/[\p{C}\n{}]/u)
-        expect(clean.isWellFormed()).toBe(true)
-        expect(attributeText(clean)).toBe(clean)
-      }),
-      { numRuns: 20_000 },
-    )
-  })
-
   test.each([
     ['a}b', 'a)b'],
     ['a} b', 'a) b'],

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type CaptureNote, parseNote } from '../../../src/packetflix/notes.ts'
 
@@ -25,19 +24,4 @@ test.each<CaptureNote>([
 test('what a later version says besides is passed over', () => {
   expect(parseNote('{"note":"armed","reference":"x","more":1}')).toEqual({ note: 'armed', reference: 'x' })
   expect(parseNote('{"note":"later"}')).toBeUndefined()
-})
-
-test('noise is no note, and no failure', () => {
-  const json = fc.dictionary(fc.constantFrom('note', 'packets', 'bytes', 'seconds', 'reference'), fc.jsonValue())
-  const text = fc.oneof(
-    fc.string({ unit: 'binary' }),
-    json.map(value => JSON.stringify(value)),
-  )
-  fc.assert(
-    fc.property(text, said => {
-      const note = parseNote(said)
-      if (note?.note === 'progress') expect(note.packets).toBeGreaterThanOrEqual(0)
-    }),
-    { numRuns: 10_000 },
-  )
 })

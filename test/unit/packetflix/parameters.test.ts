@@ -1,13 +1,5 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { RemoraError } from '../../../src/base/errors.ts'
-import {
-  formatParameters,
-  parseParameters,
-  type StockSubject,
-  wantedInterfaces,
-} from '../../../src/packetflix/parameters.ts'
-import { stockTarget } from '../../../src/packetflix/target.ts'
+import { parseParameters, wantedInterfaces } from '../../../src/packetflix/parameters.ts'
 
 function parse(query: string | Record<string, string>, headers: Record<string, string> = {}) {
   return parseParameters(new URLSearchParams(query), name => headers[name])
@@ -61,70 +53,5 @@ test.each<[string, RegExp]>([
 ])('%s is refused', (query, message) => {
   expect(() => parse(query)).toThrow(
     expect.objectContaining({ code: 'USAGE', message: expect.stringMatching(message) }),
-  )
-})
-
-test('whatever comes is parameters or a wrong use, and a short one', () => {
-  const names = fc.constantFrom('container', 'netns', 'nif', 'filter', 'chaste', 'include-self', 'token')
-  const json = fc.dictionary(
-    fc.oneof(fc.constantFrom(...Object.keys(stockTarget.entries), '__proto__'), fc.string()),
-    fc.oneof(fc.jsonValue({ maxDepth: 1 }), fc.string({ maxLength: 20 })),
-    { maxKeys: 4 },
-  )
-  const value = fc.oneof(
-    fc.string({ unit: 'binary' }),
-    json.map(object => JSON.stringify(object)),
-  )
-  const headers = fc.dictionary(
-    fc.constantFrom('Clustershark-Container', 'Clustershark-Nif', 'Clustershark-Filter'),
-    value,
-  )
-  fc.assert(
-    fc.property(fc.dictionary(names, value, { maxKeys: 4 }), headers, (query, given) => {
-      try {
-        wantedInterfaces(parse(query, given))
-      } catch (error) {
-        expect(error).toBeInstanceOf(RemoraError)
-        expect((error as RemoraError).message.length).toBeLessThanOrEqual(300)
-      }
-    }),
-    { numRuns: 10_000 },
-  )
-})
-
-test('what is written is read again, by the query and by the headers', () => {
-  const name = fc
-    .string({ minLength: 1, maxLength: 20 })
-    .filter(text => !/[/]/.test(text) && !['any', 'all'].includes(text))
-  const containerSubject = fc.record({
-    kind: fc.constant('container' as const),
-    target: fc.record({
-      name: fc.string({ unit: 'grapheme' }),
-      type: fc.string(),
-      netns: fc.nat(),
-      'network-interfaces': fc.array(name),
-      pid: fc.nat(),
-      starttime: fc.nat(),
-      prefix: fc.string(),
-      'node-name': fc.string(),
-    }),
-  })
-  const parameters = fc.record({
-    subjects: fc.oneof(
-      fc.tuple(fc.record({ kind: fc.constant('netns' as const), netns: fc.integer({ min: 1 }) })),
-      fc.array(containerSubject, { minLength: 1, maxLength: 3 }).map(list => list as [StockSubject, ...StockSubject[]]),
-    ),
-    interfaces: fc.option(fc.array(name, { minLength: 1 }), { nil: undefined }),
-    filter: fc.string().map(text => text.trim()),
-    promiscuous: fc.boolean(),
-    includeSelf: fc.boolean(),
-  })
-  fc.assert(
-    fc.property(parameters, meant => {
-      const { query, headers } = formatParameters(meant)
-      expect(parse(query.toString())).toEqual(meant)
-      expect(parse(query.toString(), headers)).toEqual(meant)
-    }),
-    { numRuns: 2_000 },
   )
 })

@@ -1,6 +1,4 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { RemoraError } from '../../../src/base/errors.ts'
 import { parsePacketflixUrl } from '../../../src/packetflix/url.ts'
 
 const container = encodeURIComponent('{"name":"50%+ web","type":"docker","network-interfaces":["eth0"]}')
@@ -71,32 +69,3 @@ test.each(['packetflix:unix:/run/x.sock?netns=7', 'packetflix:file:///etc/x?netn
     expect(parsePacketflixUrl(text).base).toMatch(/^https:\/\/[^/]/)
   },
 )
-
-test('whatever is clicked is a URL or a wrong use', () => {
-  const parts = fc.constantFrom(
-    'packetflix:',
-    'ws://',
-    'host',
-    ':',
-    '@',
-    '%',
-    '%e4',
-    '/',
-    '?',
-    'container=',
-    '{}',
-    '[',
-    '&netns=1',
-  )
-  const text = fc.array(fc.oneof(parts, fc.string({ unit: 'binary', maxLength: 5 })), { maxLength: 12 })
-  fc.assert(
-    fc.property(text, pieces => {
-      try {
-        parsePacketflixUrl(pieces.join(''))
-      } catch (error) {
-        expect(error, pieces.join('')).toBeInstanceOf(RemoraError)
-      }
-    }),
-    { numRuns: 20_000 },
-  )
-})

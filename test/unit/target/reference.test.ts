@@ -1,33 +1,5 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { attributeText } from '../../../extcap/sentence.ts'
-import { engineSchemes, formatReference, parseReference, type Reference } from '../../../src/target/reference.ts'
-
-const text = fc
-  .string({ unit: 'grapheme', minLength: 1 })
-  .filter(value => !value.includes('\0') && value.isWellFormed())
-const natural = fc.integer({ min: 1, max: 2 ** 31 })
-
-const references: fc.Arbitrary<Reference> = fc.oneof(
-  fc.constant<Reference>({ scheme: 'host' }),
-  natural.map<Reference>(pid => ({ scheme: 'pid', pid })),
-  fc.record({ scheme: fc.constant('pid' as const), pid: natural, startTime: fc.nat() }),
-  natural.map<Reference>(inode => ({ scheme: 'netns', inode })),
-  text
-    .filter(name => !name.includes('/') && name !== '.' && name !== '..')
-    .map<Reference>(name => ({ scheme: 'named', name })),
-  text.map<Reference>(path => ({ scheme: 'file', path: `/${path}` })),
-  text.map<Reference>(name => ({ scheme: 'container', name })),
-  fc.record({ scheme: fc.constantFrom(...engineSchemes, 'pod' as const), name: text }),
-  fc.record({ scheme: fc.constant('label' as const), key: text.filter(key => !key.includes('=')), value: text }),
-  text.filter(project => !project.includes('/')).map<Reference>(project => ({ scheme: 'compose', project })),
-  fc.record({
-    scheme: fc.constant('compose' as const),
-    project: text.filter(project => !project.includes('/')),
-    service: text,
-  }),
-  text.map<Reference>(command => ({ scheme: 'process', command })),
-)
+import { parseReference, type Reference } from '../../../src/target/reference.ts'
 
 describe('grammar', () => {
   test.each<[string, Reference]>([
@@ -90,37 +62,5 @@ describe('grammar', () => {
     'file:/a%00b',
   ])('%j is refused', typed => {
     expect(() => parseReference(typed)).toThrow(expect.objectContaining({ code: 'USAGE' }))
-  })
-})
-
-describe('canonical form', () => {
-  test('is read as the same reference', () => {
-    fc.assert(
-      fc.property(references, reference => {
-        expect(parseReference(formatReference(reference))).toEqual(reference)
-      }),
-    )
-  })
-
-  test('survives sentences of Wireshark, preferences and argument vectors unchanged', () => {
-    fc.assert(
-      fc.property(references, reference => {
-        const written = formatReference(reference)
-        expect(attributeText(written)).toBe(written)
-        expect(written).not.toMatch(/[\s{}]|,$/)
-      }),
-    )
-  })
-
-  test('whatever is typed is read or refused, never anything else', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'grapheme' }), typed => {
-        try {
-          parseReference(typed)
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'USAGE' })
-        }
-      }),
-    )
   })
 })
