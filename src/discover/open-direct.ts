@@ -8,7 +8,7 @@ import { type ContainerReference, didYouMean, nearestNames } from '../target/mat
 import { formatReference, type Reference } from '../target/reference.ts'
 import { ambiguous, type FoundTarget, listHint } from './found.ts'
 import { findHost, openHost } from './host.ts'
-import { findCommand, listTenants } from './processes.ts'
+import { findCommand, isAtHome, listTenants } from './processes.ts'
 import { namedPath } from './targets.ts'
 
 /**
@@ -58,12 +58,17 @@ function processTarget(namespace: NetworkNamespace, command = 'process'): FoundT
   return { reference, name: `${command}(${pid})`, type: 'proc', namespace }
 }
 
+/** By a process that lives in it; where there is none, or it ended as it was looked at, by a mount. */
 function openInode(inode: number): FoundTarget {
-  const tenant = listTenants().find(candidate => candidate.netns === inode)
-  if (tenant !== undefined) {
-    return processTarget(openProcessNamespace(tenant.pid, { startTime: tenant.startTime, inode }), tenant.command)
-  }
+  const tenant = listTenants().find(candidate => candidate.netns === inode && isAtHome(candidate))
   const mount = listNamespaceMounts().find(candidate => candidate.inode === inode)
+  try {
+    if (tenant !== undefined) {
+      return processTarget(openProcessNamespace(tenant.pid, { startTime: tenant.startTime, inode }), tenant.command)
+    }
+  } catch (error) {
+    if (mount === undefined) throw error
+  }
   if (mount !== undefined) return mountTarget({ scheme: 'netns', inode }, mount.path, inode)
   throw new RemoraError('TARGET_NOT_FOUND', `no process lives in network namespace ${inode}, and no mount keeps it`, {
     hint: 'remora list shows the network namespaces there are.',

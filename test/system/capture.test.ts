@@ -362,6 +362,20 @@ describe('it ends cleanly', () => {
     await other.close()
   })
 
+  test('not when another capture in the namespace ends, for one that is known by its number', async () => {
+    const first = await armed(['-w', join(folder, 'first.pcapng')])
+    const second = startRemora(['capture', `netns:${inode}`, '-w', file, '--json'])
+    started.push(second)
+    await until('both capture', () => dumpcapsIn(inode).length === 2)
+    await sleep(300)
+    await stop(first)
+    await sleep(1_000)
+    await pair.ping(2)
+    const { status, stdout } = await stop(second)
+    expect([status, JSON.parse(stdout).end]).toEqual([0, 'stopped'])
+    expect(await pingsIn(file)).toEqual([1, 2])
+  })
+
   test('when an interface is removed, and says which', async () => {
     const other = await makeNetnsPair()
     const running = startRemora(['capture', `named:${other.receiver}`, '-w', file, '--json'])
