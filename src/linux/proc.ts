@@ -145,6 +145,8 @@ export function readText(path: string): string | undefined {
   }
 }
 
+const pageSize = 4_096
+
 /**
  * The beginning of a file of /proc that may be long, in whole lines; undefined when it cannot be read.
  * @param end what ends a line
@@ -153,11 +155,15 @@ export function readBeginning(path: string, limit: number, end = '\n'): string |
   let file: number | undefined
   try {
     file = openSync(path, 'r')
-    const bytes = Buffer.allocUnsafe(limit)
+    const pages: Buffer[] = []
     let size = 0
     // Each read brings a page or so (seq_file.c).
-    for (let read = -1; read !== 0 && size < limit; size += read) read = readSync(file, bytes, size, limit - size, null)
-    const text = bytes.toString('utf8', 0, size)
+    for (let read = -1; read !== 0 && size < limit; size += read) {
+      const page = Buffer.allocUnsafe(Math.min(pageSize, limit - size))
+      read = readSync(file, page, 0, page.length, null)
+      pages.push(page.subarray(0, read))
+    }
+    const text = Buffer.concat(pages).toString()
     return size < limit ? text : text.slice(0, text.lastIndexOf(end) + 1)
   } catch {
     return undefined
