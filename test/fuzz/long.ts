@@ -145,7 +145,6 @@ const repeated = target(
   fc.tuple(fc.constantFrom(...Object.keys(files)), fc.integer({ min: 40_000, max: 80_000 })),
   ([kind, count]) => {
     const bytes = Buffer.concat([blocks.section(), blocks.description(), ...(files[kind]?.(count) ?? [])])
-    const started = performance.now()
     const summariser = makeSummariser()
     try {
       for (const record of pcapngReader().push(bytes)) summariser.take(record)
@@ -153,8 +152,6 @@ const repeated = target(
       if (!(error instanceof RangeError)) throw error
     }
     assert.ok(JSON.stringify(summariser.result()).length < 4_000_000)
-    const milliseconds = performance.now() - started
-    assert.ok(milliseconds < 800, `${kind}: ${Math.round(milliseconds)} ms for ${bytes.length} bytes`)
   },
 )
 

@@ -79,7 +79,7 @@ const anything = target('parameters of any kind', 60_000, fc.tuple(query, header
   if (found === undefined) return
   assert.ok(found.subjects.length <= 64)
   assert.ok(wantedInterfaces(found).every(name => name !== 'any' && name !== 'all'))
-  assert.deepEqual(parse(formatParameters(found).query.toString()), found)
+  assert.equal(JSON.stringify(parse(formatParameters(found).query.toString())), JSON.stringify(found))
 })
 
 const descriptions = fc.oneof(
@@ -91,7 +91,8 @@ const targets = target('target descriptions', 60_000, descriptions, text => {
   const found = unlessRefused(() => parseTarget(text), 'USAGE')
   if (found === undefined) return
   assert.deepEqual(Object.keys(found), Object.keys(stockTarget.entries))
-  assert.deepEqual(parseTarget(stockTargetJson(found)), found)
+  // As JSON, which knows no negative zero.
+  assert.equal(JSON.stringify(parseTarget(stockTargetJson(found))), JSON.stringify(found))
   for (const number of [found.netns, found.pid, found.starttime]) assert.ok(Number.isSafeInteger(number) && number >= 0)
 })
 

@@ -76,4 +76,19 @@ export const seeds: readonly Seed[] = [
     value: ['comments of a packet', 80_000],
     wrong: 'it took the square of their number',
   },
+  {
+    target: 'URLs of any kind',
+    value: '/capture:s3cret-of-nobody@packetflix:/v1/capture/packetflix:',
+    wrong: 'its token was shown',
+  },
+  {
+    target: 'URLs of any kind',
+    value: ' :s3cret-of-nobody@packetflix:?netns=1',
+    wrong: 'its token was shown',
+  },
+  {
+    target: 'URLs of any kind',
+    value: 'packetflix:ws://h/capture?netns=7&\ttoken=s3cret-of-nobody',
+    wrong: 'its token was shown',
+  },
 ]
