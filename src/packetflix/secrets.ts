@@ -17,9 +17,13 @@ const mostShown = 8_192
  * anybody reads. A process in a target reference (`pid:1@2`) stays.
  */
 export function withoutSecrets(text: string): string {
-  return text
-    .slice(0, mostShown)
-    .replace(/(^(?!pid:\d|packetflix:)|packetflix:(?!\w+:\/\/)|[/\\\s](?!pid:\d))[^/\\?#\s]*@/gi, '$1…@')
-    .replace(/([?&]token=)[^&#\s]*/gi, '$1…')
-    .replace(/(\/v1\/capture\/)[^/?#\s]+/g, '$1…')
+  return (
+    text
+      .slice(0, mostShown)
+      // The parser of URLs passes over them, wherever they stand (URL Standard, 4.4).
+      .replace(/[\t\r\n]/g, '')
+      .replace(/(^(?!pid:\d|packetflix:)|packetflix:(?!\w+:\/\/)|[/\\\s](?!pid:\d))[^/\\?#\s]*@/gi, '$1…@')
+      .replace(/([?&]token=)[^&#\s]*/gi, '$1…')
+      .replace(/(\/v1\/capture\/)[^/?#\s]+/g, '$1…')
+  )
 }

@@ -86,4 +86,9 @@ export const seeds: readonly Seed[] = [
     value: ' :s3cret-of-nobody@packetflix:?netns=1',
     wrong: 'its token was shown',
   },
+  {
+    target: 'URLs of any kind',
+    value: 'packetflix:ws://h/capture?netns=7&\ttoken=s3cret-of-nobody',
+    wrong: 'its token was shown',
+  },
 ]
