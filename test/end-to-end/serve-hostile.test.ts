@@ -134,7 +134,7 @@ describe('a target that is none', () => {
     ['named:../../etc/passwd', 400],
     ['pid:-1', 400],
     ['pid:99999999999', 400],
-    ['netns:9007199254740991', 404],
+    ['netns:1', 404],
     ['netns:9999999999999999', 400],
     ['container:$(reboot)', 404],
     ['\r\nX-Injected: 1', 404],
