@@ -4,17 +4,20 @@
  * it has read rests first, and finds many packets in the pipe. No timer of node's is as short, so the whole process sleeps.
  */
 
-/** Milliseconds of a rest; a pipe takes longer to fill, even at a gigabit a second. */
+/** Milliseconds of a rest. */
 const restTime = 0.2
 /** Milliseconds between two looks at the pipes that make a rest worth while: packets that come seldom are not kept. */
 const soon = 1
-/** Bytes of a look after which there is no rest: the pipe holds 65,536, and was nearly full. */
-const plenty = 49_152
+/** Bytes of a look that found a pipe full: it holds 16 pages (pipe(7)), of which long packets leave nearly half empty. */
+const full = 32_768
+/** Milliseconds without a rest after that: whoever writes waited for us, and comes as fast as we take. */
+const busy = 20
 
 const bed = new Int32Array(new SharedArrayBuffer(4))
 let taken = 0
 let scheduled = false
 let lookedAt = 0
+let fullAt = -busy
 
 /** To be called for what was read, with its length in bytes: rests once in a turn of the event loop, whoever reads. */
 export function restAfter(bytes: number): void {
@@ -25,7 +28,9 @@ export function restAfter(bytes: number): void {
 }
 
 function rest(): void {
-  if (taken < plenty && performance.now() - lookedAt < soon) Atomics.wait(bed, 0, 0, restTime)
+  const now = performance.now()
+  if (taken >= full) fullAt = now
+  else if (now - lookedAt < soon && now - fullAt > busy) Atomics.wait(bed, 0, 0, restTime)
   lookedAt = performance.now()
   taken = 0
   scheduled = false
