@@ -7,7 +7,7 @@
  */
 import { defineConfig } from 'vitest/config'
 
-function project(name: string, options: { parallel: boolean; timeout: number; retry?: number }) {
+function project(name: string, options: { parallel: boolean; timeout: number; retry?: number; setup?: string }) {
   return {
     test: {
       name,
@@ -16,7 +16,7 @@ function project(name: string, options: { parallel: boolean; timeout: number; re
       hookTimeout: 120_000,
       fileParallelism: options.parallel,
       retry: options.retry ?? 0,
-      setupFiles: ['test/helpers/after-file.ts'],
+      setupFiles: ['test/helpers/after-file.ts', ...(options.setup ? [options.setup] : [])],
     },
   }
 }
@@ -24,7 +24,7 @@ function project(name: string, options: { parallel: boolean; timeout: number; re
 export default defineConfig({
   test: {
     projects: [
-      project('unit', { parallel: true, timeout: 20_000 }),
+      project('unit', { parallel: true, timeout: 20_000, setup: 'test/helpers/properties.ts' }),
       project('engine', { parallel: false, timeout: 60_000 }),
       project('system', { parallel: false, timeout: 60_000 }),
       // Whole windows, browsers and engines on two busy cores: what fails twice is a fault.

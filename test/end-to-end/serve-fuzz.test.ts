@@ -6,6 +6,7 @@ import { Agent, request } from 'node:http'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { until } from '../helpers/command.ts'
+import { seed } from '../helpers/seed.ts'
 import { captures, type ServiceUnderTest, serve } from '../helpers/service.ts'
 
 const requests = 20_000
@@ -153,7 +154,6 @@ async function fire(cases: readonly Generated[], agent: Agent): Promise<void> {
 
 test('they are answered, and leave nothing', async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: connections })
-  const seed = Number(process.env.REMORA_SEED) || Date.now() % 1_000_000
   const rounds = 8
   const round = (number: number) => fc.sample(asked, { numRuns: requests / rounds, seed: seed + number })
   try {
