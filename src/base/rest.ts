@@ -3,6 +3,7 @@
  * be woken for each of them, and it costs the machine more than the packet does. A process that reads again right after
  * it has read rests first, and finds many packets in the pipe. No timer of node's is as short, so the whole process sleeps.
  */
+import { pause } from './pause.ts'
 
 /** Milliseconds of a rest. */
 const restTime = 0.2
@@ -13,7 +14,6 @@ const full = 32_768
 /** Milliseconds without a rest after that: whoever writes waited for us, and comes as fast as we take. */
 const busy = 20
 
-const bed = new Int32Array(new SharedArrayBuffer(4))
 let taken = 0
 let scheduled = false
 let lookedAt = 0
@@ -30,7 +30,7 @@ export function restAfter(bytes: number): void {
 function rest(): void {
   const now = performance.now()
   if (taken >= full) fullAt = now
-  else if (now - lookedAt < soon && now - fullAt > busy) Atomics.wait(bed, 0, 0, restTime)
+  else if (now - lookedAt < soon && now - fullAt > busy) pause(restTime)
   lookedAt = performance.now()
   taken = 0
   scheduled = false

@@ -5,10 +5,10 @@
  */
 import { writeSync } from 'node:fs'
 import { RemoraError, reasonOf, systemCode } from './errors.ts'
+import { pause } from './pause.ts'
 
 /** Milliseconds until a pipe that is full, and that somebody made non-blocking, is tried again. */
 const retryInterval = 5
-const bed = new Int32Array(new SharedArrayBuffer(4))
 
 /**
  * Writes a text. That nobody reads any more (`remora list | head -1`) is no failure, nor is anything on standard error.
@@ -21,7 +21,7 @@ export function writeFully(fd: number, text: string): void {
       bytes = bytes.subarray(writeSync(fd, bytes))
     } catch (error) {
       const code = systemCode(error)
-      if (code === 'EAGAIN') Atomics.wait(bed, 0, 0, retryInterval)
+      if (code === 'EAGAIN') pause(retryInterval)
       else if (code === 'EPIPE' || fd === 2) return
       else
         throw new RemoraError('CAPTURE_FAILED', `cannot write to standard output: ${reasonOf(error)}`, { cause: error })

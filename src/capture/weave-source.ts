@@ -38,12 +38,12 @@ export interface Intake {
   describe(description: Buffer): number
   /**
    * Takes in bytes that have come.
-   * @param put puts them into the lane, or counts their packets as lost
+   * @param put puts them into the lane
    * @returns false when the source is to wait, until it is resumed
    */
-  take(source: Source, bytes: number, put: (discard: boolean) => void): boolean
-  /** The packets of a converted source have no other way of being told that there is no room. */
-  isFull(source: Source): boolean
+  take(source: Source, bytes: number, put: () => void): boolean
+  /** Whether there is no room, and none to wait for: packets are counted as lost. */
+  discards(source: Source): boolean
   /** Its last byte has come. */
   onEnd(): void
 }
@@ -60,10 +60,11 @@ export function openSource(from: SourceInput, options: SourceOptions, intake: In
       return source.number
     },
   })
-  const converter = describe && pcapReader(describe, bytes => lane.push(bytes, intake.isFull(source)))
-  const isDirect = 'fd' in from && converter === undefined
-  const take = (bytes: number, put: (discard: boolean) => void) => intake.take(source, bytes, put)
-  const input = 'stream' in from ? from.stream : openPipe(from.fd, isDirect ? { lane, take } : undefined)
+  const push = (bytes: Buffer) => lane.push(bytes, intake.discards(source))
+  const convert = describe === undefined ? push : pcapReader(describe, push)
+  const isDirect = 'fd' in from && describe === undefined
+  const onRead = (count: number) => intake.take(source, count, () => lane.commit(count, intake.discards(source)))
+  const input = 'stream' in from ? from.stream : openPipe(from.fd, isDirect ? { lane, onRead } : undefined)
   const source: Source = {
     ...{ lane, comment, input, statistics: undefined, number: undefined },
     concluded: describe === undefined,
@@ -77,10 +78,8 @@ export function openSource(from: SourceInput, options: SourceOptions, intake: In
     intake.onEnd()
   })
   if (!isDirect) {
-    const put = (chunk: Buffer, discard: boolean) =>
-      converter === undefined ? lane.push(chunk, discard) : converter(chunk)
     input.on('data', (chunk: Buffer) => {
-      if (!take(chunk.length, discard => put(chunk, discard))) input.pause()
+      if (!intake.take(source, chunk.length, () => convert(chunk))) input.pause()
     })
   }
   return source
@@ -89,18 +88,12 @@ export function openSource(from: SourceInput, options: SourceOptions, intake: In
 /** Reads a pipe; right into a lane where nothing needs to be converted on the way. */
 function openPipe(
   fd: number,
-  direct: { lane: Lane; take: (bytes: number, put: (discard: boolean) => void) => boolean } | undefined,
+  direct: { readonly lane: Lane; readonly onRead: (count: number) => boolean } | undefined,
 ): Socket {
   const options = { fd, readable: true, writable: false }
   if (direct === undefined) return new Socket(options)
-  const { lane, take } = direct
-  return new Socket({
-    ...options,
-    onread: {
-      buffer: () => lane.space(),
-      callback: count => take(count, discard => lane.commit(count, discard)),
-    },
-  })
+  const { lane, onRead } = direct
+  return new Socket({ ...options, onread: { buffer: () => lane.space(), callback: onRead } })
 }
 
 /** Link type of an interface description, which is in host byte order. */

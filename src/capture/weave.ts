@@ -178,11 +178,11 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
   }
 
   /** Takes in what came. @returns false when its source is to wait */
-  const take = (source: Source, count: number, put: (discard: boolean) => void): boolean => {
+  const take = (source: Source, count: number, put: () => void): boolean => {
     schedule()
     restAfter(count)
     try {
-      put(isFull(source) && writer.isStalled())
+      put()
     } catch (error) {
       source.done.reject(error)
       source.lane.end()
@@ -227,7 +227,7 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
       return interfaces++
     },
     take,
-    isFull: source => isFull(source) && writer.isStalled(),
+    discards: source => isFull(source) && writer.isStalled(),
     onEnd: schedule,
   }
 

@@ -114,15 +114,3 @@ function ticks(pid: number, first: number): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return Number(fields[first]) + Number(fields[first + 1])
 }
-
-/** Resident memory of a process, MiB. */
-export function residentMemory(pid: number): number {
-  const [, kib] = /^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-  return Number(kib) / 1024
-}
-
-/** The processes a process has started and that still are, and theirs (proc_pid_task(5), children). */
-export function descendants(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
-  return children.flatMap(child => [child, ...descendants(child)])
-}

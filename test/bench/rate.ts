@@ -3,13 +3,14 @@
  * that costs in CPU time, and what remora itself has of it.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { must, sleep, start, until } from '../helpers/command.ts'
 import type { NetnsPair } from '../helpers/netns.ts'
-import { environment, executable } from '../helpers/remora.ts'
+import { descendantsOf, memoryOf } from '../helpers/process.ts'
+import { environment, executable, hasLogged } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
-import { cpuSeconds, descendants, inTurn, median, type Row, residentMemory, row } from './measure.ts'
+import { cpuSeconds, inTurn, median, type Row, row } from './measure.ts'
 
 const rounds = 5
 const small = 1_000_000
@@ -45,7 +46,7 @@ export async function rateRows(pair: NetnsPair): Promise<Row[]> {
     await must(...sending(pair, config, count))
     await sleep(400)
     const used = pids.map((pid, index) => cpuSeconds(pid) - (before[index] ?? 0))
-    const memory = residentMemory(pids[0] ?? 0)
+    const memory = memoryOf(pids[0] ?? 0)
     const packets = await stop()
     const all = used.reduce((sum, one) => sum + one, 0)
     return { packets, own: used[0] ?? 0, all, bytes: statSync(file).size, memory }
@@ -111,9 +112,9 @@ async function startRemora(pair: NetnsPair, args: readonly string[], folder: str
   const log = join(folder, `log-${Math.random()}`)
   const env = environment({ DOCKER_HOST: 'unix:///nonexistent', REMORA_LOG_FILE: log })
   const running = start([executable, 'capture', `named:${pair.receiver}`, ...args, '--json'], { env })
-  await until('armed', () => existsSync(log) && readFileSync(log, 'utf8').includes('armed'))
+  await until('armed', () => hasLogged(log, 'armed'))
   return {
-    pids: [running.pid, ...descendants(running.pid)],
+    pids: [running.pid, ...descendantsOf(running.pid)],
     async stop() {
       running.child.kill('SIGTERM')
       return (JSON.parse((await running.result).stdout) as { packets: number }).packets

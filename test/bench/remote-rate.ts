@@ -1,14 +1,15 @@
 /** Real packets through a service: how many of a flood arrive in a file here, against bare dumpcap, there and through socat. */
-import { existsSync, openSync, readFileSync } from 'node:fs'
+import { openSync } from 'node:fs'
 import { join } from 'node:path'
 import { must, sleep, start, until } from '../helpers/command.ts'
+import { freePort } from '../helpers/free-port.ts'
 import type { NetnsPair } from '../helpers/netns.ts'
-import { environment, executable } from '../helpers/remora.ts'
+import { descendantsOf } from '../helpers/process.ts'
+import { environment, executable, hasLogged } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
-import { cpuSeconds, descendants, inTurn, median, type Row, row } from './measure.ts'
+import { cpuSeconds, inTurn, median, type Row, row } from './measure.ts'
 import { sending, startDumpcap, traffic } from './rate.ts'
 import { startService } from './service.ts'
-import { freePort } from './throughput.ts'
 
 const rounds = 5
 const count = 500_000
@@ -42,9 +43,9 @@ async function rowsAt(pair: NetnsPair, limit: readonly string[]): Promise<Row[]>
     const log = join(folder, `log-${Math.random()}`)
     const args = ['capture', `named:${pair.receiver}`, '-i', 'b0', '--host', service.address, '-w', file, '--json']
     const client = start([executable, ...args], { env: environment({ REMORA_LOG_FILE: log }) })
-    await until('connected', () => existsSync(log) && readFileSync(log, 'utf8').includes('connected'))
+    await until('connected', () => hasLogged(log, 'connected'))
     await sleep(500)
-    const cpu = await cpuWhileSending([service.pid, ...descendants(service.pid), client.pid])
+    const cpu = await cpuWhileSending([service.pid, ...descendantsOf(service.pid), client.pid])
     client.child.kill('SIGTERM')
     return { packets: (JSON.parse((await client.result).stdout) as { packets: number }).packets, cpu }
   }

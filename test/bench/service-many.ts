@@ -5,7 +5,8 @@ import { ask } from '../../src/remote/http.ts'
 import { dial, type RemoteStream } from '../../src/remote/websocket.ts'
 import { sleep, start } from '../helpers/command.ts'
 import type { NetnsPair } from '../helpers/netns.ts'
-import { type Row, residentMemory, row } from './measure.ts'
+import { memoryOf } from '../helpers/process.ts'
+import { type Row, row } from './measure.ts'
 import { type BenchService, startService } from './service.ts'
 
 const greatestCrowd = 100
@@ -52,7 +53,7 @@ async function crowdRows(service: BenchService, pair: NetnsPair, count: number):
   const idle: number[] = []
   for (let round = 0; round < rounds; round++) {
     await sleep(2_000)
-    const before = residentMemory(service.pid)
+    const before = memoryOf(service.pid)
     const beside = start([process.execPath, '-e', idleProcess])
     await sleep(500)
     await service.metric(greatestDelay)
@@ -60,7 +61,7 @@ async function crowdRows(service: BenchService, pair: NetnsPair, count: number):
     const streams = await Promise.all(Array.from({ length: count }, () => capture(service, pair)))
     armed.push(performance.now() - began)
     await sleep(5_000)
-    memory.push((residentMemory(service.pid) - before) / count)
+    memory.push((memoryOf(service.pid) - before) / count)
     await stop(streams)
     delays.push(1e3 * (await service.metric(greatestDelay)))
     beside.child.kill('SIGTERM')
@@ -73,7 +74,7 @@ async function crowdRows(service: BenchService, pair: NetnsPair, count: number):
     row('… memory for each', {
       // What the first of them takes it keeps for the others.
       ...{ unit: 'MiB', values: memory.slice(0, 1), ...(all && { must: { atMost: 1.5 } }) },
-      note: `${residentMemory(service.pid).toFixed(0)} MiB in all afterwards`,
+      note: `${memoryOf(service.pid).toFixed(0)} MiB in all afterwards`,
     }),
     row('… greatest delay of its event loop, from the first start to the last end', {
       ...{ unit: 'ms', values: delays, counterpart: 'a process beside it that does nothing', bare: idle },

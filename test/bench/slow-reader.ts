@@ -3,9 +3,10 @@ import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { end, must, sleep, start, until } from '../helpers/command.ts'
 import type { NetnsPair } from '../helpers/netns.ts'
+import { memoryOf } from '../helpers/process.ts'
 import { environment, executable } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
-import { type Row, residentMemory, row } from './measure.ts'
+import { type Row, row } from './measure.ts'
 import { sending, traffic } from './rate.ts'
 import { startService } from './service.ts'
 
@@ -39,8 +40,8 @@ export async function slowRow(pair: NetnsPair): Promise<Row[]> {
   await sleep(5_000)
   const memory = { service: [] as number[], client: [] as number[] }
   for (let second = 0; second < slowTime / 1000; second++) {
-    memory.service.push(residentMemory(service.pid))
-    memory.client.push(residentMemory(client.pid))
+    memory.service.push(memoryOf(service.pid))
+    memory.client.push(memoryOf(client.pid))
     await sleep(1_000)
   }
   clearInterval(timer)

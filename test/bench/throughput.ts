@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, openSync, readSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { description, packet, sectionHeader } from '../helpers/blocks.ts'
 import { end, must, sleep, start } from '../helpers/command.ts'
+import { freePort } from '../helpers/free-port.ts'
 import type { NetnsPair } from '../helpers/netns.ts'
 import { executable } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
@@ -113,15 +113,6 @@ export async function throughputRows(pair: NetnsPair): Promise<Row[]> {
 function packetsOf(bytes: number): Buffer {
   const one = packet(0, 0n, 'A'.repeat(1_400))
   return Buffer.concat([sectionHeader(), description(), ...new Array<Buffer>(Math.floor(bytes / one.length)).fill(one)])
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 /** Takes what is left in a pipe. */

@@ -4,8 +4,9 @@ import { createInterface } from 'node:readline'
 import { followHost } from '../../src/discover/changes.ts'
 import { end, sleep, until } from '../helpers/command.ts'
 import { type Docker, image } from '../helpers/docker.ts'
+import { memoryOf } from '../helpers/process.ts'
 import { environment, executable } from '../helpers/remora.ts'
-import { cpuSecondsWithChildren, type Row, residentMemory, row } from './measure.ts'
+import { cpuSecondsWithChildren, type Row, row } from './measure.ts'
 import { withNamespaces } from './namespaces.ts'
 
 /** Milliseconds a watch is looked at; every namespace is looked into once in them. */
@@ -83,5 +84,5 @@ async function idleCost({ pid = 0 }: ChildProcess): Promise<{ share: number; mem
   await sleep(5_000)
   const before = cpuSecondsWithChildren(pid)
   await sleep(idleTime)
-  return { share: (100 * (cpuSecondsWithChildren(pid) - before)) / (idleTime / 1000), memory: residentMemory(pid) }
+  return { share: (100 * (cpuSecondsWithChildren(pid) - before)) / (idleTime / 1000), memory: memoryOf(pid) }
 }

@@ -2,11 +2,12 @@
  * What the benchmark of weaving runs: takes the fifos it is given into its standard output, woven or just piped through,
  * and tells at the end what that took. `weaver.ts weave|pipe WINDOW FIFO…`
  */
-import { constants, openSync, readFileSync } from 'node:fs'
+import { constants, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { weaveInto } from '../../src/capture/weave.ts'
 import { openSink } from '../../src/linux/sink.ts'
 import { sectionHeaderBlock } from '../../src/pcapng/block.ts'
+import { memoryOf } from '../helpers/process.ts'
 
 const [mode, window, ...paths] = process.argv.slice(2)
 const inputs = paths.map(path => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK))
@@ -31,6 +32,5 @@ if (mode === 'pipe') {
   await weave.finish()
 }
 const { user, system } = process.cpuUsage(before)
-const [, anonymous] = /^RssAnon:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
-process.stderr.write(`${JSON.stringify({ cpu: (user + system) / 1e6, memory: Number(anonymous) / 1024 })}\n`)
+process.stderr.write(`${JSON.stringify({ cpu: (user + system) / 1e6, memory: memoryOf('self', 'RssAnon') })}\n`)
 process.exit()

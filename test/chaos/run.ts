@@ -1,8 +1,9 @@
 /** Runs cases, several at a time: most of a case is waiting. */
 import { type Docker, startDocker } from '../helpers/docker.ts'
+import { shuffled } from '../helpers/random.ts'
 import type { Case } from './cases.ts'
 import type { Verdict } from './oracle.ts'
-import { drawFrom, shuffled } from './random.ts'
+import { drawFrom } from './random.ts'
 import { runCase } from './trial.ts'
 
 const lanes = 5

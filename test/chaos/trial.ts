@@ -4,10 +4,11 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { end, must, type Running, sleep, start, until } from '../helpers/command.ts'
 import type { Docker } from '../helpers/docker.ts'
+import type { Random } from '../helpers/random.ts'
 import { environment, executable } from '../helpers/remora.ts'
 import type { Case } from './cases.ts'
 import { judge, type Verdict } from './oracle.ts'
-import { type Draw, drawFrom } from './random.ts'
+import { drawFrom } from './random.ts'
 import { makeScene, type Scene } from './scene.ts'
 import { ask, isServing, type Service, startService } from './service.ts'
 import type { Subject } from './subjects.ts'
@@ -94,7 +95,7 @@ async function startReader(fifo: string, file: string): Promise<ChildProcess> {
 }
 
 /** From the phase of the strike to the end of the capture. */
-async function endure({ fault, phase, subject }: Case, trial: Trial, draw: Draw): Promise<string[]> {
+async function endure({ fault, phase, subject }: Case, trial: Trial, random: Random): Promise<string[]> {
   const { capture, service, victim } = trial
   const { effect } = fault.expect(subject, phase)
   const over = capture.result
@@ -102,7 +103,7 @@ async function endure({ fault, phase, subject }: Case, trial: Trial, draw: Draw)
   const isOver = () => capture.child.exitCode !== null || capture.child.signalCode !== null
   if (phase !== 'start-up') await flowing(trial)
   if (phase === 'stopping') victim.child.kill('SIGTERM')
-  await sleep(draw() * windows[phase])
+  await sleep(random.below(windows[phase]))
   await fault.strike(trial)
   const before = sizeOf(trial)
   if (phase !== 'stopping' && effect !== 'ends') {

@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { must, type Running, run, sleep, start, until } from '../helpers/command.ts'
-import { environment, executable } from '../helpers/remora.ts'
+import { memoryOf } from '../helpers/process.ts'
+import { environment, executable, hasLogged } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 const namespaces = 32
@@ -50,7 +51,7 @@ test('32 namespaces at full rate for a minute: captured and lost make what was s
       longest,
     )
     reader.child.stdin?.destroy()
-    await until('armed', () => readOrEmpty(log).includes('armed'), 60_000)
+    await until('armed', () => hasLogged(log, 'armed'), 60_000)
     for (const index of names.keys()) {
       const trafgen = ['trafgen', '-i', config, '-o', `a${index}`, '-P', '1', '-q']
       const command = ['nsenter', `--net=/run/netns/${sender}`, ...trafgen]
@@ -59,7 +60,7 @@ test('32 namespaces at full rate for a minute: captured and lost make what was s
     let memory = 0
     // By the clock: a machine under such a load is late.
     for (const begun = Date.now(); Date.now() - begun < seconds * 1_000; await sleep(1_000)) {
-      memory = Math.max(memory, anonymousMemory(capture.pid))
+      memory = Math.max(memory, memoryOf(capture.pid, 'RssAnon'))
     }
     await Promise.all(floods.splice(0).map(endGroup))
     // Whatever is in the kernel's buffers is taken in before the end: what a stop leaves there nobody counts.
@@ -93,18 +94,4 @@ async function endGroup({ pid, result }: Running): Promise<void> {
 /** Bytes a process has read so far (proc(5), rchar). */
 function bytesRead(pid: number): number {
   return Number(/^rchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1])
-}
-
-function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-/** MiB of a process that are its alone. */
-function anonymousMemory(pid: number): number {
-  const [, kib] = /^RssAnon:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-  return Number(kib) / 1024
 }

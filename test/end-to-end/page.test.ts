@@ -2,6 +2,7 @@
  * The service's page in a real browser, over real containers: what it lists, how it changes, and that its links, commands
  * and downloads capture what they say. With REMORA_SCREENSHOTS=FOLDER a picture is kept: docs/screenshots was made that way.
  */
+
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer, request, type Server } from 'node:http'
@@ -12,6 +13,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { interfacesOf, pingsIn } from '../helpers/capture-file.ts'
 import { end, must, type Running, run, start, until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { dumpcapsIn, expectNoDumpcap } from '../helpers/leaks.ts'
 import { environment, executable, remora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
@@ -65,13 +67,6 @@ async function serve(args: readonly string[] = [], wanted?: number): Promise<Ser
     ),
   )
   return { url, running }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  const port = await listen(server)
-  server.close()
-  return port
 }
 
 async function listen(server: Server): Promise<number> {

@@ -1,7 +1,7 @@
 /** A capture that another remora runs, on the command line: everything a local capture does, and nothing left on either side. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -9,6 +9,7 @@ import { interfacesOf, pingsIn } from '../helpers/capture-file.ts'
 import { end, must, type Running, run, sleep, start, until } from '../helpers/command.ts'
 import { dumpcapsIn, expectNoDumpcap } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
+import { memoryOf } from '../helpers/process.ts'
 import { environment, executable, remora, startRemora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { type Served, serve } from '../helpers/served.ts'
@@ -193,12 +194,12 @@ describe('to standard output', () => {
     running.stdout.pause()
     try {
       await armed()
-      const before = residentSize(running.pid ?? 0)
+      const before = memoryOf(running.pid ?? 0)
       await must(
         ...['nsenter', `--net=/run/netns/${pair.sender}`, 'ping', '-q', '-f', '-s', '60000', '-c', '800', '10.213.7.2'],
       )
       await sleep(1_000)
-      expect(residentSize(running.pid ?? 0) - before).toBeLessThan(40 * 1024)
+      expect(memoryOf(running.pid ?? 0) - before).toBeLessThan(40)
       running.kill('SIGINT')
       running.stdout.resume()
       const [status] = await once(running, 'exit')
@@ -208,11 +209,6 @@ describe('to standard output', () => {
     }
   })
 })
-
-/** KiB of memory a process has. */
-function residentSize(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-}
 
 describe('waiting', () => {
   test('for a target that is not there, and going on when it comes back', async () => {

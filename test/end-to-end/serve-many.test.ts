@@ -49,7 +49,7 @@ test('memory, descriptors, processes and files are as at the start', async () =>
   await manyCaptures(300)
   await expectNoDumpcap(Number(await must('stat', '-Lc', '%i', `/run/netns/${pair.receiver}`)))
   await until('no descriptor is left', () => service.descriptors() <= before.descriptors + 5, 15_000)
-  expect(service.memory() - before.memory).toBeLessThan(64)
+  expect(service.memory() - before.memory).toBeLessThan(48)
   expect(service.temporary()).toEqual([])
   expect(service.log().filter(({ level, end }) => level === 50 || end === 'BUG')).toEqual([])
   const { containers } = (await (await service.get('/mobyshark')).json()) as { containers: { name: string }[] }

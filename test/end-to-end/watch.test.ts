@@ -4,7 +4,9 @@ import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { end, must, run, sleep, start, until } from '../helpers/command.ts'
 import { type Docker, image, startDocker } from '../helpers/docker.ts'
+import { randomFrom } from '../helpers/random.ts'
 import { environment, executable, remora, startRemora } from '../helpers/remora.ts'
+import { seed } from '../helpers/seed.ts'
 
 interface Event {
   readonly seq: number
@@ -70,22 +72,13 @@ test('namespaces and processes without an engine are told', async () => {
   await until('the process goes', () => about(`sleep(${alone.pid})`).join() === 'appear,gone', 5_000)
 })
 
-/** Numbers that are the same in every run, so that a failure can be repeated (Numerical Recipes' generator). */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed >>> 0
-  return below => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
-
 test('after 200 random starts, stops, kills, pauses, renames and engine restarts it says what a fresh list says', async () => {
-  const random = randomFrom(20_261_121)
+  const random = randomFrom(seed)
   const live = new Map<string, 'running' | 'paused' | 'stopped'>()
   let made = 0
-  const pick = (...states: string[]) => {
+  const pick = (...states: string[]): string | undefined => {
     const names = [...live].filter(([, state]) => states.includes(state)).map(([name]) => name)
-    return names[random(names.length)]
+    return random.pick(names)
   }
   const actions: (() => Promise<unknown>)[] = [
     async () => {
@@ -115,7 +108,7 @@ test('after 200 random starts, stops, kills, pauses, renames and engine restarts
   for (let step = 0; step < 200; step++) {
     if (step % 70 === 69) await engine.restart()
     // Starts come more often than anything that ends, so that there is something to do.
-    await actions[random(3) === 0 ? 0 : random(actions.length)]?.()
+    await actions[random.below(3) === 0 ? 0 : random.below(actions.length)]?.()
     if (live.size > 20) {
       const name = pick('stopped', 'running')
       if (name !== undefined) {

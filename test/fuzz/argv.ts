@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { parseExtcapCall, type Step, withoutSecrets } from '../../extcap/argv.ts'
 import { stableInterfaces } from '../../extcap/interfaces.ts'
-import { type Random, randomFrom, shuffled } from './random.ts'
+import { type Random, randomFrom, shuffled } from '../helpers/random.ts'
 import { type FuzzTarget, target } from './target.ts'
 import { anyText } from './text.ts'
 

@@ -1,5 +1,5 @@
 /** Small damage to good input: to bytes, to the blocks of a capture file, to JSON. Everything follows from the randomness. */
-import type { Random } from './random.ts'
+import type { Random } from '../helpers/random.ts'
 
 /** Numbers that are borders of something. */
 const borders = [

@@ -13,8 +13,8 @@ import {
 import { withoutSecrets } from '../../src/packetflix/secrets.ts'
 import { type StockTarget, stockTarget, stockTargetJson } from '../../src/packetflix/target.ts'
 import { parsePacketflixUrl } from '../../src/packetflix/url.ts'
+import { randomFrom } from '../helpers/random.ts'
 import { mutateJson, mutateText } from './mutate.ts'
-import { randomFrom } from './random.ts'
 import { type FuzzTarget, target, unlessRefused } from './target.ts'
 import { anyText, record, wellFormedText } from './text.ts'
 

@@ -7,10 +7,10 @@ import { pcapReader } from '../../src/pcapng/pcap.ts'
 import { pcapngReader } from '../../src/pcapng/read.ts'
 import { capturedBytes, type PcapngRecord } from '../../src/pcapng/records.ts'
 import { description } from '../helpers/blocks.ts'
+import { pieces, randomFrom } from '../helpers/random.ts'
 import { splitBlocks } from '../helpers/split.ts'
 import { pcapFile, pcapngFiles } from './corpus.ts'
 import { mutate } from './mutate.ts'
-import { pieces, randomFrom } from './random.ts'
 import { type FuzzTarget, target } from './target.ts'
 
 interface Reading {

@@ -11,9 +11,9 @@ import { pcapngReader } from '../../src/pcapng/read.ts'
 import { capturedBytes } from '../../src/pcapng/records.ts'
 import { makeSlab, slabPool } from '../../src/pcapng/slab.ts'
 import { nanosecondsOf } from '../../src/pcapng/time.ts'
+import { pieces, randomFrom } from '../helpers/random.ts'
 import { sources } from './corpus.ts'
 import { mutate } from './mutate.ts'
-import { pieces, randomFrom } from './random.ts'
 import { type FuzzTarget, target } from './target.ts'
 
 /** Milliseconds since 1970: soon after the packets of the corpus, so that a double holds each of their times. */

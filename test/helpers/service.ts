@@ -1,8 +1,9 @@
 /** The capture service, as a test starts it: the built program on a free port, its log kept, its temporary files apart. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { end, type Running, start, until } from './command.ts'
 import { descriptorCount } from './leaks.ts'
+import { childrenOf, memoryOf } from './process.ts'
 import { environment, executable } from './remora.ts'
 import { scratch } from './scratch.ts'
 
@@ -58,7 +59,7 @@ export async function serve(args: readonly string[] = [], options: Options = {})
     folder,
     log,
     temporary: () => readdirSync(folder),
-    memory: () => Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${running.pid}/status`, 'utf8'))?.[1]) / 1024,
+    memory: () => memoryOf(running.pid),
     descriptors: () => descriptorCount(running.pid),
     children: () => childrenOf(running.pid),
     get,
@@ -68,12 +69,6 @@ export async function serve(args: readonly string[] = [], options: Options = {})
     },
     close: () => end(running.child, 'SIGTERM'),
   }
-}
-
-function childrenOf(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap(thread =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  )
 }
 
 function logLines(text: string): Record<string, unknown>[] {

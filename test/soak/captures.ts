@@ -1,8 +1,8 @@
 /** One capture, of any kind, to whatever end: what a soak does over and over. */
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Random } from '../fuzz/random.ts'
 import { run, sleep, start } from '../helpers/command.ts'
+import type { Random } from '../helpers/random.ts'
 import { environment, executable } from '../helpers/remora.ts'
 import { stockCapture } from '../helpers/stock-client.ts'
 

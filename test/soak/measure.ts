@@ -1,6 +1,7 @@
 /** What a service and a watch hold, sample by sample, and the verdict over all of them. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { descriptorCount } from '../helpers/leaks.ts'
+import { childrenOf, memoryOf } from '../helpers/process.ts'
 import { lowest, type Sample, type Slope, slopeOf } from './slope.ts'
 
 /** A process that lives as long as the soak. */
@@ -30,28 +31,14 @@ export type Measured = Readonly<Partial<Record<Measure, number>>>
 
 /** What a process holds now. */
 export function look({ pid, folder }: Watched): Measured {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  const field = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)?.[1])
   return {
     descriptors: descriptorCount(pid),
-    processes: childrenOf(pid),
-    threads: field('Threads'),
+    processes: childrenOf(pid).length,
+    threads: readdirSync(`/proc/${pid}/task`).length,
     files: readdirSync(folder).length,
-    'RSS KiB': field('VmRSS'),
-    'RssAnon KiB': field('RssAnon'),
+    'RSS KiB': memoryOf(pid) * 1024,
+    'RssAnon KiB': memoryOf(pid, 'RssAnon') * 1024,
   }
-}
-
-function childrenOf(pid: number): number {
-  const lists = readdirSync(`/proc/${pid}/task`).map(thread => {
-    try {
-      return readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')
-    } catch {
-      // The thread ended meanwhile.
-      return ''
-    }
-  })
-  return lists.join(' ').split(' ').filter(Boolean).length
 }
 
 /** What is at most growth that is none, over a time in which so many captures ended. */

@@ -18,7 +18,7 @@ import { interfacesOf, packetsOf, pingsIn } from '../helpers/capture-file.ts'
 import { end, must, type Running, run, sleep, until } from '../helpers/command.ts'
 import { dumpcapsIn, expectNoDumpcap, processesWith } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
-import { environment, executable, remora, startRemora } from '../helpers/remora.ts'
+import { environment, executable, hasLogged, remora, startRemora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 const started: Running[] = []
@@ -53,7 +53,7 @@ async function armed(args: readonly string[], env: NodeJS.ProcessEnv = {}): Prom
   })
   await until('the capture is armed', () => {
     if (finished) throw new Error(`ended before it was armed: ${running.stderr()}`)
-    return existsSync(log) && readFileSync(log, 'utf8').includes('armed')
+    return hasLogged(log, 'armed')
   })
   return running
 }

@@ -1,6 +1,6 @@
 /** The statistics of a soak: they find what leaks, and are not alarmed by what only comes and goes. */
 import { describe, expect, test } from 'vitest'
-import { randomFrom } from '../../fuzz/random.ts'
+import { randomFrom } from '../../helpers/random.ts'
 import { judge, type Measure } from '../../soak/measure.ts'
 import { slopeOf } from '../../soak/slope.ts'
 
