@@ -53,6 +53,29 @@ export function readInRoot(root: string, path: string): string | undefined {
  * @returns what look returned; undefined when there is no such file, it is no regular one, or a system call failed
  */
 export function lookInRoot<T>(root: string, path: string, look: (place: Place) => T): T | undefined {
+  return findInRoot(root, path, descriptor => {
+    const stats = fstatSync(descriptor)
+    if (!stats.isFile()) return undefined
+    const name = `/proc/self/fd/${descriptor}`
+    return look({
+      stats,
+      fileSystem: () => statfsSync(name).type,
+      open: () => openSync(name, O_RDONLY | O_NONBLOCK),
+    })
+  })
+}
+
+/** The path from here to what a path means under another root, without links in it; undefined when it leads nowhere. */
+export function resolveInRoot(root: string, path: string): string | undefined {
+  return findInRoot(root, path, (_, names) => [root, ...names].join('/'))
+}
+
+/** @param found called once, with a descriptor of the place and the names of the way to it, which is held open meanwhile */
+function findInRoot<T>(
+  root: string,
+  path: string,
+  found: (descriptor: number, names: readonly string[]) => T | undefined,
+): T | undefined {
   const mountinfo = readText(`${dirname(root)}/mountinfo`) ?? ''
   const blocked = remoteMounts(mountinfo)
   if (blocked.has('/')) return undefined
@@ -70,16 +93,8 @@ export function lookInRoot<T>(root: string, path: string, look: (place: Place) =
       // What was mounted there since: asking anything of it might take for ever.
       return answering.has(mountOf(place)) ? place : undefined
     }
-    const place = walk(start, path, blocked, step)
-    if (place === undefined) return undefined
-    const stats = fstatSync(place)
-    if (!stats.isFile()) return undefined
-    const name = `/proc/self/fd/${place}`
-    return look({
-      stats,
-      fileSystem: () => statfsSync(name).type,
-      open: () => openSync(name, O_RDONLY | O_NONBLOCK),
-    })
+    const way = walk(start, path, blocked, step)
+    return way && found(way.place, way.names)
   } catch {
     return undefined
   } finally {
@@ -93,13 +108,13 @@ function mountOf(descriptor: number): number {
   return Number(id)
 }
 
-/** Descriptor of the place that a path means. */
+/** Descriptor of the place that a path means, and the names that lead to it. */
 function walk(
   root: number,
   path: string,
   blocked: ReadonlySet<string>,
   step: (place: string) => number | undefined,
-): number | undefined {
+): { readonly place: number; readonly names: readonly string[] } | undefined {
   const pending = path.split('/').reverse()
   let [names, places]: [string[], number[]] = [[], [root]]
   for (let [links, steps] = [0, 0]; pending.length > 0; steps++) {
@@ -125,7 +140,7 @@ function walk(
     if (target.startsWith('/')) [names, places] = [[], [root]]
     pending.push(...target.split('/').reverse())
   }
-  return places.at(-1)
+  return { place: places.at(-1) ?? root, names }
 }
 
 function readStart(file: number, size: number): string {

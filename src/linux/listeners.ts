@@ -4,9 +4,8 @@
  * another root is given through /proc/PID/root.
  */
 import { statSync } from 'node:fs'
-import { remoteMounts } from './mountinfo.ts'
+import { resolveInRoot } from './file-in-root.ts'
 import { listDescriptors, readLink, readNamespaceInode, readText } from './proc.ts'
-import { resolveInRoot } from './root.ts'
 
 /** Paths of the stream sockets a process listens on, as they can be reached from here. */
 export function listeningSockets(pid: number, proc = '/proc'): string[] {
@@ -15,8 +14,7 @@ export function listeningSockets(pid: number, proc = '/proc'): string[] {
   const paths = ownInodes(pid, listening, proc).flatMap(inode => listening.get(inode) ?? [])
   // Where both see the same files, the plain path is one that outlives the process.
   if (sharesRoot(pid, proc)) return paths
-  const blocked = remoteMounts(readText(`${proc}/${pid}/mountinfo`) ?? '')
-  return paths.flatMap(path => resolveInRoot(`${proc}/${pid}/root`, path, blocked) ?? [])
+  return paths.flatMap(path => resolveInRoot(`${proc}/${pid}/root`, path) ?? [])
 }
 
 /**

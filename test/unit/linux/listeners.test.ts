@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { resolveInRoot } from '../../../src/linux/file-in-root.ts'
 import { parseListening } from '../../../src/linux/listeners.ts'
-import { resolveInRoot } from '../../../src/linux/root.ts'
 import { scratch } from '../../helpers/scratch.ts'
 
 test('listening stream sockets are picked out of the table of unix sockets', () => {
