@@ -54,7 +54,10 @@ export function openLog(file = process.env.REMORA_LOG_FILE, level = process.env.
   try {
     appendFileSync(file, '', { mode: 0o600 })
   } catch (error) {
-    throw new RemoraError('USAGE', `cannot write the log file ${file}: ${reasonOf(error)}`, { cause: error })
+    throw new RemoraError('USAGE', `cannot write the log file ${file}: ${reasonOf(error)}`, {
+      cause: error,
+      hint: 'Name a file that this user may write, in a folder that is there.',
+    })
   }
   return { error: writer('error'), warning: writer('warning'), info: writer('info'), debug: writer('debug') }
 }

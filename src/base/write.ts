@@ -24,7 +24,10 @@ export function writeFully(fd: number, text: string): void {
       if (code === 'EAGAIN') pause(retryInterval)
       else if (code === 'EPIPE' || fd === 2) return
       else
-        throw new RemoraError('CAPTURE_FAILED', `cannot write to standard output: ${reasonOf(error)}`, { cause: error })
+        throw new RemoraError('CAPTURE_FAILED', `cannot write to standard output: ${reasonOf(error)}`, {
+          cause: error,
+          hint: 'Make room where it leads to, or send it elsewhere.',
+        })
     }
   }
 }

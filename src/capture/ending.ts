@@ -89,7 +89,10 @@ export function failureOf<F = RemoraError>(
 export function writeFailure(error: unknown): RemoraError {
   if (isFull(error)) return diskFull()
   if (error instanceof RemoraError) return error
-  return new RemoraError('CAPTURE_FAILED', `cannot write the capture: ${reasonOf(error)}`, { cause: error })
+  return new RemoraError('CAPTURE_FAILED', `cannot write the capture: ${reasonOf(error)}`, {
+    cause: error,
+    hint: 'The packets up to then are kept. Write to another disk, with -w.',
+  })
 }
 
 /** Whether it is for lack of room that something could not be written. */

@@ -202,6 +202,7 @@ function giveName(fd: number, partial: string, path: string, whole: boolean): vo
     throw new RemoraError(
       'CAPTURE_FAILED',
       `the packets are in ${partial}, but cannot be given their name: ${reasonOf(error)}`,
+      { cause: error, hint: `Move them yourself: mv ${partial} ${path}` },
     )
   }
 }
@@ -221,5 +222,8 @@ function openForWriting(path: string, flags: number): number {
 }
 
 function cannotWrite(path: string, cause: unknown): RemoraError {
-  return new RemoraError('USAGE', `cannot write ${path}: ${reasonOf(cause)}`, { cause })
+  return new RemoraError('USAGE', `cannot write ${path}: ${reasonOf(cause)}`, {
+    cause,
+    hint: 'Name a file that this user may write, in a folder that is there.',
+  })
 }

@@ -62,6 +62,7 @@ export function both(excluding: string, filter: string): string {
   throw new RemoraError(
     'FILTER_INVALID',
     `the parentheses of the capture filter "${filter.slice(0, 200)}" do not match`,
+    { hint: 'Each ( needs its ), as in: tcp and (port 80 or port 443)' },
   )
 }
 

@@ -151,7 +151,10 @@ async function planWhenUp(
       if (!waiting || !(error instanceof RemoraError) || error.code !== 'INTERFACE_NOT_FOUND') throw error
       if (!isStillThere(namespace)) {
         if (onAny !== undefined) return { plan: onAny(), ...network }
-        throw new RemoraError('TARGET_STALE', 'it has ended before it could be captured', { cause: error })
+        throw new RemoraError('TARGET_STALE', 'it has ended before it could be captured', {
+          cause: error,
+          hint: 'Start it again; --follow catches the next one as soon as it is there.',
+        })
       }
       await sleep(interfaceInterval, undefined, { signal })
     }

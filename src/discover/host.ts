@@ -20,7 +20,9 @@ export function openHost(): NetworkNamespace {
       if (!(error instanceof RemoraError)) throw error
     }
   }
-  throw new RemoraError('CAPTURE_FAILED', "cannot open the host's network namespace: is /proc mounted?")
+  throw new RemoraError('CAPTURE_FAILED', "cannot open the host's network namespace", {
+    hint: 'Is /proc mounted? In a container, remora needs the processes of its host: --pid=host.',
+  })
 }
 
 /** The host's network namespace, and the process that speaks for it. */

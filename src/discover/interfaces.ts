@@ -82,7 +82,9 @@ export function openTarget({ pid, startTime, netns, reference }: Target): Networ
   const mount = parseReference(reference)
   if (mount.scheme === 'named') return openNamespaceFile(namedPath(mount.name), netns)
   if (mount.scheme === 'file') return openNamespaceFile(mount.path, netns)
-  throw new RemoraError('TARGET_NOT_FOUND', `${reference} has no process that could be looked at`)
+  throw new RemoraError('TARGET_NOT_FOUND', `${reference} has no process that could be looked at`, {
+    hint: 'It may have ended: remora list shows what is there now.',
+  })
 }
 
 function withInterfaces(target: Target, interfaces: readonly NetworkInterface[]): Target {

@@ -22,7 +22,9 @@ export function referenceOfStock(wanted: StockTarget, targets: readonly Target[]
   const { name, netns } = wanted
   if (name === '') {
     if (netns > 0) return formatReference({ scheme: 'netns', inode: netns })
-    throw new RemoraError('USAGE', 'the container/target description has neither a name nor a network namespace')
+    throw new RemoraError('USAGE', 'the container/target description has neither a name nor a network namespace', {
+      hint: 'Name one of them: {"name":"web"} or {"netns":4026532301}.',
+    })
   }
   const named = candidates(wanted, targets)
   const [first, ...others] = nearest(wanted, named)

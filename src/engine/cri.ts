@@ -65,7 +65,10 @@ async function list(connection: Connection, socket: string): Promise<Container[]
   } catch (error) {
     if (!failedWith(error, 'UNIMPLEMENTED')) throw error
     if (await isContainerd(connection)) return []
-    throw new RemoraError('PEER_FAILED', `the engine at ${socket} does not speak CRI v1`, { cause: error })
+    throw new RemoraError('PEER_FAILED', `the engine at ${socket} does not speak CRI v1`, {
+      cause: error,
+      hint: 'crictl version shows what it speaks; v1 came with containerd 1.6 and CRI-O 1.20.',
+    })
   }
 }
 
@@ -166,7 +169,9 @@ function verboseProcess(
 ): ContainerProcess | undefined {
   const pid = pidIn(info)
   if (pid === undefined) {
-    throw new RemoraError('PEER_FAILED', `the engine at ${socket} does not tell the process of ${id.slice(0, 12)}`)
+    throw new RemoraError('PEER_FAILED', `the engine at ${socket} does not tell the process of ${id.slice(0, 12)}`, {
+      hint: `crictl inspect ${id.slice(0, 12)} shows what it tells; pid:NUMBER names the process itself.`,
+    })
   }
   const startedAt = startText(seconds(since))
   return pid === 0 ? undefined : { pid, incarnation: `${pid} ${since}`, ...(startedAt !== undefined && { startedAt }) }

@@ -72,7 +72,9 @@ export function askEngines(
       } catch (error) {
         signal?.throwIfAborted()
         const failure = deadline.aborted
-          ? new RemoraError('PEER_FAILED', `${engine.name} at ${engine.address} did not answer within ${time} ms`)
+          ? new RemoraError('PEER_FAILED', `${engine.name} at ${engine.address} did not answer within ${time} ms`, {
+              hint: 'It may hang: look at its log, or start it again.',
+            })
           : (error as Error)
         return { engine, containers: [], failure }
       }
@@ -82,5 +84,7 @@ export function askEngines(
 
 function bounded({ name, address }: Engine, containers: Container[]): Container[] {
   if (containers.length <= mostContainers) return containers
-  throw new RemoraError('PEER_FAILED', `${name} at ${address} tells of more than ${mostContainers} containers`)
+  throw new RemoraError('PEER_FAILED', `${name} at ${address} tells of more than ${mostContainers} containers`, {
+    hint: 'Name a target by pid: or netns:, which asks no engine.',
+  })
 }

@@ -69,7 +69,7 @@ function openFailure(path: string, error: unknown): RemoraError {
     const hint = existsSync(partial) ? `It is still being written: remora info ${partial}` : nameIt
     return new RemoraError('USAGE', `there is no file ${path}`, { hint })
   }
-  return new RemoraError('USAGE', `cannot read ${path}: ${reasonOf(error)}`, { cause: error })
+  return new RemoraError('USAGE', `cannot read ${path}: ${reasonOf(error)}`, { cause: error, hint: nameIt })
 }
 
 /** Chunks of a file, each good until the next is asked for, and full but for the last: a pipe gives few bytes at a time. */
@@ -93,7 +93,10 @@ async function readInto(fd: number, room: Buffer, path: string): Promise<number>
     } catch (error) {
       if (systemCode(error) === 'EISDIR') throw new RemoraError('USAGE', `${path} is a directory`, { hint: nameIt })
       if (systemCode(error) !== 'EAGAIN') {
-        throw new RemoraError('USAGE', `cannot read ${nameOf(path)}: ${reasonOf(error)}`, { cause: error })
+        throw new RemoraError('USAGE', `cannot read ${nameOf(path)}: ${reasonOf(error)}`, {
+          cause: error,
+          hint: nameIt,
+        })
       }
       // Whoever shares this standard input has said that reads of it do not wait.
       await sleep(10)

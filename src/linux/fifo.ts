@@ -33,7 +33,9 @@ export async function openFifo(path: string, timeout: number, signal?: AbortSign
     }
     signal?.throwIfAborted()
     if (performance.now() > deadline) {
-      throw new RemoraError('CAPTURE_FAILED', `nobody opened ${path} for reading within ${timeout / 1000} s`)
+      throw new RemoraError('CAPTURE_FAILED', `nobody opened ${path} for reading within ${timeout / 1000} s`, {
+        hint: `Open it first: wireshark -k -i ${path}`,
+      })
     }
     await sleep(5, undefined, signal && { signal })
   }
@@ -76,7 +78,10 @@ export async function makePipes(count: number): Promise<LocalPipe[]> {
 export async function makeFifos(paths: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<void> {
   if (paths.length === 0) return
   const { status, stderr } = await run([findTool('mkfifo', env), '-m', '600', ...paths])
-  if (status !== 0) throw new RemoraError('CAPTURE_FAILED', `cannot make a fifo: ${stderr.trim()}`)
+  if (status !== 0)
+    throw new RemoraError('CAPTURE_FAILED', `cannot make a fifo: ${stderr.trim()}`, {
+      hint: 'Name a folder for temporary files that this user may write, with TMPDIR.',
+    })
 }
 
 /**
@@ -104,11 +109,18 @@ function openForReader(path: string): number | undefined {
     fd = openSync(path, O_WRONLY | O_NONBLOCK)
   } catch (error) {
     if (systemCode(error) === 'ENXIO') return undefined
-    throw new RemoraError('USAGE', `cannot open the fifo ${path}: ${reasonOf(error)}`, { cause: error })
+    throw new RemoraError('USAGE', `cannot open the fifo ${path}: ${reasonOf(error)}`, {
+      cause: error,
+      hint: makeIt(path),
+    })
   }
   if (isPipe(fd)) return fd
   closeSync(fd)
-  throw new RemoraError('USAGE', `${path} is not a fifo`)
+  throw new RemoraError('USAGE', `${path} is not a fifo`, { hint: makeIt(path) })
+}
+
+function makeIt(path: string): string {
+  return `Make one that this user may write (mkfifo ${path}); a file is written with -w.`
 }
 
 function reopenBlocking(probe: number): number {

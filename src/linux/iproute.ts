@@ -45,7 +45,12 @@ export interface InterfaceAddress {
 export async function listInterfaces(namespace: NetworkNamespace, signal?: AbortSignal): Promise<NetworkInterface[]> {
   const result = await runInNamespace(namespace, [findTool('ip'), '-json', 'address', 'show'], { signal })
   if (result.status === 0) return parseInterfaces(result.stdout)
-  throw nsenterFailure(result.stderr) ?? new RemoraError('CAPTURE_FAILED', `ip address failed: ${result.stderr.trim()}`)
+  throw (
+    nsenterFailure(result.stderr) ??
+    new RemoraError('CAPTURE_FAILED', `ip address failed: ${result.stderr.trim()}`, {
+      hint: 'remora doctor looks at what remora needs on this host.',
+    })
+  )
 }
 
 /** Descriptors handed to one child; a limit of 256 open files is the least that is met. */

@@ -79,9 +79,12 @@ function openKeylog(path: string): number {
   return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
 }
 
+const regularFile = 'Name the file that SSLKEYLOGFILE tells the program to write; it need not be there yet.'
+
 function checkFile(path: string): void {
   try {
-    if (!statSync(path).isFile()) throw new RemoraError('USAGE', `${path} is no regular file: no keys are read from it`)
+    if (!statSync(path).isFile())
+      throw new RemoraError('USAGE', `${path} is no regular file: no keys are read from it`, { hint: regularFile })
     accessSync(path, constants.R_OK)
   } catch (error) {
     const code = systemCode(error)
@@ -96,5 +99,8 @@ function checkFile(path: string): void {
 
 function usage(path: string, error: unknown): RemoraError {
   if (error instanceof RemoraError) return error
-  return new RemoraError('USAGE', `cannot read keys from ${path}: ${reasonOf(error)}`, { cause: error })
+  return new RemoraError('USAGE', `cannot read keys from ${path}: ${reasonOf(error)}`, {
+    cause: error,
+    hint: regularFile,
+  })
 }

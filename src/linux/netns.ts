@@ -148,7 +148,10 @@ function openChecked(path: string): number {
     if (['ENOENT', 'ESRCH', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP'].includes(code)) {
       throw notThere(`there is no network namespace at ${path}`, error)
     }
-    throw new RemoraError('CAPTURE_FAILED', `cannot open ${path}: ${reasonOf(error)}`, { cause: error })
+    throw new RemoraError('CAPTURE_FAILED', `cannot open ${path}: ${reasonOf(error)}`, {
+      cause: error,
+      hint: 'remora list shows every namespace that can be captured.',
+    })
   }
 }
 

@@ -51,9 +51,13 @@ export function nsenterFailure(stderr: string): RemoraError | undefined {
   const [, reason] = /^nsenter: (.*)$/m.exec(stderr) ?? []
   if (reason === undefined) return undefined
   if (/Invalid argument/.test(reason))
-    return new RemoraError('USAGE', 'the target is a namespace, but no network namespace')
+    return new RemoraError('USAGE', 'the target is a namespace, but no network namespace', {
+      hint: 'Name one of the kind net, such as /proc/PID/ns/net.',
+    })
   if (!/Operation not permitted|Permission denied/.test(reason)) {
-    return new RemoraError('CAPTURE_FAILED', `cannot enter the network namespace: ${reason}`)
+    return new RemoraError('CAPTURE_FAILED', `cannot enter the network namespace: ${reason}`, {
+      hint: 'remora doctor looks at what remora needs on this host.',
+    })
   }
   return new RemoraError('FORBIDDEN', 'this user may not enter the network namespace of the target', {
     hint: 'Run the same command as root, with sudo; for Wireshark: sudo remora capture TARGET -w - | wireshark -k -i -',

@@ -3,7 +3,7 @@
  * from number 3 on. Straight on node:child_process, because a capture's start waits for it (docs/performance.md).
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
-import { RemoraError } from '../base/errors.ts'
+import { RemoraError, systemCode } from '../base/errors.ts'
 import { afterOwnTime } from '../base/own-time.ts'
 
 /** What a run needs beyond its command. */
@@ -86,7 +86,15 @@ export function spawnCommand([program = '', ...args]: readonly string[], options
   return spawn(program, args, options)
 }
 
+/** What the system says when there is too much of everything (fork(2), pipe(2)). */
+const outOf = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']
+
 /** The failure of a program that could not be started at all. */
 export function startFailure([program]: readonly string[], cause: Error): RemoraError {
-  return new RemoraError('CAPTURE_FAILED', `cannot start ${program}: ${cause.message}`, { cause })
+  return new RemoraError('CAPTURE_FAILED', `cannot start ${program}: ${cause.message}`, {
+    cause,
+    hint: outOf.includes(systemCode(cause) ?? '')
+      ? 'Processes, descriptors or memory have run out: end something, or raise the limit (ulimit -a).'
+      : `Can it be run by hand? ${program} --version`,
+  })
 }

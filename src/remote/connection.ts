@@ -60,14 +60,19 @@ function commonAuthorities(): readonly string[] {
   return common
 }
 
+const certificates = 'Name a file of the certificates the service is to be trusted by, in PEM, with --ca.'
+
 function readAuthorities(path: string): string {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new RemoraError('USAGE', `cannot read the certificates ${path}: ${reasonOf(error)}`, { cause: error })
+    throw new RemoraError('USAGE', `cannot read the certificates ${path}: ${reasonOf(error)}`, {
+      cause: error,
+      hint: certificates,
+    })
   }
   // node passes over what is none in silence, and then trusts nobody.
   if (/^-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/m.test(text)) return text
-  throw new RemoraError('USAGE', `${path} holds no certificate (PEM)`)
+  throw new RemoraError('USAGE', `${path} holds no certificate (PEM)`, { hint: certificates })
 }

@@ -59,7 +59,11 @@ export function toldFailure(body: string): RemoraError | undefined {
 export function closedFailure(service: RemoteService, code: number, reason: string): RemoraError {
   const [, told = '', message = ''] = /^([A-Z_]+): ([\s\S]*)$/.exec(reason) ?? []
   if (isErrorCode(told)) return new RemoraError(told, message)
-  return new RemoraError('CAPTURE_FAILED', `${describeService(service)} ended the capture: ${reason || `code ${code}`}`)
+  return new RemoraError(
+    'CAPTURE_FAILED',
+    `${describeService(service)} ended the capture: ${reason || `code ${code}`}`,
+    { hint: "The service's own log says more." },
+  )
 }
 
 /** The failure of an answer that is none of a capture service's. */

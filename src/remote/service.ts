@@ -50,6 +50,8 @@ export function socketPathOf({ base }: RemoteService): string | undefined {
 /** Names of the environment a token is taken from, where none was given otherwise. */
 const tokenVariables = { token: 'REMORA_TOKEN', file: 'REMORA_TOKEN_FILE' } as const
 
+const tokenHint = "Copy the service's token into a file that only you may read, and name it with --token-file."
+
 /**
  * The token to send: of a file, else of the environment.
  * @throws RemoraError USAGE when a file cannot be read, or is empty
@@ -61,9 +63,9 @@ export function findToken(file: string | undefined, env: NodeJS.ProcessEnv = pro
     const token = readFileSync(path, 'utf8').trim()
     if (token !== '') return token
   } catch (error) {
-    throw new RemoraError('USAGE', `cannot read the token file: ${reasonOf(error)}`, { cause: error })
+    throw new RemoraError('USAGE', `cannot read the token file: ${reasonOf(error)}`, { cause: error, hint: tokenHint })
   }
-  throw new RemoraError('USAGE', `the token file ${path} is empty`)
+  throw new RemoraError('USAGE', `the token file ${path} is empty`, { hint: tokenHint })
 }
 
 /**

@@ -139,7 +139,9 @@ function tokenSource(path: string | undefined, log: Logger): () => string | unde
 function tlsFiles({ tlsCert, tlsKey, tlsClientCa }: ServeOptions) {
   if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return undefined
   if (tlsCert === undefined || tlsKey === undefined) {
-    throw new RemoraError('USAGE', 'TLS needs --tls-cert and --tls-key together')
+    throw new RemoraError('USAGE', 'TLS needs --tls-cert and --tls-key together', {
+      hint: 'Name a certificate and its key, both in PEM.',
+    })
   }
   return { cert: tlsCert, key: tlsKey, clientCa: tlsClientCa }
 }
@@ -153,7 +155,10 @@ function groupNumber(name: string | undefined): number | undefined {
     .split('\n')
     .find(entry => entry.startsWith(`${wanted}:`))
   if (line !== undefined) return Number(line.split(':')[2])
-  if (name !== undefined) throw new RemoraError('USAGE', `there is no group ${name}`)
+  if (name !== undefined)
+    throw new RemoraError('USAGE', `there is no group ${name}`, {
+      hint: `Make it (groupadd ${name}), or name another with --socket-group.`,
+    })
   return undefined
 }
 
@@ -173,5 +178,5 @@ function numberOf(option: string, text: string): number {
 
 function levelOf(text: string): string {
   if (['trace', 'debug', 'info', 'warn', 'error'].includes(text)) return text
-  throw new RemoraError('USAGE', `unknown log level "${text}"`)
+  throw new RemoraError('USAGE', `unknown log level "${text}"`, { hint: 'trace, debug, info, warn or error' })
 }

@@ -23,7 +23,10 @@ let watching = 0
  */
 export function watchTargets(c: RouteContext): Response {
   const { outgoing, service } = c.env
-  if (watching >= mostWatchers) throw new RemoraError('LIMIT', `${mostWatchers} clients watch already`)
+  if (watching >= mostWatchers)
+    throw new RemoraError('LIMIT', `${mostWatchers} clients watch already`, {
+      hint: 'Close a page or a list --watch that is open, or ask for the list again and again.',
+    })
   watching++
   outgoing.writeHead(200, {
     'content-type': 'text/event-stream',

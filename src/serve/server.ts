@@ -138,7 +138,10 @@ async function makeRoom(path: string): Promise<void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
   const there = lstatSync(path, { throwIfNoEntry: false })
   if (there === undefined) return
-  if (!there.isSocket()) throw new RemoraError('USAGE', `cannot listen on unix:${path}: it is there and no socket`)
+  if (!there.isSocket())
+    throw new RemoraError('USAGE', `cannot listen on unix:${path}: it is there and no socket`, {
+      hint: 'Name another path with --listen, or remove what is there.',
+    })
   const probe = connect(path)
   const inUse = await new Promise<boolean>(resolve => {
     probe.once('connect', () => resolve(true))

@@ -36,7 +36,10 @@ export function readToken(path: string): string {
   try {
     content = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new RemoraError('USAGE', `cannot read the token file ${path}: ${reasonOf(error)}`, { cause: error })
+    throw new RemoraError('USAGE', `cannot read the token file ${path}: ${reasonOf(error)}`, {
+      cause: error,
+      hint: 'Name a file that the service may read, with --token-file.',
+    })
   }
   return checked(path, content)
 }
@@ -76,7 +79,10 @@ function makeTokenFile(path: string): string {
     writeSync(fd, `${token}\n`)
     closeSync(fd)
   } catch (error) {
-    throw new RemoraError('USAGE', `cannot make the token file ${path}: ${reasonOf(error)}`, { cause: error })
+    throw new RemoraError('USAGE', `cannot make the token file ${path}: ${reasonOf(error)}`, {
+      cause: error,
+      hint: 'Name a file that the service may make, with --token-file.',
+    })
   }
   return token
 }
