@@ -13,7 +13,7 @@ async function run(argv: readonly string[]): Promise<void> {
   if (isOption && argv.some(argument => argument.startsWith('--extcap-') || argument === '--capture')) {
     await (await import('../extcap/main.ts')).main(argv)
   } else if (first === '__guard') {
-    await (await import('../src/linux/guard.ts')).runGuard()
+    await (await import('../src/linux/capturing/guard.ts')).runGuard()
   } else if (first === 'serve') {
     await (await import('../src/serve/main.ts')).main(rest)
   } else if (first === '--version' || first === '-V') {

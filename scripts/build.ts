@@ -54,7 +54,7 @@ const faces: Readonly<Record<string, string>> = {
   extcap: 'extcap/main.ts',
   cli: 'src/cli/main.ts',
   serve: 'src/serve/main.ts',
-  guard: 'src/linux/guard.ts',
+  guard: 'src/linux/capturing/guard.ts',
 }
 
 /**

@@ -3,7 +3,13 @@
  * of the command is what comes of all. Signals are meant for the command: the capture goes on until that has ended.
  */
 import { RemoraError, toRemoraError } from '../base/errors.ts'
-import { type CommandEnd, isInForeground, type RunningCommand, signalStatus, startCommand } from '../linux/command.ts'
+import {
+  type CommandEnd,
+  isInForeground,
+  type RunningCommand,
+  signalStatus,
+  startCommand,
+} from '../linux/programs/command.ts'
 import type { Lifetime } from './lifetime.ts'
 import type { OutputRequest, Settlement } from './output.ts'
 import type { CaptureReport } from './report.ts'

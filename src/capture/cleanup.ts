@@ -1,6 +1,6 @@
 /** What a remora that was killed may have left behind. */
-import { endOrphans } from '../linux/orphans.ts'
-import { removeOrphanedFolders } from '../linux/temporary.ts'
+import { endOrphans } from '../linux/capturing/orphans.ts'
+import { removeOrphanedFolders } from '../linux/files/temporary.ts'
 
 /** Ends captures whose remora no longer lives, and takes away its folders; returns what was found, for a log. */
 export function cleanUpOrphans(): string[] {

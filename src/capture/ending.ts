@@ -1,9 +1,9 @@
 /** How a running dumpcap is brought to its end, what its end means, and what broke a stream. */
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { afterOwnTime } from '../base/own-time.ts'
-import type { CaptureProcess, CaptureEnd as ProcessEnd } from '../linux/capturing.ts'
-import { diskFull } from '../linux/dumpcap.ts'
-import { readBytesWritten } from '../linux/proc.ts'
+import { diskFull } from '../linux/capturing/dumpcap.ts'
+import type { CaptureProcess, CaptureEnd as ProcessEnd } from '../linux/capturing/program.ts'
+import { readBytesWritten } from '../linux/process/proc.ts'
 import { drainTime } from './plan.ts'
 
 /** Milliseconds dumpcap has for its last blocks and its statistics; again as long as it goes on writing. */

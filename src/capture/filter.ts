@@ -1,6 +1,6 @@
 /** A capture filter on its own, without a target: is it written correctly? */
-import { checkFilter } from '../linux/dumpcap.ts'
-import { openProcessNamespace } from '../linux/netns.ts'
+import { checkFilter } from '../linux/capturing/dumpcap.ts'
+import { openProcessNamespace } from '../linux/namespace/netns.ts'
 
 /**
  * Compiles a capture filter for Ethernet, as nearly every interface of a container has it.

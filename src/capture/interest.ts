@@ -1,6 +1,6 @@
 /** Whether anybody still wants what is captured: the reader of the output, and the process that asked for it. */
-import { readerCheck } from '../linux/readers.ts'
-import { doesAcknowledge } from '../linux/tcp.ts'
+import { readerCheck } from '../linux/files/readers.ts'
+import { doesAcknowledge } from '../linux/network/tcp.ts'
 
 /** Who has gone. */
 export type LostInterest = 'reader-gone' | 'parent-gone'

@@ -1,7 +1,7 @@
 /** Which interfaces of a target could be captured. */
 import { resolveTarget } from '../discover/resolve.ts'
-import { isCapturableName } from '../linux/dumpcap.ts'
-import { listInterfaces } from '../linux/iproute.ts'
+import { isCapturableName } from '../linux/capturing/dumpcap.ts'
+import { listInterfaces } from '../linux/network/iproute.ts'
 
 /**
  * Names of the interfaces of a target that are up.

@@ -3,7 +3,7 @@
  * Wireshark decrypts with. A block must be in the stream before the packets that need it (section 4.7 of
  * draft-ietf-opsawg-pcapng), so whoever holds packets back for their keys writes a block at once.
  */
-import { followKeylogs, type KeylogFollower, type KeylogOptions } from '../linux/keylog.ts'
+import { followKeylogs, type KeylogFollower, type KeylogOptions } from '../linux/keylog/keylog.ts'
 import { decryptionSecretsBlock } from '../pcapng/block.ts'
 import { splitLines } from '../pcapng/key-log.ts'
 

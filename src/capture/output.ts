@@ -18,9 +18,9 @@ import {
 import { dirname } from 'node:path'
 import { isatty } from 'node:tty'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
-import { diskFull } from '../linux/dumpcap.ts'
-import { isPipe, openFifo, reopenPipe } from '../linux/fifo.ts'
-import { isOpenSomewhere } from '../linux/readers.ts'
+import { diskFull } from '../linux/capturing/dumpcap.ts'
+import { isPipe, openFifo, reopenPipe } from '../linux/files/fifo.ts'
+import { isOpenSomewhere } from '../linux/files/readers.ts'
 import { isFull } from './ending.ts'
 import { trimToWholeBlocks } from './trim.ts'
 

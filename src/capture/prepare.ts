@@ -4,7 +4,7 @@
  */
 import { captureFacts } from '../discover/context.ts'
 import { type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
-import { readDumpcapVersion } from '../linux/dumpcap.ts'
+import { readDumpcapVersion } from '../linux/capturing/dumpcap.ts'
 import type { CaptureContext } from './context.ts'
 import { type CapturePlan, planRoute, sectionComment } from './plan.ts'
 import type { Preface } from './prelude.ts'

@@ -4,9 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sharesHostNetwork } from '../discover/resolve.ts'
-import { compileFilter } from '../linux/filter-program.ts'
-import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
-import { type NetworkCounters, readNamespaceCounters } from '../linux/net-dev.ts'
+import { compileFilter } from '../linux/capturing/filter-program.ts'
+import { listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
+import { type NetworkCounters, readNamespaceCounters } from '../linux/network/net-dev.ts'
 import { exclusionIn } from './own-stream.ts'
 import type { CapturePlan } from './plan.ts'
 import type { PreparedCapture } from './prepare.ts'

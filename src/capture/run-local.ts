@@ -13,9 +13,15 @@
  */
 import { fstatSync, statfsSync, writeSync } from 'node:fs'
 import { systemCode } from '../base/errors.ts'
-import { type DumpcapEnd, type DumpcapProcess, diskFull, dumpcapFailure, startDumpcap } from '../linux/dumpcap.ts'
-import { isStillThere, type NetworkNamespace } from '../linux/netns.ts'
-import { readBytesWritten } from '../linux/proc.ts'
+import {
+  type DumpcapEnd,
+  type DumpcapProcess,
+  diskFull,
+  dumpcapFailure,
+  startDumpcap,
+} from '../linux/capturing/dumpcap.ts'
+import { isStillThere, type NetworkNamespace } from '../linux/namespace/netns.ts'
+import { readBytesWritten } from '../linux/process/proc.ts'
 import { sectionCommentLimits } from '../packetflix/context.ts'
 import { type Ending, endingOf, failureOf, writeFailure } from './ending.ts'
 import { interestCheck, watchInterval } from './interest.ts'

@@ -5,7 +5,7 @@
 import { RemoraError, systemCode } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import { afterOwnTime } from '../base/own-time.ts'
-import { openSink } from '../linux/sink.ts'
+import { openSink } from '../linux/files/sink.ts'
 import { parseNote } from '../packetflix/notes.ts'
 import { packetCounter } from '../pcapng/count.ts'
 import { closedFailure, strangeAnswer } from '../remote/failure.ts'

@@ -3,9 +3,9 @@
  * counters a second at most, and none at all after half a minute, so that a capture costs nothing for it.
  */
 import { sharesHostNetwork } from '../discover/resolve.ts'
-import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
-import { type DeviceCounters, type NetworkCounters, readDeviceCounters } from '../linux/net-dev.ts'
-import { readBytesWritten } from '../linux/proc.ts'
+import { listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
+import { type DeviceCounters, type NetworkCounters, readDeviceCounters } from '../linux/network/net-dev.ts'
+import { readBytesWritten } from '../linux/process/proc.ts'
 import type { PreparedLife } from './prepare-life.ts'
 import { explainDirection, type SilenceFacts, silenceLines } from './silence-reason.ts'
 

@@ -1,6 +1,6 @@
 /** Writes a woven stream into its sink: one buffer is filled while the other is on its way. */
 import { systemCode } from '../base/errors.ts'
-import type { Sink } from '../linux/sink.ts'
+import type { Sink } from '../linux/files/sink.ts'
 import type { Outlet } from '../pcapng/merge.ts'
 import { makeSlab, slabSize } from '../pcapng/slab.ts'
 

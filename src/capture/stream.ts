@@ -5,7 +5,7 @@
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { makePipes } from '../linux/fifo.ts'
+import { makePipes } from '../linux/files/fifo.ts'
 import { runPrepared } from './capture.ts'
 import type { CaptureContext } from './context.ts'
 import type { PreparedCapture } from './prepare.ts'

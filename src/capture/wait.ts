@@ -7,7 +7,7 @@ import { type Log, silentLog } from '../base/log.ts'
 import { makeSignal } from '../base/signal.ts'
 import { followHost, type HostChange } from '../discover/changes.ts'
 import { namespaceOfContainer, type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
-import { isStillThere } from '../linux/netns.ts'
+import { isStillThere } from '../linux/namespace/netns.ts'
 import { type Head, type Heads, makeHeads } from './head.ts'
 import type { CaptureRequest } from './request.ts'
 

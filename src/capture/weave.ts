@@ -8,7 +8,7 @@
  */
 import { restAfter } from '../base/rest.ts'
 import type { HostName } from '../discover/resolve.ts'
-import type { Sink } from '../linux/sink.ts'
+import type { Sink } from '../linux/files/sink.ts'
 import { interfaceStatisticsBlock, nameResolutionBlock } from '../pcapng/block.ts'
 import { joined, type MergeOptions, merge } from '../pcapng/merge.ts'
 import { slabPool, slabSize } from '../pcapng/slab.ts'

@@ -4,8 +4,8 @@
  */
 import { type Container, type Engine, type EngineAnswer, newestFirst } from '../engine/engine.ts'
 import { askEngines, type EngineTimeout, findEngines } from '../engine/engines.ts'
-import { readCgroupContainer } from '../linux/cgroup.ts'
-import { readStat } from '../linux/proc.ts'
+import { readCgroupContainer } from '../linux/process/cgroup.ts'
+import { readStat } from '../linux/process/proc.ts'
 import { qualifiedName } from '../target/match.ts'
 
 /** Milliseconds an engine has when somebody waits for what it knows. */

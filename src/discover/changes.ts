@@ -11,9 +11,9 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Engine, EngineEvent } from '../engine/engine.ts'
 import { findEngines, namespaceFolders } from '../engine/engines.ts'
-import { watchFolders } from '../linux/arrivals.ts'
-import { listNamespaceMounts } from '../linux/mountinfo.ts'
-import { listProcesses, readNamespaceInode } from '../linux/proc.ts'
+import { watchFolders } from '../linux/namespace/arrivals.ts'
+import { listNamespaceMounts } from '../linux/namespace/mountinfo.ts'
+import { listProcesses, readNamespaceInode } from '../linux/process/proc.ts'
 import { findHost } from './host.ts'
 
 /** Something that was told, and by what. */

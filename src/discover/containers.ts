@@ -5,8 +5,8 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import type { Container, ContainerProcess, Engine } from '../engine/engine.ts'
-import { type NetworkNamespace, openIfThere, openProcessNamespace } from '../linux/netns.ts'
-import { translatePid } from '../linux/pid-namespace.ts'
+import { type NetworkNamespace, openIfThere, openProcessNamespace } from '../linux/namespace/netns.ts'
+import { translatePid } from '../linux/process/pid-namespace.ts'
 
 const attempts = 3
 

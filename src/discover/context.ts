@@ -4,11 +4,11 @@
  */
 import { hostname, release } from 'node:os'
 import { version } from '../base/version.ts'
-import { readResolver } from '../linux/dns.ts'
-import type { NetworkInterface } from '../linux/iproute.ts'
-import { isStillThere } from '../linux/netns.ts'
-import { readOffloads } from '../linux/offloads.ts'
-import { type KernelRoute, readProcessRoutes, routeText } from '../linux/routes.ts'
+import { readResolver } from '../linux/host/dns.ts'
+import { isStillThere } from '../linux/namespace/netns.ts'
+import type { NetworkInterface } from '../linux/network/iproute.ts'
+import { readOffloads } from '../linux/network/offloads.ts'
+import { type KernelRoute, readProcessRoutes, routeText } from '../linux/network/routes.ts'
 import type { CaptureContextFacts, InterfaceContext, TargetContext } from '../packetflix/context.ts'
 import type { ResolvedTarget } from './resolve.ts'
 
@@ -19,7 +19,7 @@ export interface ContextOptions {
   readonly offloads?: boolean
   /** The capture filter in effect on an interface. */
   readonly filterOf?: (name: string) => string | undefined
-  /** Routes that were read already (linux/network); those of a namespace without a process are left out else. */
+  /** Routes that were read already (linux/network/network); those of a namespace without a process are left out else. */
   readonly routes?: readonly KernelRoute[]
 }
 

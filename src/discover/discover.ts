@@ -6,9 +6,14 @@
 import { reasonOf } from '../base/errors.ts'
 import type { EngineAnswer } from '../engine/engine.ts'
 import { tracesEngine } from '../engine/traces.ts'
-import { type ForeignMount, listForeignMounts, listNamespaceMounts, type NamespaceMount } from '../linux/mountinfo.ts'
-import { hasCapability } from '../linux/proc.ts'
-import { type ProcessEntry, readProcessTable } from '../linux/process-table.ts'
+import {
+  type ForeignMount,
+  listForeignMounts,
+  listNamespaceMounts,
+  type NamespaceMount,
+} from '../linux/namespace/mountinfo.ts'
+import { hasCapability } from '../linux/process/proc.ts'
+import { type ProcessEntry, readProcessTable } from '../linux/process/table.ts'
 import type { Target } from '../target/model.ts'
 import { askHost, engineTimeout } from './ask.ts'
 import { findHost } from './host.ts'

@@ -1,7 +1,7 @@
 /** A target that a reference was found to mean, and what is said of a reference that means nothing, or too much. */
 import { RemoraError } from '../base/errors.ts'
 import type { Engine } from '../engine/engine.ts'
-import type { NetworkNamespace } from '../linux/netns.ts'
+import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import type { ContainerFacts, TargetType } from '../target/model.ts'
 
 /** A target whose network namespace is open; whoever has it closes that. */

@@ -3,8 +3,8 @@
  * same one; a plain user falls back to his own.
  */
 import { RemoraError } from '../base/errors.ts'
-import { type NetworkNamespace, openProcessNamespace } from '../linux/netns.ts'
-import { readNamespaceInode, readStartTime } from '../linux/proc.ts'
+import { type NetworkNamespace, openProcessNamespace } from '../linux/namespace/netns.ts'
+import { readNamespaceInode, readStartTime } from '../linux/process/proc.ts'
 
 const candidates = [1, 2, process.pid]
 

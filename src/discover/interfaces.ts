@@ -1,8 +1,8 @@
 /** A look into every network namespace: which interfaces it has, and which addresses. */
 import { eachOf } from '../base/each.ts'
 import { RemoraError, reasonOf } from '../base/errors.ts'
-import { batchesOf, listInterfacesOfMany, type NetworkInterface } from '../linux/iproute.ts'
-import { hasGone, type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/netns.ts'
+import { hasGone, type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/namespace/netns.ts'
+import { batchesOf, listInterfacesOfMany, type NetworkInterface } from '../linux/network/iproute.ts'
 import type { Target } from '../target/model.ts'
 import { parseReference } from '../target/reference.ts'
 import { type Discovery, namedPath } from './targets.ts'

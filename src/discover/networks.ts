@@ -2,7 +2,7 @@
 import type { Engine } from '../engine/engine.ts'
 import { askNetworks } from '../engine/networks.ts'
 import type { NetworkFacts } from '../ghostwire/network-labels.ts'
-import { readNamespaceInode } from '../linux/proc.ts'
+import { readNamespaceInode } from '../linux/process/proc.ts'
 import { findHost } from './host.ts'
 
 /**

@@ -1,9 +1,9 @@
 /** Targets that are known by a process, a name or a mount: /proc alone tells of them. */
 import { basename } from 'node:path'
 import { RemoraError } from '../base/errors.ts'
-import { listNamespaceMounts } from '../linux/mountinfo.ts'
-import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/netns.ts'
-import { readCommand } from '../linux/proc.ts'
+import { listNamespaceMounts } from '../linux/namespace/mountinfo.ts'
+import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/namespace/netns.ts'
+import { readCommand } from '../linux/process/proc.ts'
 import { type ContainerReference, didYouMean, nearestNames } from '../target/match.ts'
 import { formatReference, type Reference } from '../target/reference.ts'
 import { ambiguous, type FoundTarget, listHint } from './found.ts'

@@ -7,11 +7,11 @@
  * What a number means is known of namespaces that have a process or a name (ip-netns(8)); nothing is guessed of others.
  */
 import { eachOf } from '../base/each.ts'
-import { listInterfaces, type NetworkInterface } from '../linux/iproute.ts'
-import { listForeignMounts, listNamespaceMounts } from '../linux/mountinfo.ts'
-import { readNamespaceIds } from '../linux/namespace-ids.ts'
-import { type NetworkNamespace, openIfThere, reopenNamespace } from '../linux/netns.ts'
-import { readProcessTable } from '../linux/process-table.ts'
+import { readNamespaceIds } from '../linux/namespace/ids.ts'
+import { listForeignMounts, listNamespaceMounts } from '../linux/namespace/mountinfo.ts'
+import { type NetworkNamespace, openIfThere, reopenNamespace } from '../linux/namespace/netns.ts'
+import { listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
+import { readProcessTable } from '../linux/process/table.ts'
 import type { Target } from '../target/model.ts'
 import { findHost } from './host.ts'
 import { openTarget, readInterfaces } from './interfaces.ts'

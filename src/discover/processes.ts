@@ -2,8 +2,8 @@
  * Network namespaces by the processes that live in them, from /proc alone. Of several processes in one namespace the
  * eldest speaks for it.
  */
-import { capturePrograms } from '../linux/orphans.ts'
-import { eldestBy, type ProcessEntry, readProcessTable } from '../linux/process-table.ts'
+import { capturePrograms } from '../linux/capturing/orphans.ts'
+import { eldestBy, type ProcessEntry, readProcessTable } from '../linux/process/table.ts'
 
 /** A process that speaks for a network namespace. */
 export interface Tenant extends ProcessEntry {

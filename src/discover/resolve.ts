@@ -4,7 +4,7 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import type { Engine } from '../engine/engine.ts'
-import { readNamespaceInode } from '../linux/proc.ts'
+import { readNamespaceInode } from '../linux/process/proc.ts'
 import type { ContainerReference } from '../target/match.ts'
 import { engineSchemes, parseReference, type Reference } from '../target/reference.ts'
 import { askHost, engineTimeout } from './ask.ts'
@@ -21,7 +21,7 @@ export type { HostName } from './names.ts'
 export interface ResolvedTarget extends Omit<FoundTarget, 'owner'> {
   /**
    * Names of addresses that may occur, the best of each first; none where none were asked for. The gateways of a namespace
-   * without a process are not among them: they cost a process (linux/network).
+   * without a process are not among them: they cost a process (linux/network/network).
    */
   readonly names: readonly HostName[]
 }

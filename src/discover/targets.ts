@@ -1,9 +1,9 @@
 /** From what the sources say to targets: each network stack under the name its owner would call it by. */
 import { eachOf } from '../base/each.ts'
 import { type Engine, type EngineAnswer, type EngineEvent, newestFirst } from '../engine/engine.ts'
-import type { ForeignMount, NamespaceMount } from '../linux/mountinfo.ts'
-import { readUptime } from '../linux/proc.ts'
-import { eldestBy, type ProcessEntry, readProcess } from '../linux/process-table.ts'
+import type { ForeignMount, NamespaceMount } from '../linux/namespace/mountinfo.ts'
+import { readUptime } from '../linux/process/proc.ts'
+import { eldestBy, type ProcessEntry, readProcess } from '../linux/process/table.ts'
 import { type ContainerEngine, containerEngines, type PodMember, type Target } from '../target/model.ts'
 import { formatReference } from '../target/reference.ts'
 import { hostPid } from './containers.ts'

@@ -4,7 +4,7 @@
  */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { makeSignal } from '../base/signal.ts'
-import type { NetworkNamespace } from '../linux/netns.ts'
+import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import { followHost } from './changes.ts'
 import { gatherNames, type HostName, type NamesOptions, targetNames } from './names.ts'
 

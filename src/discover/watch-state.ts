@@ -3,7 +3,7 @@
  * container lives, or its process, or its mount; a container that starts again is another one.
  */
 import type { EngineEvent } from '../engine/engine.ts'
-import { readStartTime } from '../linux/proc.ts'
+import { readStartTime } from '../linux/process/proc.ts'
 import { type Target, targetJson } from '../target/model.ts'
 import type { HostChange } from './changes.ts'
 import { briefTarget } from './targets.ts'

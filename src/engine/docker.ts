@@ -1,7 +1,7 @@
 /** Docker: its local sockets. The containers of a remote Docker have no namespaces here. */
 import { join } from 'node:path'
 import { homeFolder } from '../base/home.ts'
-import { optionValue } from '../linux/proc.ts'
+import { optionValue } from '../linux/process/proc.ts'
 import { dockerApiEngine } from './docker-api.ts'
 import { type EngineKind, localSocket, userFolders } from './kind.ts'
 

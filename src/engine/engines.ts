@@ -3,7 +3,7 @@
  * one neither delays nor hides the others.
  */
 import { RemoraError } from '../base/errors.ts'
-import { readArguments, readNamespaceInode } from '../linux/proc.ts'
+import { readArguments, readNamespaceInode } from '../linux/process/proc.ts'
 import { containerd } from './containerd.ts'
 import { cri } from './cri.ts'
 import { docker } from './docker.ts'

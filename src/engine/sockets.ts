@@ -3,8 +3,8 @@
  * like an engine, in whichever container. The same socket found in two ways is one.
  */
 import { realpathSync, statSync } from 'node:fs'
-import { listeningSockets } from '../linux/listeners.ts'
-import { listProcesses, readCommand } from '../linux/proc.ts'
+import { listeningSockets } from '../linux/process/listeners.ts'
+import { listProcesses, readCommand } from '../linux/process/proc.ts'
 
 /** A socket that an engine may answer at. */
 export interface EngineSocket {

@@ -5,9 +5,9 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { basename } from 'node:path'
-import type { CgroupContainer } from '../linux/cgroup.ts'
-import { optionValue, readArguments } from '../linux/proc.ts'
-import { eldestBy, type ProcessEntry, readProcessTable } from '../linux/process-table.ts'
+import type { CgroupContainer } from '../linux/process/cgroup.ts'
+import { optionValue, readArguments } from '../linux/process/proc.ts'
+import { eldestBy, type ProcessEntry, readProcessTable } from '../linux/process/table.ts'
 import { type Container, type Engine, newestFirst } from './engine.ts'
 
 /** The traces as an engine; it has no events. */

@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { homeFolder } from '../base/home.ts'
-import { run } from '../linux/run.ts'
-import { lookUpTool } from '../linux/tools.ts'
+import { run } from '../linux/programs/run.ts'
+import { lookUpTool } from '../linux/programs/tools.ts'
 
 /** For whom remora is installed. */
 export type Scope = 'user' | 'system'

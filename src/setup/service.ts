@@ -4,9 +4,9 @@
  */
 import { existsSync } from 'node:fs'
 import { RemoraError } from '../base/errors.ts'
-import { readText } from '../linux/proc.ts'
-import { run } from '../linux/run.ts'
-import { findTool } from '../linux/tools.ts'
+import { readText } from '../linux/process/proc.ts'
+import { run } from '../linux/programs/run.ts'
+import { findTool } from '../linux/programs/tools.ts'
 import { type Action, removal } from './action.ts'
 import { serviceUnit } from './service-unit.ts'
 

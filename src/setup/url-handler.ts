@@ -1,7 +1,7 @@
 /** The desktop entry that opens `packetflix:` links in Wireshark (XDG desktop entry and MIME applications specifications). */
 import { join } from 'node:path'
-import { run } from '../linux/run.ts'
-import { lookUpTool } from '../linux/tools.ts'
+import { run } from '../linux/programs/run.ts'
+import { lookUpTool } from '../linux/programs/tools.ts'
 
 const entryName = 'remora-packetflix.desktop'
 const mimeType = 'x-scheme-handler/packetflix'

@@ -5,7 +5,7 @@
 import { constants, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { weaveInto } from '../../src/capture/weave.ts'
-import { openSink } from '../../src/linux/sink.ts'
+import { openSink } from '../../src/linux/files/sink.ts'
 import { sectionHeaderBlock } from '../../src/pcapng/block.ts'
 import { memoryOf } from '../helpers/process.ts'
 

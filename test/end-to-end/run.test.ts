@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { readStat } from '../../src/linux/proc.ts'
+import { readStat } from '../../src/linux/process/proc.ts'
 import { packetsOf, pingsIn } from '../helpers/capture-file.ts'
 import { end, must, type Result, type Running, run, sleep, start, until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openContainer } from '../../src/discover/containers.ts'
 import type { Container, Engine, EngineEvent } from '../../src/engine/engine.ts'
-import { readNamespaceInode } from '../../src/linux/proc.ts'
+import { readNamespaceInode } from '../../src/linux/process/proc.ts'
 import { until } from '../helpers/command.ts'
 import { descriptorCount } from '../helpers/leaks.ts'
 

@@ -1,7 +1,7 @@
 /** The CRI of containerd, the real one, with pods made as a kubelet makes them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { criEngine } from '../../src/engine/cri.ts'
-import { readNamespaceInode } from '../../src/linux/proc.ts'
+import { readNamespaceInode } from '../../src/linux/process/proc.ts'
 import { type Containerd, startContainerd } from '../helpers/containerd.ts'
 import { testEngine } from './compliance.ts'
 

@@ -1,8 +1,8 @@
 /** The other end of a container's interface, where Docker has put it: on a bridge in the namespace of the engine. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { findPeers } from '../../src/discover/peer.ts'
-import { listInterfaces } from '../../src/linux/iproute.ts'
-import { openProcessNamespace } from '../../src/linux/netns.ts'
+import { openProcessNamespace } from '../../src/linux/namespace/netns.ts'
+import { listInterfaces } from '../../src/linux/network/iproute.ts'
 import { must } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
 

@@ -3,8 +3,9 @@
  * `node tcpdump-owner.ts PID-OR-PATH INTERFACE`. Prints the process number of the capture when it is armed, and its bytes
  * once a packet is among them.
  */
-import { openNamespaceFile, openProcessNamespace } from '../../src/linux/netns.ts'
-import { startTcpdump } from '../../src/linux/tcpdump.ts'
+
+import { startTcpdump } from '../../src/linux/capturing/tcpdump.ts'
+import { openNamespaceFile, openProcessNamespace } from '../../src/linux/namespace/netns.ts'
 
 const [where = '', nif = ''] = process.argv.slice(2)
 const namespace = /^\d+$/.test(where) ? openProcessNamespace(Number(where)) : openNamespaceFile(where)

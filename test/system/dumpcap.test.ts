@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readDumpcapVersion } from '../../src/linux/dumpcap.ts'
+import { readDumpcapVersion } from '../../src/linux/capturing/dumpcap.ts'
 
 test('the version is told, also when the one who asked first was told to stop', async () => {
   expect(await readDumpcapVersion(AbortSignal.abort())).toBeUndefined()

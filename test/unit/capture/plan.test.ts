@@ -6,7 +6,7 @@ import {
   parseSnaplen,
   parseStopConditions,
 } from '../../../src/capture/request.ts'
-import type { NetworkInterface } from '../../../src/linux/iproute.ts'
+import type { NetworkInterface } from '../../../src/linux/network/iproute.ts'
 
 const request: CaptureRequest = {
   targets: ['web'],

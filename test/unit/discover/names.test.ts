@@ -6,7 +6,7 @@ import { nameRecords } from '../../../src/capture/prelude.ts'
 import { engineNames, gatewayNames, hostNames, interfaceNames, namesOfHosts } from '../../../src/discover/names.ts'
 import { nameMemory } from '../../../src/discover/watch-names.ts'
 import type { Container, Engine, EngineAnswer } from '../../../src/engine/engine.ts'
-import { parseHosts } from '../../../src/linux/dns.ts'
+import { parseHosts } from '../../../src/linux/host/dns.ts'
 
 const nothing = { socket: '', image: '', state: 'running', created: 0, engine: 'docker', id: '', prefix: '' } as const
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { withResidents, withShares } from '../../../src/discover/targets.ts'
-import type { ProcessEntry } from '../../../src/linux/process-table.ts'
+import type { ProcessEntry } from '../../../src/linux/process/table.ts'
 import type { Target } from '../../../src/target/model.ts'
 
 const target = (reference: string, netns: number, type: Target['type'] = 'docker'): Target => ({

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { HostChange } from '../../../src/discover/changes.ts'
 import { makeWatchState, settling } from '../../../src/discover/watch-state.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
-import { readStartTime } from '../../../src/linux/proc.ts'
+import { readStartTime } from '../../../src/linux/process/proc.ts'
 import type { Target } from '../../../src/target/model.ts'
 
 const nothing = { prefix: '', netns: 1, pid: 0, startTime: 0, interfaces: [], addresses: [] } as const

@@ -1,0 +1,60 @@
+/** What a process resolves names with: hostname(5), resolv.conf(5) and hosts(5), as it sees them. */
+import type { Dns } from '../../ghostwire/snapshot.ts'
+import { readInRoot } from '../files/file-in-root.ts'
+
+/** Reads the files through the root of a process; what cannot be read is empty. */
+export function readDns(pid: number, utsHostname: string, proc = '/proc'): Dns {
+  const read = (path: string) => readInRoot(`${proc}/${pid}/root`, path) ?? ''
+  const etcHostname = linesOf(read('/etc/hostname'))[0]?.join(' ') ?? ''
+  return { utsHostname, etcHostname, ...parseResolver(read('/etc/resolv.conf')), hosts: parseHosts(read('/etc/hosts')) }
+}
+
+/** What is resolved by, and whom is asked. */
+export interface ResolverSettings {
+  readonly nameservers: readonly string[]
+  readonly search: readonly string[]
+  readonly options: readonly string[]
+}
+
+/** What a process has in its resolv.conf; undefined when it has none that can be read. */
+export function readResolver(pid: number, proc = '/proc'): ResolverSettings | undefined {
+  const text = readInRoot(`${proc}/${pid}/root`, '/etc/resolv.conf')
+  if (text === undefined) return undefined
+  const { nameservers, search, domain } = parseResolver(text)
+  const options = linesOf(text).flatMap(([first, ...words]) => (first === 'options' ? words : []))
+  return { nameservers, search: search.length > 0 || domain === '' ? search : [domain], options }
+}
+
+/** What a process has in its hosts file. */
+export function readHosts(pid: number, proc = '/proc'): Dns['hosts'] {
+  return parseHosts(readInRoot(`${proc}/${pid}/root`, '/etc/hosts') ?? '')
+}
+
+/** Of `search` and `domain` the last one counts. */
+export function parseResolver(text: string): Pick<Dns, 'domain' | 'nameservers' | 'search'> {
+  const lines = linesOf(text)
+  const last = (keyword: string) => lines.findLast(([first]) => first === keyword)?.slice(1) ?? []
+  return {
+    domain: last('domain')[0] ?? '',
+    search: last('search'),
+    nameservers: lines.flatMap(([first, address]) => (first === 'nameserver' && address !== undefined ? address : [])),
+  }
+}
+
+/** Each name of a line with its address. */
+export function parseHosts(text: string): Dns['hosts'] {
+  return linesOf(text).flatMap(([address = '', ...names]) => names.map(name => ({ name, address })))
+}
+
+/** Words of the lines, without comments and empty ones. */
+function linesOf(text: string): string[][] {
+  return text
+    .split('\n')
+    .map(line =>
+      line
+        .replace(/[#;].*$/, '')
+        .split(/\s+/)
+        .filter(word => word !== ''),
+    )
+    .filter(words => words.length > 0)
+}

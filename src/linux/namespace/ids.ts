@@ -1,0 +1,45 @@
+/**
+ * What the numbers (netnsid) mean by which a namespace knows others: lsns(8) tells those of namespaces with processes,
+ * `ip netns list-id` those of namespaces with a name. Only asked for where it matters.
+ */
+import { parseIpJson } from '../network/ip-json.ts'
+import { readInode } from '../process/proc.ts'
+import { lookUpTool, type Tool } from '../programs/tools.ts'
+import type { NetworkNamespace } from './netns.ts'
+import { runInNamespace } from './nsenter.ts'
+
+/** Inodes of other namespaces by their number in this one. */
+export async function readNamespaceIds(
+  namespace: NetworkNamespace,
+  signal?: AbortSignal,
+): Promise<Map<number, number>> {
+  const ask = async (tool: Tool, ...args: string[]): Promise<string> => {
+    const found = lookUpTool(tool)
+    if (found === undefined) return ''
+    return (await runInNamespace(namespace, [found, ...args], { signal })).stdout
+  }
+  const named = parseNamed(await ask('ip', '-json', 'netns', 'list-id'))
+  const byName = named.flatMap(({ nsid, name }) => {
+    const inode = readInode(`/run/netns/${name}`)
+    return inode === undefined ? [] : [[nsid, inode] as const]
+  })
+  return new Map([...byName, ...parseLsns(await ask('lsns', '-t', 'net', '-n', '-r', '-o', 'NS,NETNSID'))])
+}
+
+/** Lines of an inode and a number, or the word `unassigned`. */
+function parseLsns(output: string): [nsid: number, inode: number][] {
+  return output.split('\n').flatMap(line => {
+    const [, inode, nsid] = /^(\d+) (\d+)$/.exec(line.trim()) ?? []
+    return inode === undefined ? [] : [[Number(nsid), Number(inode)]]
+  })
+}
+
+function parseNamed(json: string): { nsid: number; name: string }[] {
+  try {
+    return parseIpJson<{ nsid?: number; name?: string }>(json).flatMap(({ nsid, name }) =>
+      nsid === undefined || name === undefined || name.includes('/') ? [] : { nsid, name },
+    )
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Network namespaces kept alive by a bind mount (proc_pid_mountinfo(5)): `ip netns add`, Docker's sandboxes, CNI.
+ */
+import { readNamespaceInode, readText } from '../process/proc.ts'
+import { eldestBy, type ProcessEntry } from '../process/table.ts'
+
+/** A network namespace that is mounted where this process sees it. */
+export interface NamespaceMount {
+  /** Where it can be opened. */
+  readonly path: string
+  /** Inode of the network namespace. */
+  readonly inode: number
+}
+
+/** One that only processes of another mount namespace see. */
+export interface ForeignMount extends NamespaceMount {
+  /** Process through whose mount namespace it is seen. */
+  readonly pid: number
+  /** Where that process sees it. */
+  readonly inside: string
+}
+
+/** Mounted network namespaces this process can see, in the order of their paths. */
+export function listNamespaceMounts(proc = '/proc'): NamespaceMount[] {
+  return parseNamespaceMounts(readText(`${proc}/self/mountinfo`) ?? '')
+}
+
+/** Network namespaces mounted in the mount namespaces of other processes, such as those of rootless engines. */
+export function listForeignMounts(processes: readonly ProcessEntry[], proc = '/proc'): ForeignMount[] {
+  const own = readNamespaceInode('self', 'mnt', proc)
+  const viewers = eldestBy(processes, ({ mountns }) => (mountns === own ? undefined : mountns))
+  return [...viewers.values()].flatMap(({ pid }) =>
+    foreignMounts(readText(`${proc}/${pid}/mountinfo`) ?? '').map(({ path, inode }) => ({
+      path: `${proc}/${pid}/root${path}`,
+      inode,
+      pid,
+      inside: path,
+    })),
+  )
+}
+
+/** Mounts that can be reached without asking a file system that may not answer. */
+function foreignMounts(mountinfo: string): NamespaceMount[] {
+  const mounts = parseNamespaceMounts(mountinfo)
+  const blocked = mounts.length === 0 ? new Set<string>() : remoteMounts(mountinfo)
+  return mounts.filter(({ path }) => !isBelow(path, blocked))
+}
+
+/** Whether a path, or a folder on the way to it, is one of the places. */
+export function isBelow(path: string, places: ReadonlySet<string>): boolean {
+  if (places.has('/')) return true
+  const folders = path.split('/')
+  return folders.some((_, index) => places.has(folders.slice(0, index + 1).join('/')))
+}
+
+/** Picks the nsfs mounts of network namespaces out of mountinfo; later mounts hide earlier ones at the same path. */
+export function parseNamespaceMounts(mountinfo: string): NamespaceMount[] {
+  const found = new Map<string, number>()
+  for (const line of mountinfo.split('\n')) {
+    const fields = line.split(' ')
+    const [root, mountPoint] = [fields[3], fields[4]]
+    const type = fields[fields.indexOf('-') + 1]
+    const [, inode] = /^net:\[(\d+)\]$/.exec(root ?? '') ?? []
+    if (type === 'nsfs' && inode !== undefined && mountPoint !== undefined)
+      found.set(unescapeOctal(mountPoint), Number(inode))
+  }
+  return [...found].map(([path, inode]) => ({ path, inode })).sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+/** Types of file systems that may not answer (fuse(4), autofs(5), nfs(5)). */
+const remote = /^(?:fuse|autofs|nfs|cifs|smb|ceph|afs|9p)/
+
+/** Mount points of file systems that may not answer, served by a process or by another machine. */
+export function remoteMounts(mountinfo: string): Set<string> {
+  return new Set(
+    mountinfo.split('\n').flatMap(line => {
+      const fields = line.split(' ')
+      const [place, type] = [fields[4], fields[fields.indexOf('-') + 1]]
+      return place !== undefined && type !== undefined && remote.test(type) ? [unescapeOctal(place)] : []
+    }),
+  )
+}
+
+/** Numbers of all other mounts, as proc_pid_fdinfo(5) tells them of a descriptor. */
+export function answeringMounts(mountinfo: string): Set<number> {
+  return new Set(
+    mountinfo.split('\n').flatMap(line => {
+      const fields = line.split(' ')
+      return remote.test(fields[fields.indexOf('-') + 1] ?? '') ? [] : [Number(fields[0])]
+    }),
+  )
+}
+
+/** The kernel writes blank, tab, newline and backslash as three octal digits. */
+function unescapeOctal(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
+}

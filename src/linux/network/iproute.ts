@@ -1,0 +1,164 @@
+/**
+ * Network interfaces of a namespace, from the JSON output of ip(8): the stable interface of iproute2.
+ */
+import { RemoraError } from '../../base/errors.ts'
+import type { NetworkNamespace } from '../namespace/netns.ts'
+import { nsenterFailure, runInNamespace } from '../namespace/nsenter.ts'
+import { run } from '../programs/run.ts'
+import { findTool, lookUpTool } from '../programs/tools.ts'
+import { parseIpJson } from './ip-json.ts'
+
+/** An interface, as `ip -json address` tells of it (ip-address(8)). */
+export interface NetworkInterface {
+  readonly index: number
+  readonly name: string
+  /** Administratively up (IFF_UP): a capture on it can start. */
+  readonly up: boolean
+  /** Operational state (RFC 2863), `UP`, `DOWN`, `UNKNOWN` …. */
+  readonly operstate: string
+  readonly loopback: boolean
+  readonly addresses: readonly InterfaceAddress[]
+  /** Hardware address of six bytes, where it has one that is not all zeros. */
+  readonly mac?: string
+  /** Longest packet it sends, bytes. */
+  readonly mtu?: number
+  /** Index of the other end of a veth pair, or of the interface below (IFLA_LINK). */
+  readonly linkIndex?: number
+  /** The namespace that index is one of, by its number here (IFLA_LINK_NETNSID); undefined: this one. */
+  readonly linkNetnsId?: number
+  /** `ether`, `loopback`, `none` …: ARPHRD_* as ip(8) calls them. */
+  readonly linkType?: string
+}
+
+/** An IPv4 or IPv6 address of an interface. */
+export interface InterfaceAddress {
+  /** Without its prefix length. */
+  readonly address: string
+  /** `global`, `link`, `host` …. */
+  readonly scope: string
+}
+
+/**
+ * Lists the interfaces of a network namespace in the order of their indexes.
+ * @throws RemoraError FORBIDDEN, TOOL_MISSING or CAPTURE_FAILED
+ */
+export async function listInterfaces(namespace: NetworkNamespace, signal?: AbortSignal): Promise<NetworkInterface[]> {
+  const result = await runInNamespace(namespace, [findTool('ip'), '-json', 'address', 'show'], { signal })
+  if (result.status === 0) return parseInterfaces(result.stdout)
+  throw (
+    nsenterFailure(result.stderr) ??
+    new RemoraError('CAPTURE_FAILED', `ip address failed: ${result.stderr.trim()}`, {
+      hint: 'remora doctor looks at what remora needs on this host.',
+    })
+  )
+}
+
+/** Descriptors handed to one child; a limit of 256 open files is the least that is met. */
+const batchSize = 64
+
+/**
+ * Lists the interfaces of many network namespaces. Starting a process from here costs more than the process itself, so
+ * xargs(1) starts one for each descriptor; its answers come one a line. A batch that is not answered in full, and whatever
+ * needs more than a descriptor to be entered, is asked one by one.
+ * @returns in the order given, a failure in place of what could not be read
+ */
+export async function listInterfacesOfMany(
+  namespaces: readonly NetworkNamespace[],
+  signal?: AbortSignal,
+): Promise<(NetworkInterface[] | Error)[]> {
+  const simple = namespaces.filter(({ own, userFd }) => !own && userFd === undefined)
+  const answers = simple.length > 1 ? await runBatch(simple, signal) : []
+  const batched = new Map(
+    answers.length === simple.length ? simple.map((namespace, at) => [namespace, answers[at]]) : [],
+  )
+  return Promise.all(
+    namespaces.map(
+      namespace => batched.get(namespace) ?? listInterfaces(namespace, signal).catch((error: Error) => error),
+    ),
+  )
+}
+
+/**
+ * Splits what is to be read into even batches for {@link listInterfacesOfMany}.
+ * @param atOnce batches that will be read at the same time
+ */
+export function batchesOf<T>(items: readonly T[], atOnce: number): T[][] {
+  const count = Math.max(atOnce, Math.ceil(items.length / batchSize))
+  const size = Math.max(1, Math.ceil(items.length / count))
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  )
+}
+
+async function runBatch(
+  namespaces: readonly NetworkNamespace[],
+  signal: AbortSignal | undefined,
+): Promise<NetworkInterface[][]> {
+  const xargs = lookUpTool('xargs')
+  if (xargs === undefined) return []
+  const entry = [findTool('nsenter'), '--net=/proc/self/fd/{}', '--', findTool('ip'), '-json', 'address', 'show']
+  const descriptors = namespaces.map(({ fd }) => fd)
+  const input = descriptors.map((_, index) => `${index + 3}\n`).join('')
+  const { status, stdout } = await run([xargs, '-I', '{}', ...entry], { descriptors, input, signal })
+  return status === 0 ? stdout.trimEnd().split('\n').map(parseInterfaces) : []
+}
+
+/** Reads the output of `ip -json address show`; a namespace without interfaces prints nothing, or `[]`. */
+export function parseInterfaces(json: string): NetworkInterface[] {
+  const links = parseIpJson<IpLink>(json)
+  return links
+    .filter(link => typeof link.ifname === 'string')
+    .map(link => ({
+      index: link.ifindex ?? 0,
+      name: link.ifname ?? '',
+      up: link.flags?.includes('UP') ?? false,
+      operstate: link.operstate ?? 'UNKNOWN',
+      loopback: link.flags?.includes('LOOPBACK') ?? false,
+      addresses: (link.addr_info ?? []).flatMap(({ local, scope }) =>
+        local === undefined ? [] : [{ address: local, scope: scope ?? 'global' }],
+      ),
+      ...linkFacts(link, links),
+    }))
+    .sort((a, b) => a.index - b.index)
+}
+
+type LinkFacts = Pick<NetworkInterface, 'mac' | 'mtu' | 'linkIndex' | 'linkNetnsId' | 'linkType'>
+
+function linkFacts(link: IpLink, links: readonly IpLink[]): LinkFacts {
+  const { address = '', mtu, link_netnsid, link_type } = link
+  const linkIndex = linkIndexOf(link, links)
+  return {
+    ...(/^(?!00(:00){5})[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(address) && { mac: address }),
+    ...(mtu !== undefined && { mtu }),
+    ...(linkIndex !== undefined && { linkIndex }),
+    ...(linkIndex !== undefined && link_netnsid !== undefined && { linkNetnsId: link_netnsid }),
+    ...(link_type !== undefined && { linkType: link_type }),
+  }
+}
+
+/** The kernel may leave an index out that equals the own one (nla_put_iflink); ip(8) gives a name for one of this namespace. */
+function linkIndexOf(
+  { ifindex, link, link_index, link_netnsid }: IpLink,
+  links: readonly IpLink[],
+): number | undefined {
+  if (link_index !== undefined) return link_index
+  if (typeof link === 'string') return links.find(({ ifname }) => ifname === link)?.ifindex
+  return link === undefined && link_netnsid !== undefined ? ifindex : undefined
+}
+
+/** The part of iproute2's JSON that is used. */
+interface IpLink {
+  readonly ifindex?: number
+  readonly ifname?: string
+  readonly flags?: readonly string[]
+  readonly operstate?: string
+  readonly address?: string
+  readonly mtu?: number
+  /** Name of the interface below, or of the peer, in the same namespace; null for none. */
+  readonly link?: string | null
+  /** Index of that, in another namespace. */
+  readonly link_index?: number
+  readonly link_netnsid?: number
+  readonly link_type?: string
+  readonly addr_info?: readonly { readonly local?: string; readonly scope?: string }[]
+}

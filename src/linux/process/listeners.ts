@@ -1,0 +1,64 @@
+/**
+ * Unix sockets that a process listens on: the table of its network namespace (/proc/PID/net/unix, unix(7)) tells which
+ * sockets listen and where, its descriptors which of them are its own. A path is meant as the process sees it, so one with
+ * another root is given through /proc/PID/root.
+ */
+import { statSync } from 'node:fs'
+import { resolveInRoot } from '../files/file-in-root.ts'
+import { listDescriptors, readLink, readNamespaceInode, readText } from './proc.ts'
+
+/** Paths of the stream sockets a process listens on, as they can be reached from here. */
+export function listeningSockets(pid: number, proc = '/proc'): string[] {
+  const listening = parseListening(readText(`${proc}/${pid}/net/unix`) ?? '')
+  if (listening.size === 0) return []
+  const paths = ownInodes(pid, listening, proc).flatMap(inode => listening.get(inode) ?? [])
+  // Where both see the same files, the plain path is one that outlives the process.
+  if (sharesRoot(pid, proc)) return paths
+  return paths.flatMap(path => resolveInRoot(`${proc}/${pid}/root`, path) ?? [])
+}
+
+/**
+ * Listening stream sockets by inode: columns are kernel address, reference count, protocol, flags, type, state, inode and
+ * path; the flag is __SO_ACCEPTCON, the type SOCK_STREAM (net/unix/af_unix.c, unix_seq_show).
+ */
+export function parseListening(table: string): Map<number, string> {
+  const found = new Map<number, string>()
+  for (const line of table.split('\n')) {
+    const [, flags, type, inode, path] = /^\S+ \S+ \S+ (\S+) (\S+) \S+ +(\d+) (\/.*)$/.exec(line) ?? []
+    if (path !== undefined && type === '0001' && (Number.parseInt(flags ?? '', 16) & 0x10000) !== 0)
+      found.set(Number(inode), path)
+  }
+  return found
+}
+
+function sharesRoot(pid: number, proc: string): boolean {
+  try {
+    const [own, other] = [statSync('/'), statSync(`${proc}/${pid}/root/`)]
+    const sameMounts = readNamespaceInode(pid, 'mnt', proc) === readNamespaceInode('self', 'mnt', proc)
+    return sameMounts && own.dev === other.dev && own.ino === other.ino
+  } catch {
+    return false
+  }
+}
+
+/** A server opens its sockets together; an engine with many containers has thousands of descriptors behind them. */
+const mostBehind = 128
+
+/** Those of the sockets that a process has open, in the order of its descriptors. */
+function ownInodes(pid: number, listening: ReadonlyMap<number, string>, proc: string): number[] {
+  const found: number[] = []
+  let behind = 0
+  for (const fd of listDescriptors(pid, proc)) {
+    const inode = socketInode(`${proc}/${pid}/fd/${fd}`)
+    if (inode !== undefined && listening.has(inode)) {
+      found.push(inode)
+      behind = 0
+    } else if (found.length > 0 && ++behind > mostBehind) break
+  }
+  return found
+}
+
+function socketInode(path: string): number | undefined {
+  const [, inode] = /^socket:\[(\d+)\]$/.exec(readLink(path) ?? '') ?? []
+  return inode === undefined ? undefined : Number(inode)
+}

@@ -1,0 +1,127 @@
+/** Files of a tenant: what they say, and that none leads out of its root. */
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { readInRoot } from '../../../../src/linux/files/file-in-root.ts'
+import { parseHosts, parseResolver, readDns } from '../../../../src/linux/host/dns.ts'
+import { parseRanges, parseRelease } from '../../../../src/linux/host/facts.ts'
+import { remoteMounts } from '../../../../src/linux/namespace/mountinfo.ts'
+import { parseServices } from '../../../../src/linux/network/services.ts'
+import { parseScheduling } from '../../../../src/linux/process/facts.ts'
+import { must } from '../../../helpers/command.ts'
+import { scratch } from '../../../helpers/scratch.ts'
+
+describe('files in a root', () => {
+  const outside = scratch()
+  const root = join(outside, 'root')
+  mkdirSync(join(root, 'etc/real'), { recursive: true })
+  writeFileSync(join(outside, 'secret'), 'secret of the host')
+  writeFileSync(join(root, 'etc/plain'), 'plain')
+  writeFileSync(join(root, 'etc/large'), 'x'.repeat(200_000))
+  symlinkSync('/etc/plain', join(root, 'etc/absolute'))
+  symlinkSync('../../../../secret', join(root, 'etc/upwards'))
+  symlinkSync(join(outside, 'secret'), join(root, 'etc/outside'))
+  symlinkSync('loop', join(root, 'etc/loop'))
+  symlinkSync('/dev/zero', join(root, 'etc/device'))
+  beforeAll(() => must('mkfifo', join(root, 'etc/fifo')))
+
+  test.each([
+    ['a file', '/etc/plain', 'plain'],
+    ['a link within', '/etc/absolute', 'plain'],
+    ['a link upwards', '/etc/upwards', undefined],
+    ['a link to a file of the host', '/etc/outside', undefined],
+    ['a link to itself', '/etc/loop', undefined],
+    ['a device', '/etc/device', undefined],
+    ['a fifo that nobody writes to', '/etc/fifo', undefined],
+    ['a folder', '/etc/real', undefined],
+    ['the root', '/', undefined],
+    ['nothing', '/etc/nothing', undefined],
+  ])('%s', (_, path, text) => expect(readInRoot(root, path)).toBe(text))
+
+  test('a file of /proc is not opened: reading /proc/kmsg takes the messages of the kernel away', () => {
+    symlinkSync('/', join(outside, 'whole'))
+    symlinkSync('/proc/self/mountinfo', join(outside, 'mountinfo'))
+    expect(readInRoot(join(outside, 'whole'), '/proc/version')).toBe('')
+    expect(readInRoot(join(outside, 'whole'), '/dev/null')).toBeUndefined()
+  })
+
+  test('nothing below a file system that a process serves, since that may never answer', () => {
+    const line = (place: string, type: string) => `36 35 98:0 / ${place} rw,noatime shared:1 - ${type} /dev/x rw\n`
+    expect(remoteMounts(`${line('/a\\040b', 'fuse.x')}garbage\n\n${line('/', 'ext4')}`)).toEqual(new Set(['/a b']))
+    for (const [mount, text] of [
+      ['/etc', undefined],
+      ['/', undefined],
+      ['/other', 'plain'],
+    ] as const) {
+      const proc = scratch()
+      symlinkSync(root, join(proc, 'root'))
+      writeFileSync(join(proc, 'mountinfo'), line('/', 'overlay') + line(mount, 'fuse'))
+      expect(readInRoot(join(proc, 'root'), '/etc/absolute')).toBe(text)
+    }
+  })
+
+  test('nothing on what was mounted after the mounts were read, since that may never answer either', () => {
+    const proc = scratch()
+    symlinkSync('/', join(proc, 'root'))
+    writeFileSync(join(proc, 'mountinfo'), '')
+    expect(readInRoot(join(proc, 'root'), '/proc/version')).toBeUndefined()
+    expect(readInRoot(join(proc, 'root'), '/etc/passwd')).toContain('root')
+  })
+
+  test('64 KiB are enough', () => expect(readInRoot(root, '/etc/large')).toHaveLength(65_536))
+
+  test('a process that has ended resolves nothing', () => {
+    expect(readDns(1, 'name', scratch())).toEqual({
+      utsHostname: 'name',
+      etcHostname: '',
+      domain: '',
+      search: [],
+      nameservers: [],
+      hosts: [],
+    })
+  })
+})
+
+test('resolv.conf', () => {
+  const text =
+    '# x\nnameserver 10.0.0.1\nnameserver fe80::1%eth0 # y\nsearch a b\nsearch  c\td\ndomain old.test\nnameserver\noptions ndots:5'
+  expect(parseResolver(text)).toEqual({
+    domain: 'old.test',
+    search: ['c', 'd'],
+    nameservers: ['10.0.0.1', 'fe80::1%eth0'],
+  })
+})
+
+test('hosts', () => {
+  expect(parseHosts('127.0.0.1 localhost\tme # and you\n\n::1\n#10.0.0.1 x\n')).toEqual([
+    { name: 'localhost', address: '127.0.0.1' },
+    { name: 'me', address: '127.0.0.1' },
+  ])
+})
+
+test('os-release', () => {
+  expect(Object.fromEntries(parseRelease('NAME="A \\"B\\""\nVERSION=\'1 (x)\'\nVERSION_ID=1\n#c\nnonsense'))).toEqual({
+    NAME: 'A "B"',
+    VERSION: '1 (x)',
+    VERSION_ID: '1',
+  })
+})
+
+test('lists of CPUs', () =>
+  expect(parseRanges('0-3,6\n')).toEqual([
+    [0, 3],
+    [6, 6],
+  ]))
+
+test('services', () => {
+  expect(Object.fromEntries(parseServices('# x\nhttp\t80/tcp www\nother 80/tcp\ndomain 53/udp'))).toEqual({
+    '80/tcp': 'http',
+    '53/udp': 'domain',
+  })
+})
+
+test('nice, priority and policy are not mixed up', () => {
+  const fields = Array.from({ length: 52 }, (_, at) => String(at + 1))
+  fields[1] = '(a ) b)'
+  expect(parseScheduling(fields.join(' '))).toEqual({ nice: 19, priority: 40, policy: 41 })
+})

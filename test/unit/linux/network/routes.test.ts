@@ -1,0 +1,67 @@
+/** Routes as the kernel lists them. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { canonicalAddress } from '../../../../src/linux/network/address.ts'
+import { parseFeatures } from '../../../../src/linux/network/offloads.ts'
+import { parseRoutes, routeText } from '../../../../src/linux/network/routes.ts'
+
+const ipv4 = `Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT                                                       
+eth0\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\t0\t0\t0                                                                               
+eth0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0                                                                             
+tun0\t00000000\t00000000\t0001\t0\t0\t9\t00000080\t0\t0\t0
+*\t0000070A\t00000000\t0200\t0\t0\t0\t0000FFFF\t0\t0\t0
+`
+const zero = '0'.repeat(32)
+const one = `${'0'.repeat(31)}1`
+const ipv6 = `fd00000000000000000000000000000a 80 ${zero} 00 ${zero} 00000100 00000001 00000000 00000001     eth0
+${zero} 00 ${zero} 00 fe800000000000000000000000000001 00000400 00000001 00000000 00000003     eth0
+${one} 80 ${zero} 00 ${zero} 00000000 00000003 00000000 80200001       lo
+fd000000000000000000000000000000 80 ${zero} 00 ${zero} 00000000 00000002 00000000 80300001     eth0
+ff000000000000000000000000000000 08 ${zero} 00 ${zero} 00000100 00000003 00000000 00000001     eth0
+${zero} 00 ${zero} 00 ${zero} ffffffff 00000001 00000000 00200200       lo
+`
+
+test('both lists', () => {
+  expect(parseRoutes(ipv4 + ipv6, 'LE').map(routeText)).toEqual([
+    'default via 172.17.0.1 dev eth0',
+    '172.17.0.0/16 dev eth0',
+    '0.0.0.0/1 dev tun0',
+    'fd00::a dev eth0',
+    'default via fe80::1 dev eth0',
+  ])
+})
+
+test('on a machine of the other byte order', () => {
+  expect(parseRoutes('eth0 AC110000 AC110001 0003 0 0 0 FFFF0000 0 0 0', 'BE').map(routeText)).toEqual([
+    '172.17.0.0/16 via 172.17.0.1 dev eth0',
+  ])
+})
+
+test('a line that was cut off is none', () => {
+  fc.assert(
+    fc.property(fc.nat(ipv4.length + ipv6.length), end => {
+      const whole = parseRoutes(ipv4 + ipv6, 'LE').map(routeText)
+      const found = parseRoutes((ipv4 + ipv6).slice(0, end), 'LE').map(routeText)
+      // Only the name of a device at the very end may be shorter.
+      expect(found.slice(0, -1)).toEqual(whole.slice(0, Math.max(0, found.length - 1)))
+    }),
+  )
+})
+
+test('addresses in one form', () => {
+  expect(
+    ['10.0.0.1', 'FD00:0:0::1', 'fe80::1%eth0', '::ffff:1.2.3.4', '010.0.0.1', 'x', ''].map(canonicalAddress),
+  ).toEqual(['10.0.0.1', 'fd00::1', 'fe80::1', '::ffff:1.2.3.4', undefined, undefined, undefined])
+})
+
+test('offloads that are on', () => {
+  const output = `Features for eth0:
+rx-checksumming: on
+tx-checksumming: off
+\ttx-checksum-ipv4: on
+tcp-segmentation-offload: on
+highdma: on [fixed]
+tx-gso-robust: off [fixed]
+`
+  expect(parseFeatures(output)).toEqual(['rx-checksumming', 'tcp-segmentation-offload', 'highdma'])
+})

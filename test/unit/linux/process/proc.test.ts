@@ -1,0 +1,181 @@
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { listTenants } from '../../../../src/discover/processes.ts'
+import { parseNamespaceMounts } from '../../../../src/linux/namespace/mountinfo.ts'
+import { parseInterfaces } from '../../../../src/linux/network/iproute.ts'
+import {
+  listProcesses,
+  namespaceInode,
+  readArguments,
+  readBeginning,
+  readEnvironment,
+  readNamespaceInode,
+  readStartTime,
+} from '../../../../src/linux/process/proc.ts'
+import { readProcessTable } from '../../../../src/linux/process/table.ts'
+import { scratch } from '../../../helpers/scratch.ts'
+
+const stat = (command: string, state = 'S') =>
+  `7 (${command}) ${state} 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 918273 1000 2 3\n`
+
+function procWith(files: Record<string, string>, links: Record<string, string> = {}): string {
+  const proc = scratch()
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(join(proc, path, '..'), { recursive: true })
+    writeFileSync(join(proc, path), content)
+  }
+  for (const [path, target] of Object.entries(links)) {
+    mkdirSync(join(proc, path, '..'), { recursive: true })
+    symlinkSync(target, join(proc, path))
+  }
+  return proc
+}
+
+describe('processes', () => {
+  test.each(['sh', 'a) S 1 2 3', ') ) )', '((', 'x y z', ''])(
+    'the start time is found behind the command name %j',
+    command => {
+      expect(readStartTime(7, procWith({ '7/stat': stat(command) }))).toBe(918273)
+    },
+  )
+
+  test('a zombie, a missing process and garbage have none', () => {
+    expect(readStartTime(7, procWith({ '7/stat': stat('sh', 'Z') }))).toBeUndefined()
+    expect(readStartTime(8, procWith({ '7/stat': '' }))).toBeUndefined()
+    expect(readStartTime(7, procWith({ '7/stat': 'garbage' }))).toBeUndefined()
+  })
+
+  test('this process is there, with its namespace', () => {
+    expect(listProcesses()).toContain(process.pid)
+    expect(readNamespaceInode(process.pid, 'net')).toBe(readNamespaceInode('self', 'net'))
+  })
+
+  test('namespace links tell their kind', () => {
+    expect(namespaceInode('net:[4026531840]', 'net')).toBe(4026531840)
+    expect(namespaceInode('mnt:[4026531840]', 'net')).toBeUndefined()
+    expect(namespaceInode('/run/netns/x', 'net')).toBeUndefined()
+  })
+
+  test('of words without an end only the beginning is read', () => {
+    const proc = procWith({ '7/environ': 'A=1\0', '7/cmdline': 'a\0b\0' })
+    for (const name of ['environ', 'cmdline']) truncateSync(join(proc, '7', name), 64 * 2 ** 30)
+    expect(readEnvironment(7, proc)).toEqual({ A: '1' })
+    expect(readArguments(7, proc).slice(0, 3)).toEqual(['a', 'b', ''])
+  })
+
+  test('an environment may hold anything', () => {
+    const proc = procWith({ '7/environ': 'A=1\0B=x=y\0garbage\0=z\0' })
+    expect(readEnvironment(7, proc)).toEqual({ A: '1', B: 'x=y', '': 'z' })
+  })
+
+  test('of what a process claims only the beginning is read', () => {
+    const proc = scratch()
+    mkdirSync(join(proc, '1'))
+    for (const file of ['cmdline', 'environ']) writeFileSync(join(proc, '1', file), 'A=1\0'.repeat(1_000_000))
+    expect(readArguments(1, proc)).toHaveLength(65_536)
+    expect(readEnvironment(1, proc)).toEqual({ A: '1' })
+  })
+
+  test('the eldest process speaks for a namespace', () => {
+    const young = stat('young').replace('918273', '999999')
+    const proc = procWith(
+      {
+        '5/stat': young,
+        '5/comm': 'young\n',
+        '9/stat': stat('old'),
+        '9/comm': 'old\n',
+        '11/stat': stat('gone'),
+        '11/comm': 'gone\n',
+      },
+      { '5/ns/net': 'net:[40]', '9/ns/net': 'net:[40]' },
+    )
+    expect(listTenants(readProcessTable(proc))).toMatchObject([
+      { netns: 40, pid: 9, startTime: 918273, command: 'old' },
+    ])
+  })
+})
+
+test('mounted network namespaces are picked out of mountinfo', () => {
+  const mountinfo = [
+    '25 30 0:23 / /sys rw,nosuid shared:7 - sysfs sysfs rw',
+    '101 30 0:4 net:[4026532177] /run/netns/blue rw shared:61 - nsfs nsfs rw',
+    '102 30 0:4 net:[4026532178] /run/netns/a\\040b rw - nsfs nsfs rw',
+    '103 30 0:4 mnt:[4026532179] /run/snapd/ns/x.mnt rw - nsfs nsfs rw',
+    '104 30 0:4 net:[4026532180] /run/netns/blue rw - nsfs nsfs rw',
+    'garbage',
+    '',
+  ].join('\n')
+  expect(parseNamespaceMounts(mountinfo)).toEqual([
+    { path: '/run/netns/a b', inode: 4026532178 },
+    { path: '/run/netns/blue', inode: 4026532180 },
+  ])
+})
+
+test('interfaces are read from iproute2, also with the empty objects of old versions', () => {
+  const json = JSON.stringify([
+    {
+      ifindex: 5,
+      ifname: 'eth0',
+      flags: ['UP', 'LOWER_UP'],
+      operstate: 'UP',
+      addr_info: [{ local: '10.0.0.2', scope: 'global' }, {}],
+    },
+    {},
+    { ifindex: 1, ifname: 'lo', flags: ['LOOPBACK'], operstate: 'DOWN' },
+  ])
+  expect(parseInterfaces(json)).toEqual([
+    { index: 1, name: 'lo', up: false, operstate: 'DOWN', loopback: true, addresses: [] },
+    {
+      index: 5,
+      name: 'eth0',
+      up: true,
+      operstate: 'UP',
+      loopback: false,
+      addresses: [{ address: '10.0.0.2', scope: 'global' }],
+    },
+  ])
+  expect(parseInterfaces('')).toEqual([])
+  expect(parseInterfaces('[{"ifname":"a\x1b\x07b"}]')[0]?.name).toBe('a\x1b\x07b')
+})
+
+test('the other end of an interface, wherever it is', () => {
+  const json = JSON.stringify([
+    {
+      ifindex: 2,
+      ifname: 'eth0',
+      link_index: 7,
+      link_netnsid: 0,
+      mtu: 1500,
+      link_type: 'ether',
+      address: '02:00:00:00:00:01',
+    },
+    // Its peer has the same index there.
+    { ifindex: 3, ifname: 'eth1', link_netnsid: 1, link_type: 'ether', address: '00:00:00:00:00:00' },
+    { ifindex: 4, ifname: 'a0', link: 'b0' },
+    { ifindex: 5, ifname: 'b0', link: 'a0' },
+    { ifindex: 6, ifname: 'sit0', link: null, link_netnsid: 0, link_type: 'sit', address: '0.0.0.0' },
+  ])
+  const facts = parseInterfaces(json).map(({ mac, mtu, linkIndex, linkNetnsId, linkType }) => ({
+    ...{ mac, mtu, linkIndex, linkNetnsId, linkType },
+  }))
+  expect(facts).toEqual([
+    { mac: '02:00:00:00:00:01', mtu: 1500, linkIndex: 7, linkNetnsId: 0, linkType: 'ether' },
+    { linkIndex: 3, linkNetnsId: 1, linkType: 'ether' },
+    { linkIndex: 5 },
+    { linkIndex: 4 },
+    { linkType: 'sit' },
+  ])
+})
+
+test('the beginning of a long file, in whole lines', () => {
+  const path = join(scratch(), 'file')
+  writeFileSync(path, 'one\ntwo\nthree\n')
+  expect([100, 14, 9, 3].map(limit => readBeginning(path, limit))).toEqual([
+    'one\ntwo\nthree\n',
+    'one\ntwo\nthree\n',
+    'one\ntwo\n',
+    '',
+  ])
+  expect(readBeginning(join(path, 'none'), 10)).toBeUndefined()
+})
