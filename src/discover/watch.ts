@@ -4,10 +4,9 @@
  * source missed is found with the next look at the latest.
  */
 import { makeSignal } from '../base/signal.ts'
-import type { Target } from '../target/model.ts'
 import { followHost, type HostChange } from './changes.ts'
 import { discover } from './discover.ts'
-import { addInterfaces } from './interfaces.ts'
+import { namespaceCache } from './namespace-cache.ts'
 import { makeWatchState, settling, type TargetEvent } from './watch-state.ts'
 
 /** What a watch takes, and who is told. */
@@ -22,11 +21,10 @@ export interface WatchOptions {
   readonly onWarning: (warning: string) => void
 }
 
-/**
- * Milliseconds between looks into every namespace while nothing tells of a change: one takes about 1.5 ms of a core for
- * each, so this is 0.3 % of one however many there are.
- */
-const reconciliation = { least: 60_000, eachTarget: 500 } as const
+/** Milliseconds between looks at everything while nothing tells of a change. */
+const reconciliation = 60_000
+/** Milliseconds between looks whether what is known of the namespaces is old. */
+const lookInterval = 10_000
 
 /**
  * Tells of targets until the signal aborts.
@@ -49,13 +47,12 @@ export async function watchTargets({ signal, env, timeout, onEvent, onWarning }:
     },
   })
   signal.addEventListener('abort', () => changes.raise(), { once: true })
-  let reconcile = false
   let timer: NodeJS.Timeout | undefined
+  const looks = setInterval(() => namespaces.findOld() && changes.raise(), lookInterval)
   try {
     while (!signal.aborted) {
       const seen = told
       told = []
-      if (reconcile) namespaces.forget()
       const { targets, warnings, answered } = await discover({
         signal,
         timeout,
@@ -67,41 +64,14 @@ export async function watchTargets({ signal, env, timeout, onEvent, onWarning }:
       for (const warning of warnings) if (!warned.includes(warning)) onWarning(warning)
       warned = warnings
       clearTimeout(timer)
-      reconcile = false
-      const pause = Math.max(reconciliation.least, reconciliation.eachTarget * present.length)
-      timer = setTimeout(
-        () => {
-          reconcile = !state.isUnsettled()
-          changes.raise()
-        },
-        state.isUnsettled() ? settling / 4 : pause,
-      )
+      timer = setTimeout(() => changes.raise(), state.isUnsettled() ? settling / 4 : reconciliation)
       await changes.next()
     }
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
     ended.abort()
+    clearInterval(looks)
     clearTimeout(timer)
-  }
-}
-
-/** Interfaces and addresses by network namespace, read when first seen and when something tells that they have changed. */
-function namespaceCache() {
-  const known = new Map<number, Pick<Target, 'interfaces' | 'addresses'>>()
-  return {
-    forget: () => known.clear(),
-    async fill(targets: readonly Target[], changes: readonly HostChange[], signal: AbortSignal): Promise<Target[]> {
-      const changed = new Set(changes.flatMap(change => (change.source === 'container' ? change.event.id : [])))
-      const present = new Set(targets.map(({ netns }) => netns))
-      for (const netns of known.keys()) if (!present.has(netns)) known.delete(netns)
-      for (const { container, members = [], netns } of targets) {
-        if ([container, ...members].some(holder => holder !== undefined && changed.has(holder.id))) known.delete(netns)
-      }
-      const unread = targets.filter(({ netns }) => netns !== 0 && !known.has(netns))
-      const read = await addInterfaces(unread, signal)
-      for (const { netns, interfaces, addresses } of read.targets) known.set(netns, { interfaces, addresses })
-      return targets.map(target => ({ ...target, ...known.get(target.netns) }))
-    },
   }
 }

@@ -72,6 +72,16 @@ test('namespaces and processes without an engine are told', async () => {
   await until('the process goes', () => about(`sleep(${alone.pid})`).join() === 'appear,gone', 5_000)
 })
 
+test('an address that is given to a namespace is told', async () => {
+  const alone = start(['unshare', '-n', 'sh', '-c', 'ip link set lo up; exec sleep 100'])
+  const latest = () => events.findLast(({ target }) => target.pid === alone.pid)?.target
+  await until('the process appears', () => latest() !== undefined, 5_000)
+  const added = ['ip', 'address', 'add', '192.0.2.7/32', 'scope', 'global', 'dev', 'lo']
+  await must('nsenter', `--net=/proc/${alone.pid}/ns/net`, ...added)
+  await until('the address is told', () => String(latest()?.addresses).includes('192.0.2.7'), 15_000)
+  await end(alone.child)
+})
+
 test('after 200 random starts, stops, kills, pauses, renames and engine restarts it says what a fresh list says', async () => {
   const random = randomFrom(seed)
   const live = new Map<string, 'running' | 'paused' | 'stopped'>()
