@@ -3,7 +3,6 @@
  * The entry: which face is asked for? Only that one is loaded, since Wireshark starts remora many times before it
  * captures once.
  */
-import { version } from '../src/base/version.ts'
 
 async function run(argv: readonly string[]): Promise<void> {
   const [first, ...rest] = argv
@@ -16,8 +15,6 @@ async function run(argv: readonly string[]): Promise<void> {
     await (await import('../src/linux/capturing/guard.ts')).runGuard()
   } else if (first === 'serve') {
     await (await import('../src/serve/main.ts')).main(rest)
-  } else if (first === '--version' || first === '-V') {
-    process.stdout.write(`remora ${version}\n`)
   } else {
     await (await import('../src/cli/main.ts')).main(argv)
   }

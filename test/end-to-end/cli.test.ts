@@ -39,7 +39,7 @@ describe('wrong usage', () => {
   })
 })
 
-test.each([[['list']], [['list', '--json']], [['list', '--watch']], [['--help']]])(
+test.each([[['list']], [['list', '--json']], [['list', '--watch']], [['--help']], [['--version']]])(
   '%j into a file on a full disk is a failure',
   async args => {
     const full = openSync('/dev/full', 'w')
