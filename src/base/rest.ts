@@ -12,7 +12,7 @@ const soon = 1
 /** Bytes of a look that found a pipe full: it holds 16 pages (pipe(7)), of which long packets leave nearly half empty. */
 const full = 32_768
 /** Milliseconds without a rest after that: whoever writes waited for us, and comes as fast as we take. */
-const busy = 20
+const busy = 3
 
 let taken = 0
 let scheduled = false
