@@ -33,11 +33,8 @@ export async function readInterfaces(
   signal: AbortSignal,
 ): Promise<{ found: Map<number, readonly NetworkInterface[]>; warnings: string[] }> {
   const warnings = new Set<string>()
-  const namespaces = [...Map.groupBy(targets, ({ netns }) => netns)].flatMap(([netns, [target]]) =>
-    netns === 0 || target === undefined ? [] : [target],
-  )
   const found = new Map<number, readonly NetworkInterface[]>()
-  await eachOf(batchesOf(namespaces, concurrency), concurrency, async batch => {
+  await eachOf(batchesOf(oneOfEach(targets), concurrency), concurrency, async batch => {
     for (const [netns, answer] of await readBatch(batch, signal)) {
       if (!(answer instanceof Error)) found.set(netns, answer)
       else if (!hasGone(answer)) warnings.add(`interfaces not read: ${reasonOf(answer)}`)
@@ -45,6 +42,13 @@ export async function readInterfaces(
   })
   signal.throwIfAborted()
   return { found, warnings: [...warnings] }
+}
+
+/** The first target of each network namespace that is known. */
+export function oneOfEach(targets: readonly Target[]): Target[] {
+  return [...Map.groupBy(targets, ({ netns }) => netns)].flatMap(([netns, [target]]) =>
+    netns === 0 || target === undefined ? [] : [target],
+  )
 }
 
 /** Interfaces of the namespaces of targets, or why they could not be read. */

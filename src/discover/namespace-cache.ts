@@ -5,7 +5,7 @@
 import { networkFingerprint } from '../linux/network/fingerprint.ts'
 import type { Target } from '../target/model.ts'
 import type { HostChange } from './changes.ts'
-import { addInterfaces } from './interfaces.ts'
+import { addInterfaces, oneOfEach } from './interfaces.ts'
 
 /**
  * Milliseconds until a namespace is looked into again: at least, and for each namespace there is, so that the looks take no
@@ -67,7 +67,7 @@ export function namespaceCache(): NamespaceCache {
       for (const { container, members = [], netns } of targets) {
         if ([container, ...members].some(holder => holder !== undefined && changed.has(holder.id))) known.delete(netns)
       }
-      const unread = targets.filter(({ netns }) => netns !== 0 && known.get(netns)?.isOld !== false)
+      const unread = oneOfEach(targets).filter(({ netns }) => known.get(netns)?.isOld !== false)
       // Taken before, so that what changes while they are read is found with the next comparison.
       const fingerprints = new Map(unread.map(({ pid, netns }) => [netns, networkFingerprint(pid, netns)]))
       const read = await addInterfaces(unread, signal)

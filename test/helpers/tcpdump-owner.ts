@@ -3,7 +3,6 @@
  * `node tcpdump-owner.ts PID-OR-PATH INTERFACE`. Prints the process number of the capture when it is armed, and its bytes
  * once a packet is among them.
  */
-
 import { startTcpdump } from '../../src/linux/capturing/tcpdump.ts'
 import { openNamespaceFile, openProcessNamespace } from '../../src/linux/namespace/netns.ts'
 

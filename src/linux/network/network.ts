@@ -1,5 +1,4 @@
 /** Interfaces and routes of a namespace at once: what a capture has to know of it before it begins. */
-
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { listInterfaces, type NetworkInterface } from './iproute.ts'
 import { type KernelRoute, readRoutes } from './routes.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { dumpcapReader } from '../../../../src/linux/capturing/dumpcap-output.ts'
-import type { CaptureMessages } from '../../../../src/linux/capturing/messages.ts'
+import { type Conversations, expectUnderstood } from '../../../helpers/capture-reader.ts'
 
-const conversations: Record<string, [said: string, meant: Partial<CaptureMessages>]> = {
+const conversations: Conversations = {
   'a capture that was stopped': [
     "Capturing on 'b0' and 'Loopback: lo'\nFile: -\nPackets captured: 26\n" +
       "Packets received/dropped on interface 'b0': 26/9 (pcap:4/dumpcap:3/flushed:1/ps_ifdrop:1) (96.3%)\n" +
@@ -46,18 +46,7 @@ const conversations: Record<string, [said: string, meant: Partial<CaptureMessage
 
 describe.each(Object.entries(conversations))('%s', (_, [said, meant]) => {
   test('is understood wherever the chunks begin and end', () => {
-    for (let cut = 0; cut <= said.length; cut++) {
-      let readyTimes = 0
-      const reader = dumpcapReader(() => {
-        readyTimes += reader.messages().ready ? 1 : 0
-      })
-      reader.push(said.slice(0, cut))
-      reader.messages()
-      reader.push(said.slice(cut))
-      reader.end()
-      expect(reader.messages()).toMatchObject(meant)
-      expect(readyTimes).toBe(reader.messages().ready ? 1 : 0)
-    }
+    expectUnderstood(said, meant, dumpcapReader)
   })
 })
 

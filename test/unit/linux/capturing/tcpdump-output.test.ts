@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import type { CaptureMessages } from '../../../../src/linux/capturing/messages.ts'
 import { tcpdumpReader } from '../../../../src/linux/capturing/tcpdump-output.ts'
+import { type Conversations, expectUnderstood } from '../../../helpers/capture-reader.ts'
 
 const listening = 'tcpdump: listening on eth0, link-type EN10MB (Ethernet), snapshot length 262144 bytes\n'
 
-const conversations: Record<string, [said: string, meant: Partial<CaptureMessages>]> = {
+const conversations: Conversations = {
   'a capture that was stopped': [
     `${listening}26 packets captured\n30 packets received by filter\n3 packets dropped by kernel\n`,
     {
@@ -56,16 +56,7 @@ const conversations: Record<string, [said: string, meant: Partial<CaptureMessage
 
 describe.each(Object.entries(conversations))('%s', (_, [said, meant]) => {
   test('is understood wherever the pieces begin and end', () => {
-    for (let cut = 0; cut <= said.length; cut++) {
-      let readyTimes = 0
-      const reader = tcpdumpReader('eth0', true, () => readyTimes++)
-      reader.push(said.slice(0, cut))
-      reader.messages()
-      reader.push(said.slice(cut))
-      reader.end()
-      expect(reader.messages()).toMatchObject(meant)
-      expect(readyTimes).toBe(reader.messages().ready ? 1 : 0)
-    }
+    expectUnderstood(said, meant, onReady => tcpdumpReader('eth0', true, onReady))
   })
 })
 
