@@ -2,7 +2,7 @@
  * The use case: from a request to a report. Everything that can be refused is refused in {@link prepareCapture}, before a
  * byte is written; {@link runCapture} then only runs what was planned.
  */
-import { RemoraError } from '../base/errors.ts'
+import { isAbort } from '../base/abort.ts'
 import { silentLog } from '../base/log.ts'
 import type { CaptureContext } from './context.ts'
 import { interestCheck, whileWanted } from './interest.ts'
@@ -36,7 +36,7 @@ export async function runCapture(
       prepared.close()
     }
   } catch (error) {
-    if (error instanceof Unwanted || (lifetime.stop.aborted && !(error instanceof RemoraError))) return undefined
+    if (error instanceof Unwanted || isAbort(error, lifetime.stop)) return undefined
     throw error
   }
 }

@@ -4,6 +4,7 @@
  */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { isAbort } from '../base/abort.ts'
 import { RemoraError } from '../base/errors.ts'
 import { makeFifos } from '../linux/files/fifo.ts'
 import { makeTemporaryFolder } from '../linux/files/temporary.ts'
@@ -45,7 +46,7 @@ export async function openInWireshark(
       prepared.close()
     }
   } catch (error) {
-    if (lifetime.stop.aborted && !(error instanceof RemoraError)) return undefined
+    if (isAbort(error, lifetime.stop)) return undefined
     throw error
   }
 }

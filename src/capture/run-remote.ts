@@ -2,6 +2,7 @@
  * Runs a capture that a service elsewhere makes, from the connection to the report: what comes over the WebSocket goes into
  * the output, and nothing of it is looked at but its beginning and the number of packets.
  */
+import { isAbort } from '../base/abort.ts'
 import { RemoraError, systemCode } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import { afterOwnTime } from '../base/own-time.ts'
@@ -42,7 +43,7 @@ export async function runRemoteCapture(
     const duration = remote.kind === 'request' ? remote.request.stop.duration : undefined
     return await runRemote(prepared, await opening, context, duration)
   } catch (error) {
-    if (lifetime.stop.aborted && !(error instanceof RemoraError)) return undefined
+    if (isAbort(error, lifetime.stop)) return undefined
     throw error
   }
 }
@@ -109,7 +110,7 @@ export async function runRemote(
     },
   }
   try {
-    if (lifetime.stop.aborted) throw lifetime.stop.reason
+    lifetime.stop.throwIfAborted()
     const stream = await dial(service, path, { ...(headers && { headers }), taker, signal: lifetime.stop })
     log.info(`connected to ${describeService(service)}`)
     if (headers === undefined && remote.plan.netns === undefined) onPending?.()

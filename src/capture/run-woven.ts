@@ -3,6 +3,7 @@
  * part of the same stream. Targets join while it runs, and leave it.
  */
 import { fstatSync } from 'node:fs'
+import { isAbort } from '../base/abort.ts'
 import { silentLog } from '../base/log.ts'
 import { afterOwnTime } from '../base/own-time.ts'
 import { printable } from '../base/write.ts'
@@ -173,7 +174,7 @@ export async function runWoven(
     if (lifetime.stop.aborted) finish('stopped', 'drain')
     awaitLives()
       .catch(error => {
-        if (!noMore.signal.aborted) failure ??= error
+        if (!isAbort(error, noMore.signal)) failure ??= error
       })
       .finally(() => {
         isComing = false

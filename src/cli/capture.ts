@@ -1,5 +1,5 @@
 /** `remora capture`: packets to a file or to standard output, one updating line for people, one report at the end. */
-import { RemoraError } from '../base/errors.ts'
+import { isAbort } from '../base/abort.ts'
 import { openLog } from '../base/log.ts'
 import { printable, printableJson } from '../base/write.ts'
 import { runCapture } from '../capture/capture.ts'
@@ -30,7 +30,7 @@ export async function capture(targets: readonly string[], options: CaptureOption
     const showing =
       remote === undefined ? preview(request, lifetime, options.json ?? false) : previewRemote(remote, lifetime)
     return showing.catch(error => {
-      if (!lifetime.stop.aborted || error instanceof RemoraError) throw error
+      if (!isAbort(error, lifetime.stop)) throw error
     })
   }
   const line = hasTerminal() ? progressLine() : undefined

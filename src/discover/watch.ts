@@ -3,6 +3,7 @@
  * (changes.ts); what is told here is the difference between two looks (watch-state.ts), so nothing comes twice, and what one
  * source missed is found with the next look at the latest.
  */
+import { isAbort } from '../base/abort.ts'
 import { makeSignal } from '../base/signal.ts'
 import { followHost, type HostChange } from './changes.ts'
 import { discover } from './discover.ts'
@@ -68,7 +69,7 @@ export async function watchTargets({ signal, env, timeout, onEvent, onWarning }:
       await changes.next()
     }
   } catch (error) {
-    if (!signal.aborted) throw error
+    if (!isAbort(error, signal)) throw error
   } finally {
     ended.abort()
     clearInterval(looks)

@@ -1,4 +1,5 @@
 /** One capture of the service, from its place among the sessions to its last byte and its line in the log. */
+import { isAbort } from '../base/abort.ts'
 import { type RemoraError, toRemoraError } from '../base/errors.ts'
 import { shownName } from '../capture/plan.ts'
 import { type PreparedCapture, prepareCapture } from '../capture/prepare.ts'
@@ -60,9 +61,8 @@ async function carryWhole(
     report = await run(session, channel, prepared, context)
     await channel.end(report, session.stopReason())
   } catch (thrown) {
-    failure = toRemoraError(thrown)
     // Asked to stop while it was being prepared: that is no failure.
-    if (session.lifetime.stop.aborted && failure.code === 'BUG') failure = undefined
+    if (!isAbort(thrown, session.lifetime.stop)) failure = toRemoraError(thrown)
     await (failure === undefined ? channel.end(nothing(session), session.stopReason()) : channel.fail(failure))
   } finally {
     prepared?.close()

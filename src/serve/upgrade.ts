@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
+import { isAbort } from '../base/abort.ts'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { isPeerThere } from '../capture/interest.ts'
 import type { CaptureRequest } from '../capture/request.ts'
@@ -100,10 +101,10 @@ async function redeem(
   }
 
   function abandon(error: unknown): never {
-    const failure = toRemoraError(error)
-    const stopped = session.lifetime.stop.aborted && failure.code === 'BUG'
-    context.conclude(session, undefined, stopped ? undefined : failure)
-    throw stopped ? new RemoraError('CAPTURE_FAILED', 'the capture was stopped before it began') : failure
+    const stopped = isAbort(error, session.lifetime.stop)
+    const failure = stopped ? undefined : toRemoraError(error)
+    context.conclude(session, undefined, failure)
+    throw failure ?? new RemoraError('CAPTURE_FAILED', 'the capture was stopped before it began')
   }
 }
 
