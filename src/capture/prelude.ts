@@ -45,16 +45,13 @@ export function sectionComment({ comment, context }: Omit<Preface, 'names'>, lim
   return comment + contextComment(context, limit - Buffer.byteLength(comment))
 }
 
-/**
- * One record an address. Names come the best first and are written the best last: of several, Wireshark shows the one it
- * read last (add_ipv4_name in epan/addr_resolv.c).
- */
+/** One record an address, its names the best first. */
 export function nameRecords(names: readonly HostName[]): NameRecord[] {
   const byAddress = new Map<string, Set<string>>()
   for (const { address, name } of names) byAddress.set(address, (byAddress.get(address) ?? new Set()).add(name))
   return [...byAddress].flatMap(([text, found]) => {
     const address = addressBytes(text)
-    return address === undefined ? [] : [{ address, names: [...found].reverse() }]
+    return address === undefined ? [] : [{ address, names: [...found] }]
   })
 }
 

@@ -129,12 +129,14 @@ export function interfaceStatisticsBlock(
 export interface NameRecord {
   /** 4 bytes of IPv4 or 16 bytes of IPv6, network order. */
   readonly address: Uint8Array
+  /** The best first. */
   readonly names: readonly string[]
 }
 
 /**
  * Name resolution block, section 4.5 of the draft. Names lose NUL bytes and are cut to 255 bytes each; records without a
- * name, or of a length that is no address, are left out.
+ * name, or of a length that is no address, are left out. The best name of a record stands first and last: of several names,
+ * Wireshark 4.0 shows the last, 4.4 and 4.6 the first (docs/discoveries).
  * @param limit greatest length of the block in bytes; records that would pass it are left out
  * @param comment opt_comment of the block; empty for none
  */
@@ -147,7 +149,9 @@ export function nameResolutionBlock(records: Iterable<NameRecord>, limit = maxim
     const type = address.length === 4 ? recordTypes.ipv4 : address.length === 16 ? recordTypes.ipv6 : undefined
     const cleaned = names.map(cleanName).filter(name => name !== '')
     if (type === undefined || cleaned.length === 0) continue
-    const value = Buffer.concat([address, ...cleaned.map(name => Buffer.from(`${name}\0`))])
+    const [best = ''] = cleaned
+    const written = cleaned.length === 1 ? cleaned : [...cleaned, best]
+    const value = Buffer.concat([address, ...written.map(name => Buffer.from(`${name}\0`))])
     const record = typeLengthValue(type, value)
     if (value.length > 0xffff || length + record.length > limit) continue
     parts.push(record)

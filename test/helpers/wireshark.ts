@@ -51,3 +51,12 @@ export const wiresharks: readonly Wireshark[] = [
   wireshark(await versionOf([]), []),
   ...(process.env.REMORA_TEST_ALL ? await Promise.all(roots.map(describeRoot)) : []),
 ]
+
+/** What the Source and Destination columns show of the packets in a file, with names of addresses; each pair once. */
+export async function shownNames(wireshark: Wireshark, file: string, ...options: string[]): Promise<Set<string>> {
+  const columns = 'gui.column.format:"Number","%m","Source","%s","Destination","%d"'
+  const args = ['-N', 'n', '-o', columns, '-r', file, ...options]
+  const { status, stdout, stderr } = await wireshark.tshark(args, '/nonexistent')
+  if (status !== 0) throw new Error(stderr)
+  return new Set(Array.from(stdout.matchAll(/^ *\d+ +(\S+) \S+ (\S+)/gm), ([, from, to]) => `${from} ${to}`))
+}

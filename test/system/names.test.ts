@@ -13,10 +13,13 @@ import { listInterfaces } from '../../src/linux/network/iproute.ts'
 import { readNetwork } from '../../src/linux/network/network.ts'
 import { readCommand } from '../../src/linux/process/proc.ts'
 import { contextComment } from '../../src/packetflix/context.ts'
+import { nameResolutionBlock, sectionHeaderBlock } from '../../src/pcapng/block.ts'
 import { end, must, run, until } from '../helpers/command.ts'
 import { descriptorCount } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair, receiverAddress } from '../helpers/netns.ts'
+import { blocksIn } from '../helpers/pcapng-builder.ts'
 import { scratch } from '../helpers/scratch.ts'
+import { shownNames, wiresharks } from '../helpers/wireshark.ts'
 
 const gateway = '10.213.7.1'
 const signal = () => AbortSignal.timeout(10_000)
@@ -37,6 +40,23 @@ beforeAll(async () => {
   writeFileSync(resolver, 'search lab.test\nnameserver 10.213.7.53\noptions ndots:2 edns0\n')
 })
 afterAll(() => pair?.close())
+
+test('each Wireshark shows the best name of a record, and of a later block once that has come', async () => {
+  const address = Uint8Array.of(10, 0, 0, 1)
+  const { description, packet } = blocksIn('LE')
+  const bytes = Buffer.from(`4500001c0000000040110000${'0a000001'}${'0a000002'}0001000200080000`, 'hex')
+  const seen = packet({ data: bytes })
+  const file = join(scratch(), 'records.pcapng')
+  const first = nameResolutionBlock([{ address, names: ['best', 'second', 'third'] }])
+  const later = nameResolutionBlock([{ address, names: ['better', 'best', 'second'] }])
+  const header = sectionHeaderBlock('remora', '')
+  writeFileSync(file, Buffer.concat([header, first, header, description([], { linkType: 101 }), seen, later, seen]))
+  for (const wireshark of wiresharks) {
+    const { version } = wireshark
+    expect(await shownNames(wireshark, file), version).toEqual(new Set(['best 10.0.0.2', 'better 10.0.0.2']))
+    expect(await shownNames(wireshark, file, '-2'), version).toEqual(new Set(['better 10.0.0.2']))
+  }
+})
 
 /** A process in the receiver with files of its own in /etc. */
 async function tenant() {

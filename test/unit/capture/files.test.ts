@@ -76,7 +76,7 @@ describe('names', () => {
     expect([long?.includes('web-59'), others]).toEqual([true, []])
   })
 
-  test('one record an address, with all its names, the best one last', () => {
+  test('one record an address, with all its names, the best one first', () => {
     const names = [
       { address: '10.0.0.2', name: 'web' },
       { address: 'fd00::2', name: 'web' },
@@ -85,7 +85,7 @@ describe('names', () => {
       { address: '300.0.0.1', name: 'no' },
     ]
     expect(nameRecords(names)).toEqual([
-      { address: Uint8Array.of(10, 0, 0, 2), names: ['shop', 'web'] },
+      { address: Uint8Array.of(10, 0, 0, 2), names: ['web', 'shop'] },
       { address: Uint8Array.of(0xfd, 0, ...new Array(13).fill(0), 2), names: ['web'] },
     ])
   })

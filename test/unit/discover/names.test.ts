@@ -46,8 +46,8 @@ describe('of engines', () => {
       'fd00::3 dind/shop/db',
     ])
     expect(nameRecords(names).map(record => record.names)).toEqual([
-      ['shop/web', 'web', 'shop_web_1'],
-      ['dind/shop/db', 'dind/db'],
+      ['shop_web_1', 'web', 'shop/web'],
+      ['dind/db', 'dind/shop/db'],
       ['lab/api'],
     ])
   })

@@ -50,6 +50,18 @@ describe('blocks remora writes', () => {
     expect(second?.value.subarray(16).toString()).toBe(`${'é'.repeat(127)}\0`)
     expect(end?.type).toBe(0)
   })
+
+  test('the best name stands first and last, one that is alone stands once', () => {
+    const address = Uint8Array.of(10, 0, 0, 1)
+    const [several, alone] = readRecords(
+      nameResolutionBlock([
+        { address, names: ['\0', 'web', 'shop/web', 'gateway'] },
+        { address, names: ['web', ''] },
+      ]),
+    )
+    expect(several?.value.toString('latin1')).toBe('\x0a\0\0\x01web\0shop/web\0gateway\0web\0')
+    expect(alone?.value.toString('latin1')).toBe('\x0a\0\0\x01web\0')
+  })
 })
 
 describe('decryption secrets', () => {
