@@ -11,6 +11,9 @@ import type { Located } from './relations.ts'
 import type { Forward, Link, NamespaceSnapshot, Snapshot } from './snapshot.ts'
 import { linksWith } from './sockets.ts'
 
+/** What stands for every address of a family. */
+const unspecified: Readonly<Record<Forward['family'], string>> = { ipv4: '0.0.0.0', ipv6: '::' }
+
 /** Who has an address: asked once for all namespaces. */
 export interface AddressBook {
   readonly holders: ReadonlyMap<string, ReadonlySet<number>>
@@ -66,7 +69,7 @@ function forwardJson(
   return {
     family: familyNumber(forward.family),
     protocol,
-    ip: address === '' ? null : address,
+    ip: address === '' ? unspecified[forward.family] : address,
     port,
     servicename: serviceOf(port),
     'forward-ip': toAddress,
@@ -77,8 +80,13 @@ function forwardJson(
       [...owners].flatMap(pid => processes.get(pid) ?? []),
       idOfProcess,
     ),
-    'network-interface-refs': linksWith(namespace.links, address).map(({ index }) => nifId(namespace.netns, index)),
+    'network-interface-refs': destination === undefined ? [] : interfacesWith(destination, toAddress),
   }
+}
+
+/** Ids of the interfaces packets for an address arrive at. */
+function interfacesWith({ netns, links }: NamespaceSnapshot, address: string): string[] {
+  return linksWith(links, address).map(({ index }) => nifId(netns, index))
 }
 
 /** The namespace that has an address: this one, else a neighbour, else the only one there is. */

@@ -3,7 +3,7 @@ import { pidnsId } from './ids.ts'
 import type { PidNamespace, ProcessFacts } from './snapshot.ts'
 import type { Tenant } from './tenants.ts'
 
-/** A PID namespace, with those that lie in it. */
+/** A PID namespace, with those that lie in it and the containers whose first process lives in it. */
 export interface PidNamespaceJson {
   readonly id: string
   readonly pidnsid: number
@@ -21,7 +21,8 @@ export function pidNamespacesJson(
   const children = Map.groupBy(namespaces, ({ parent }) =>
     parent !== undefined && known.has(parent) ? parent : undefined,
   )
-  const inside = Map.groupBy(tenants, ({ pid }) => processes.get(pid)?.pidns)
+  const containers = tenants.filter(({ container }) => container !== undefined)
+  const inside = Map.groupBy(containers, ({ pid }) => processes.get(pid)?.pidns)
   const below = (parent: number | undefined): PidNamespaceJson[] =>
     [...(children.get(parent) ?? [])]
       .sort((a, b) => a.inode - b.inode)

@@ -103,6 +103,6 @@ function dnsJson(dns: Dns | undefined) {
     domainname: dns?.domain ?? '',
     nameservers: dns?.nameservers ?? [],
     searchlist: dns?.search ?? [],
-    'etc-hosts': dns?.hosts ?? null,
+    'etc-hosts': dns?.hosts ?? [],
   }
 }

@@ -4,7 +4,7 @@ import { must, run } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
 import { ghostwireSchema, mobysharkSchema } from '../helpers/ghostwire-schema.ts'
 import { executable, remora } from '../helpers/remora.ts'
-import { document, topology } from '../helpers/topology-document.ts'
+import { document, nif, topology } from '../helpers/topology-document.ts'
 
 let engine: Docker
 let env: NodeJS.ProcessEnv
@@ -117,11 +117,12 @@ describe('ghostwire', () => {
     const published = host?.['forwarded-ports'].ipv4.filter(({ port }) => port === 8088)
     expect(published).toMatchObject([
       {
-        ip: null,
+        ip: '0.0.0.0',
         'forward-ip': '172.31.77.2',
         'forward-port': 80,
         netnsid: web?.netnsid,
         owners: [{ pid, 'container-idref': `cont-${pid}` }],
+        'network-interface-refs': [web && nif(web, 'eth0')?.id],
       },
     ])
     expect(web?.['forwarded-ports'].ipv4, 'the name server of Docker').toContainEqual(

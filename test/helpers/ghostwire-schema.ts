@@ -1,5 +1,5 @@
 /** The documents of Ghostwire's `GET /mobyshark` and `GET /json` (api/v1), as a table. */
-import { flag, like, list, nullable, number, object, oneOf, record, type Schema, text } from './schema.ts'
+import { flag, like, list, number, object, oneOf, record, type Schema, text } from './schema.ts'
 
 const metadata = object({
   creator: text,
@@ -41,7 +41,7 @@ const dns = object({
   domainname: text,
   nameservers: list(text),
   searchlist: list(text),
-  'etc-hosts': nullable(list(object({ name: text, address: text }))),
+  'etc-hosts': list(object({ name: text, address: text })),
 })
 
 const container = object(
@@ -153,7 +153,7 @@ const transportPort = object({
 const forwardedPort = object({
   family,
   protocol: text,
-  ip: nullable(text),
+  ip: like(/^[0-9a-f.:]+$/),
   port: number,
   servicename: text,
   'forward-ip': text,

@@ -23,11 +23,6 @@ export const like =
   (value, path) =>
     typeof value === 'string' && pattern.test(value) ? [] : [`${path} does not match: ${JSON.stringify(value)}`]
 
-export const nullable =
-  (schema: Schema): Schema =>
-  (value, path) =>
-    value === null ? [] : schema(value, path)
-
 export const list =
   (schema: Schema): Schema =>
   (value, path) =>

@@ -164,7 +164,7 @@ describe('ghostwire', () => {
             'type-text': 'Bind-mounted',
             pid: 0,
             status: '',
-            dns: { 'etc-hosts': null },
+            dns: { 'etc-hosts': [] },
           },
         ],
       },
@@ -264,16 +264,35 @@ describe('ghostwire', () => {
   const forward = { family: 'ipv4', protocol: 'tcp', address: '', port: 80, toAddress: '10.0.0.2', toPort: 81 } as const
   const having = (address: string): Link =>
     link(1, { addresses: [{ family: 'ipv4', address, prefix: 8, preferred: 1, valid: 1, scope: 0 }] })
-  test.each<[string, NamespaceSnapshot[], number]>([
-    ['nobody', [], 0],
-    ['the only one that has the address', [namespace(11, { links: [having('10.0.0.2')] })], 11],
+  test.each<[string, NamespaceSnapshot[], number, string[]]>([
+    ['nobody', [], 0, []],
+    ['the only one that has the address', [namespace(11, { links: [having('10.0.0.2'), link(2)] })], 11, ['nif-11-1']],
     [
       'two that have it',
       [namespace(11, { links: [having('10.0.0.2')] }), namespace(12, { links: [having('10.0.0.2')] })],
       0,
+      [],
     ],
-  ])('forwarded ports: %s', (_, others, netns) => {
-    const [one] = documentOf([namespace(10, { forwards: [forward, forward] }), ...others])
-    expect(one?.['forwarded-ports'].ipv4).toMatchObject([{ ip: null, port: 80, netnsid: netns }])
+  ])('forwarded ports: %s', (_, others, netns, refs) => {
+    const [one] = documentOf([namespace(10, { forwards: [forward, forward], links: [having('10.0.0.1')] }), ...others])
+    expect(one?.['forwarded-ports'].ipv4).toMatchObject([
+      { ip: '0.0.0.0', port: 80, netnsid: netns, 'network-interface-refs': refs },
+    ])
+  })
+
+  test('a port that is forwarded for every address of IPv6 says so', () => {
+    const v6 = { ...forward, family: 'ipv6', toAddress: 'fd00::2' } as const
+    const [one] = documentOf([namespace(10, { forwards: [v6] })])
+    expect(one?.['forwarded-ports'].ipv6).toMatchObject([{ ip: '::', 'forward-ip': 'fd00::2' }])
+  })
+
+  test('a PID namespace lists its containers, and no process that is none', () => {
+    const document = ghostwireDocument(
+      snapshot(
+        [namespace(10, { targets: [target({ type: 'host', pid: 1 }), target({ pid: 5, container: facts })] })],
+        [process(1), process(5)],
+      ),
+    )
+    expect(document['pid-namespaces'][0]).toMatchObject({ id: 'pidns-3', 'container-idrefs': ['cont-5'] })
   })
 })
