@@ -17,8 +17,8 @@ module.exports = {
     never(
       'formats-are-pure',
       { path: formats },
-      { path: '^(bin|extcap/(?!sentence)|src/(?!base/errors|packetflix/|target/|pcapng/|ghostwire/))' },
-      'formats import formats and base/errors',
+      { path: '^(bin|extcap/(?!sentence)|src/(?!base/(errors|redact)|packetflix/|target/|pcapng/|ghostwire/))' },
+      'formats import formats, base/errors and base/redact',
     ),
     never(
       'formats-do-no-io',

@@ -3,7 +3,7 @@
  * in a capture and as `--flag true` in a reload. What a listing does not know it ignores, a capture refuses.
  */
 import { RemoraError } from '../src/base/errors.ts'
-import { withoutSecrets as urlWithoutSecrets } from '../src/packetflix/secrets.ts'
+import { withoutSecrets as urlWithoutSecrets } from '../src/base/redact.ts'
 import { stableInterfaces } from './interfaces.ts'
 
 /** What one call asks for. */

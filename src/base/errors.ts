@@ -4,6 +4,7 @@
  * A failure says what was tried (message), and what to do next (hint). Anything that is not a {@link RemoraError} is a
  * fault of remora itself and is reported as `BUG`. WebSocket codes are only those RFC 6455 §7.4.1 lets an endpoint send.
  */
+import { redact } from './redact.ts'
 
 interface ErrorKind {
   /** Exit status of the process. */
@@ -80,16 +81,19 @@ interface ErrorDetails {
   readonly cause?: unknown
 }
 
-/** A failure remora knows: its code decides the exit status, its message and hint are for people. */
+/**
+ * A failure remora knows: its code decides the exit status, its message and hint are for people. Neither holds a secret,
+ * whatever they were made from.
+ */
 export class RemoraError extends Error {
   readonly code: ErrorCode
   readonly hint: string | undefined
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    super(redact(message), details.cause === undefined ? undefined : { cause: details.cause })
     this.name = 'RemoraError'
     this.code = code
-    this.hint = details.hint
+    this.hint = details.hint === undefined ? undefined : redact(details.hint)
   }
 
   /** Exit status that belongs to the code. */

@@ -4,6 +4,7 @@
  */
 import { appendFileSync } from 'node:fs'
 import { RemoraError, reasonOf } from './errors.ts'
+import { redact } from './redact.ts'
 import { printable } from './write.ts'
 
 /** Levels of a log, the most important first. */
@@ -43,7 +44,7 @@ export function openLog(file = process.env.REMORA_LOG_FILE, level = process.env.
     if (logLevels.indexOf(name) > threshold) return ignore
     return (message: string) => {
       try {
-        appendFileSync(file, `${new Date().toISOString()} ${process.pid} ${name} ${printable(message)}\n`, {
+        appendFileSync(file, `${new Date().toISOString()} ${process.pid} ${name} ${printable(redact(message))}\n`, {
           mode: 0o600,
         })
       } catch {

@@ -4,8 +4,8 @@
  * service. One pass of decoding, so that a name with `%` or `+` survives.
  */
 import { RemoraError } from '../base/errors.ts'
+import { unescaped, withoutSecrets } from '../base/redact.ts'
 import { parseParameters, type StockParameters } from './parameters.ts'
-import { unescaped, withoutSecrets } from './secrets.ts'
 
 /** What a link means: a capture by its parameters, or one that was granted already. */
 export type PacketflixUrl = {

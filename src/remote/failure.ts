@@ -74,6 +74,17 @@ export function strangeAnswer(service: RemoteService, what: string, cause?: unkn
   })
 }
 
+/** The failure of a handshake that was answered as a plain request: the header Upgrade is for one hop (RFC 9110 §7.8). */
+export function lostUpgrade(service: RemoteService): RemoraError {
+  return new RemoraError(
+    'PEER_FAILED',
+    `${describeService(service)} answered the WebSocket handshake as a plain request: a proxy in front of it does not pass Upgrade on`,
+    {
+      hint: 'Let the proxy pass WebSockets on; nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";',
+    },
+  )
+}
+
 /** The failure of a service from which nothing comes any more, or nothing in time. */
 export function silentService(service: RemoteService, what: string, cause?: unknown): RemoraError {
   return new RemoraError('PEER_FAILED', `${describeService(service)} ${what}`, {

@@ -6,6 +6,7 @@
 import type { Agent } from 'node:http'
 import { RemoraError, reasonOf } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
+import { withoutSecrets } from '../base/redact.ts'
 
 /**
  * The agent that goes through the proxy for an address; undefined where there is none.
@@ -18,7 +19,7 @@ export async function proxyAgent(base: string): Promise<Agent | undefined> {
   if (text === '') return undefined
   const proxy = URL.parse(isWrittenOut(text) ? text : text.replace(/^https:/, 'http:'))
   if (proxy === null || !/^https?:$/.test(proxy.protocol)) {
-    throw new RemoraError('USAGE', `"${text.replace(/\/\/[^/]*@/, '//')}" is no URL of an HTTP proxy`, {
+    throw new RemoraError('USAGE', `"${withoutSecrets(text)}" is no URL of an HTTP proxy`, {
       hint: 'HTTP_PROXY, HTTPS_PROXY and ALL_PROXY name it: http://HOST:PORT.',
     })
   }

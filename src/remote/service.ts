@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { RemoraError, reasonOf } from '../base/errors.ts'
-import { unescaped, withoutSecrets } from '../packetflix/secrets.ts'
+import { unescaped, withoutSecrets } from '../base/redact.ts'
 
 /** A service, and how it is spoken to. */
 export interface RemoteService {

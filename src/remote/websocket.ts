@@ -2,11 +2,12 @@
  * The client's end of a capture over a WebSocket. It takes what stock services really send: empty frames, any borders, text
  * where none should be, a close code that must not be, or no close at all; and asks now and then whether they still live.
  */
+import type { IncomingMessage } from 'node:http'
 import { type ClientOptions, type RawData, WebSocket } from 'ws'
 import type { RemoraError } from '../base/errors.ts'
 import { closeFrameLimit, faultyClose } from '../packetflix/close.ts'
 import { connectionOptions } from './connection.ts'
-import { connectionFailure, silentService, statusFailure } from './failure.ts'
+import { connectionFailure, lostUpgrade, silentService, statusFailure } from './failure.ts'
 import { authorization, type RemoteService } from './service.ts'
 
 /** A capture that comes in. */
@@ -101,7 +102,8 @@ async function opened(service: RemoteService, socket: WebSocket): Promise<void> 
       if (chunks.length < 16) chunks.push(chunk)
     })
     const refuse = () => {
-      reject(statusFailure(service, response.statusCode ?? 0, Buffer.concat(chunks).toString()))
+      const body = Buffer.concat(chunks).toString()
+      reject(isPlainAnswer(response) ? lostUpgrade(service) : statusFailure(service, response.statusCode ?? 0, body))
       // The library leaves it to us to end what has not begun.
       socket.terminate()
     }
@@ -110,6 +112,15 @@ async function opened(service: RemoteService, socket: WebSocket): Promise<void> 
     response.setTimeout(closeTimeout, refuse)
   })
   await promise
+}
+
+/**
+ * Whether the service saw a request without Upgrade: 426 and any success say so, and the original answers 400 with the version
+ * it would have spoken.
+ */
+function isPlainAnswer({ statusCode = 0, headers }: IncomingMessage): boolean {
+  if (statusCode === 426 || (statusCode >= 200 && statusCode < 300)) return true
+  return statusCode === 400 && headers['sec-websocket-version'] !== undefined
 }
 
 function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker, interval: number): RemoteStream {

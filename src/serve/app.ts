@@ -14,7 +14,7 @@ import { printGhostwire, printMobyshark, printVersion } from './route-stock.ts'
 import { listTargets, watchTargets } from './route-targets.ts'
 
 /** What is told to everybody who may come by the address at all: the page asks for the token itself. */
-const open = new Set(['/healthz', '/version', '/openapi.json', ...Object.keys(pageAssets)])
+const open = new Set(['/healthz', '/version', '/openapi.json', '/capture', ...Object.keys(pageAssets)])
 
 /** The page may load its own files and talk to its own service, and nothing else. */
 const securityHeaders = {
@@ -57,9 +57,7 @@ export function makeApp(): Hono<Environment> {
   app.get('/metrics', printMetrics)
   app.get('/openapi.json', c => c.json(openApiDocument()))
 
-  app.get('/capture', () => {
-    throw new RemoraError('USAGE', '/capture is a WebSocket', { hint: 'POST /v1/captures leads to a plain download.' })
-  })
+  app.get('/capture', requireUpgrade)
   app.get('/version', printVersion)
   app.get('/mobyshark', printMobyshark)
   app.get('/discover/mobyshark', printMobyshark)
@@ -71,6 +69,7 @@ export function makeApp(): Hono<Environment> {
   app.get('/v1/captures', listCaptures)
   app.delete('/v1/captures/:id', stopCapture)
   app.get('/v1/capture/:file{[\\w-]{1,64}\\.pcapng}', download)
+  app.get('/v1/capture/:ticket{[\\w-]{1,64}}', requireUpgrade)
 
   app.notFound(c =>
     failed(
@@ -93,6 +92,14 @@ function checkStream(c: RouteContext): void {
   if (c.req.method === 'HEAD') throw new RemoraError('USAGE', 'a stream has no HEAD: it would be one for nobody')
   if (c.env.outgoing.socket !== null) return
   throw new RemoraError('USAGE', 'a stream cannot wait behind another answer', { hint: 'Use a connection of its own.' })
+}
+
+/** Answers a request for a WebSocket that came without `Upgrade` (RFC 9110 §15.5.22); a ticket in the path stays good. */
+function requireUpgrade(c: RouteContext): Response {
+  const error = new RemoraError('USAGE', 'this is a WebSocket, and the request does not ask for one', {
+    hint: 'A proxy in front must pass Upgrade and Connection on. POST /v1/captures also leads to a plain download.',
+  })
+  return c.json(errorBody(error), 426, { upgrade: 'websocket', connection: 'Upgrade' })
 }
 
 function failed(c: RouteContext, error: RemoraError): Response {

@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander'
 import { type Logger, pino } from 'pino'
 import { complain } from '../base/complain.ts'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
+import { redact } from '../base/redact.ts'
 import { escapeControls, writeFully } from '../base/write.ts'
 import { cleanUpOrphans } from '../capture/cleanup.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
@@ -87,7 +88,7 @@ function serveCommand(): Command {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const log = pino({ level: levelOf(options.logLevel) }, { write: line => writeFully(2, escapeControls(line)) })
+  const log = pino({ level: levelOf(options.logLevel) }, { write: line => writeFully(2, escapeControls(redact(line))) })
   for (const line of cleanUpOrphans()) log.warn(line)
   const service = await startService({
     listen: options.listen?.map(parseListenAddress) ?? standardAddresses,

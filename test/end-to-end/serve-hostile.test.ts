@@ -175,7 +175,9 @@ describe('a request that is none', () => {
     ['POST', '/version', 404],
     ['HEAD', '/version', 200],
     ['HEAD', '/v1/targets/watch', 400],
-    ['GET', '/capture', 400],
+    ['GET', '/capture', 426],
+    ['GET', '/capture?netns=1&token=x', 426],
+    ['GET', '/v1/capture/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 426],
     ['GET', '/v1/capture/forged.pcapng', 404],
     ['GET', '/v1/capture/..%2f..%2fetc%2fpasswd', 404],
     ['GET', '/%00', 404],
@@ -184,6 +186,16 @@ describe('a request that is none', () => {
     const answer = await service.get(path, { method })
     expect(answer.status).toBe(status)
     await answer.text()
+  })
+
+  test('a WebSocket asked for without Upgrade is told so, names no ticket, and does not use it up', async () => {
+    const { path } = (await (await service.ask({ target, stop: { duration: 1 } })).json()) as { path: string }
+    const answer = await service.get(path)
+    expect([answer.status, answer.headers.get('upgrade')]).toEqual([426, 'websocket'])
+    expect(await answer.text()).not.toContain(path)
+    const odd = await service.get(`${path}/x`)
+    expect([odd.status, await odd.text()]).toEqual([404, expect.not.stringContaining(path)])
+    await (await service.get(`${path}.pcapng`)).arrayBuffer()
   })
 
   test('HEAD of a ticket neither captures nor uses it up', async () => {

@@ -1,6 +1,7 @@
 /** What Packetflix clients send: parameters in query and headers, targets as JSON, and URLs of both. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { withoutSecrets } from '../../src/base/redact.ts'
 import { parseNote } from '../../src/packetflix/notes.ts'
 import {
   formatParameters,
@@ -10,7 +11,6 @@ import {
   type StockSubject,
   wantedInterfaces,
 } from '../../src/packetflix/parameters.ts'
-import { withoutSecrets } from '../../src/packetflix/secrets.ts'
 import { type StockTarget, stockTarget, stockTargetJson } from '../../src/packetflix/target.ts'
 import { parsePacketflixUrl } from '../../src/packetflix/url.ts'
 import { randomFrom } from '../helpers/random.ts'

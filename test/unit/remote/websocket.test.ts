@@ -1,8 +1,10 @@
+import { createServer, request, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { dial } from '../../../src/remote/websocket.ts'
 import { type StockServer, type StockServerOptions, startStockServer } from '../../helpers/stock-server.ts'
 
-const servers: StockServer[] = []
+const servers: (StockServer | { close(): Promise<unknown> })[] = []
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.close()
 })
@@ -58,4 +60,44 @@ test('what nobody takes is not read, so it costs no memory', async () => {
 
 test('a handshake that is refused says why', async () => {
   await expect(capture({ requireToken: 'x' })).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+})
+
+/** A reverse proxy as nginx is without further words: it keeps Upgrade and Connection to itself. */
+async function frontOf(answers: Pick<StockServer, 'url'> | number): Promise<string> {
+  const server: Server = createServer((incoming, outgoing) => {
+    if (typeof answers === 'number') return outgoing.writeHead(answers).end('<html>')
+    const { upgrade: _, connection: __, ...headers } = incoming.headers
+    request(`${answers.url}${incoming.url}`, { headers, agent: false }, answer => {
+      outgoing.writeHead(answer.statusCode ?? 0, answer.headers)
+      answer.pipe(outgoing)
+    }).end()
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  servers.push({ close: () => new Promise(resolve => server.close(resolve)) })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+async function original(): Promise<StockServer> {
+  const server = await startStockServer()
+  servers.push(server)
+  return server
+}
+
+const ticket = '/v1/capture/gRc9MXU1E1axVCoXzYp9FOV0DQE3FCVl'
+
+test.each<[string, string, () => Promise<Pick<StockServer, 'url'> | number>]>([
+  ['the original behind it', '/capture?netns=1', original],
+  ['a remora behind it', ticket, async () => 426],
+  ['a page for everything', ticket, async () => 200],
+])('a proxy that does not pass Upgrade on is named as the cause: %s', async (_, path, behind) => {
+  const base = await frontOf(await behind())
+  const taker = { take: async () => {}, note: () => {} }
+  const { signal } = new AbortController()
+  const failure = await dial({ base, direct: true }, path, { taker, signal }).catch(error => error)
+  expect(failure).toMatchObject({
+    code: 'PEER_FAILED',
+    message: expect.stringMatching(/WebSocket.*proxy.*Upgrade/),
+    hint: expect.stringContaining('proxy_set_header Upgrade'),
+  })
+  expect(failure.message + failure.hint).not.toContain(path)
 })

@@ -1,4 +1,7 @@
-/** The parts of a URL that nobody else may see. */
+/**
+ * Secrets out of text: passwords, tokens and tickets. Every message and hint of a failure and every line of a log passes
+ * {@link redact}; what was typed as an address passes {@link withoutSecrets}.
+ */
 
 /** The password of a URL with its escapes resolved; as it stands where it has a percent sign of its own. */
 export function unescaped(text: string): string {
@@ -7,6 +10,18 @@ export function unescaped(text: string): string {
   } catch {
     return text
   }
+}
+
+/**
+ * Free text without the secrets that have a form of their own: credentials of a URL, tokens in a query, tickets, and values of
+ * an Authorization header (RFC 6750 §2.1, RFC 7617 §2). The placeholders of our own hints stay.
+ */
+export function redact(text: string): string {
+  return text
+    .replace(/([a-z0-9]:\/\/)(?!(?:USER)?:(?:PASSWORD|TOKEN)@)[^/\\?#\s"']*@/gi, '$1…@')
+    .replace(/([?&]token=)[^&#\s"']+/gi, '$1…')
+    .replace(/(\/v1\/capture\/)[\w-]{8,}/g, '$1…')
+    .replace(/\b(Bearer|Basic) +[\w\-.~+/]{16,}=*/g, '$1 …')
 }
 
 /** Characters that are shown; no password is as long, and the time to look for one grows with their square. */
