@@ -3,7 +3,7 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { RemoraError } from '../base/errors.ts'
-import { type Channel, pump } from './channel.ts'
+import { type Channel, pump, type Send } from './channel.ts'
 import { writeError } from './error-answer.ts'
 
 /** Milliseconds a client has to take the end of the body. */
@@ -30,7 +30,7 @@ export function downloadChannel(response: ServerResponse, name: string): Channel
   }
   return {
     take(source, onSent) {
-      const send = (chunk: Buffer, done: (error?: Error | null) => void) => {
+      const send: Send = (chunk, done) => {
         begin()
         response.write(chunk, done)
       }

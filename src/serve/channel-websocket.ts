@@ -1,13 +1,15 @@
 /**
- * A capture over a WebSocket (RFC 6455). When the client closes, its close frame is not answered at once: first dumpcap
- * ends and what it still has to say, its statistics above all, goes out; then comes our close frame.
+ * A capture over a WebSocket (RFC 6455). When a remora closes, its close frame is not answered at once: first dumpcap ends,
+ * and its last packets and statistics go out; then comes our close frame. A stock client has nowhere to put them: Wireshark
+ * has closed the fifo before its plugin closes the connection, and the plugin waits 10 s for the answer once a packet could
+ * not be written. So it is answered at once, and what dumpcap still writes is thrown away.
  */
 import { WebSocket } from 'ws'
 import type { RemoraError } from '../base/errors.ts'
 import type { CaptureReport } from '../capture/report.ts'
 import { type CloseReason, closeOf, shorten } from '../packetflix/close.ts'
 import type { CaptureNote } from '../packetflix/notes.ts'
-import { type Channel, pump } from './channel.ts'
+import { type Channel, pump, type Send } from './channel.ts'
 
 /** A WebSocket that leaves the answer to a close frame to whoever holds it. */
 export class CaptureSocket extends WebSocket {
@@ -45,12 +47,12 @@ interface Watch {
   readonly onAsked: () => void
   /** Whether the other machine still answers, for a client whose answers may be stuck behind packets. */
   readonly isAlive: () => Promise<boolean>
-  /** Whether notes are sent. */
-  readonly notes: boolean
+  /** Whether it speaks the protocol of the original, without notes and without anything after its close frame. */
+  readonly stock: boolean
 }
 
 /** The channel of a WebSocket; from now on it is looked after here. */
-export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, notes }: Watch): Channel {
+export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, stock }: Watch): Channel {
   const gone = new AbortController()
   let lastSign = performance.now()
   const sign = () => {
@@ -67,7 +69,12 @@ export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, note
   socket.on('ping', data => {
     if (hasRoom()) socket.pong(data)
   })
-  socket.on('asked', onAsked)
+  /** A stock client that has closed; it gets nothing more, and has missed nothing when it goes. */
+  const isAnswered = () => stock && socket.asked !== undefined
+  socket.on('asked', () => {
+    if (stock) conclude(1000, '')
+    onAsked()
+  })
   socket.on('error', () => {
     // The client broke the protocol; the library has just named the code for it.
     gone.abort()
@@ -76,7 +83,7 @@ export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, note
   })
   socket.on('close', () => {
     clearInterval(timer)
-    gone.abort()
+    if (!isAnswered()) gone.abort()
   })
   const conclude = async (code: number, reason: string) => {
     if (socket.readyState === WebSocket.CLOSED) return
@@ -90,11 +97,19 @@ export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, note
     clearTimeout(limit)
   }
   const note = (content: CaptureNote) => {
-    if (notes && hasRoom()) socket.send(JSON.stringify(content))
+    if (!stock && hasRoom()) socket.send(JSON.stringify(content))
   }
   return {
-    take: (source, onSent) =>
-      pump(source, (chunk, done) => socket.send(chunk, { binary: true }, done), onSent, gone.signal),
+    take(source, onSent) {
+      const send: Send = (chunk, done) => {
+        if (isAnswered()) done()
+        else socket.send(chunk, { binary: true }, error => done(isAnswered() ? undefined : error))
+      }
+      const count = (bytes: number) => {
+        if (!isAnswered()) onSent(bytes)
+      }
+      return pump(source, send, count, gone.signal)
+    },
     note,
     async end(report: CaptureReport, reason) {
       note({ note: 'report', ...report, interfaces: [...report.interfaces] })

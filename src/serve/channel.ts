@@ -30,6 +30,9 @@ export interface Source {
   readonly kill: AbortSignal
 }
 
+/** Sends a piece; calls back when it has been handed to the kernel, with an error when the client has gone. */
+export type Send = (chunk: Buffer, done: (error?: Error | null) => void) => void
+
 /** Bytes that may be under way to the client, beside what the kernel holds. */
 const most = 256 * 1024
 /** Milliseconds after which a client that takes nothing of the last bytes has had its time. */
@@ -37,12 +40,11 @@ const patience = 10_000
 
 /**
  * Sends a stream piece by piece.
- * @param send calls back when the piece has been handed to the kernel, with an error when the client has gone
  * @param gone aborts when the client has gone
  */
 export async function pump(
   { packets, over, kill }: Source,
-  send: (chunk: Buffer, done: (error?: Error | null) => void) => void,
+  send: Send,
   onSent: (bytes: number) => void,
   gone: AbortSignal,
 ): Promise<boolean> {

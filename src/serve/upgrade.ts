@@ -93,7 +93,7 @@ async function redeem(
   const ready = waits ? undefined : await prepareSession(session, context).catch(abandon)
   const prepare = async () => ready ?? prepareSession(session, context)
   const upgraded = upgrade(websocket => {
-    carry(session, channelOf(websocket, session, request, true), prepare, context)
+    carry(session, channelOf(websocket, session, request, false), prepare, context)
   })
   if (!upgraded) {
     ready?.close()
@@ -143,10 +143,10 @@ function captureStock(
     const targets = await Promise.all(parameters.subjects.map(subject => referenceOf(subject, context)))
     return prepareSession(session, context, { ...session.request, targets })
   }
-  carry(session, channelOf(websocket, session, request, false), prepare, context)
+  carry(session, channelOf(websocket, session, request, true), prepare, context)
 }
 
-const unattended = { onAsked: () => {}, isAlive: async () => true, notes: false }
+const unattended = { onAsked: () => {}, isAlive: async () => true, stock: true }
 
 /** What is known before the host has been looked at. */
 function provisional(parameters: StockParameters, request: IncomingMessage): CaptureRequest {
@@ -177,12 +177,15 @@ function headerOf({ headers }: IncomingMessage, name: string): string | undefine
   return text === undefined ? undefined : Buffer.from(text, 'latin1').toString()
 }
 
-function channelOf(websocket: CaptureSocket, session: Session, { socket }: IncomingMessage, notes: boolean) {
+function channelOf(websocket: CaptureSocket, session: Session, { socket }: IncomingMessage, stock: boolean) {
   const { localPort, remotePort } = socket
-  websocket.once('close', () => session.kill())
+  websocket.once('close', () => {
+    // A stock client that asked for the end has its answer: the capture ends by itself, and its losses are counted.
+    if (!stock || websocket.asked === undefined) session.kill()
+  })
   return websocketChannel(websocket, {
     onAsked: () => session.stop('ciao'),
     isAlive: () => isPeerThere(localPort, remotePort),
-    notes,
+    stock,
   })
 }
