@@ -90,12 +90,13 @@ export interface PlanOptions {
 }
 
 /** Why a capture cannot leave the writing to dumpcap. */
-function reasonsToWeave(request: CaptureRequest, targets: number, heads: boolean): string[] {
+function reasonsToWeave(request: CaptureRequest, targets: number, heads: boolean, pending: boolean): string[] {
   const { follow, window, direction, immediate, at = 'inside', keys } = request
   const reasons: [boolean, string][] = [
     [targets > 1, `${targets} targets`],
     [follow, 'follow'],
     [heads, 'captured since it came'],
+    [pending, 'a target is waited for'],
     [window !== undefined, 'window'],
     [direction === true, 'direction'],
     [immediate === true, 'immediate'],
@@ -108,13 +109,15 @@ function reasonsToWeave(request: CaptureRequest, targets: number, heads: boolean
 /**
  * Plans a whole capture, from what is known before its targets are looked at.
  * @param heads whether packets were captured before the interfaces were known
+ * @param pending whether a target is still waited for
  */
 export function planRoute(
   request: CaptureRequest,
   targets: readonly { readonly reference: string; readonly name: string }[],
   heads: boolean,
+  pending = false,
 ): Omit<CapturePlan, 'sources' | 'comment'> {
-  const reasons = reasonsToWeave(request, targets.length, heads)
+  const reasons = reasonsToWeave(request, targets.length, heads, pending)
   const window = request.window ?? (request.immediate ? immediateWindow : standardWindow)
   return {
     route: reasons.length === 0 ? 'direct' : 'woven',
@@ -143,7 +146,7 @@ export function sectionComment(
  */
 export function planSource(
   request: CaptureRequest,
-  target: Omit<ResolvedTarget, 'namespace'> & {
+  target: Omit<ResolvedTarget, 'namespace' | 'from'> & {
     readonly namespace: { readonly inode: number; readonly own?: boolean }
   },
   interfaces: readonly NetworkInterface[],

@@ -10,7 +10,7 @@ import { type CapturePlan, planRoute, sectionComment } from './plan.ts'
 import type { Preface } from './prelude.ts'
 import { type PreparedLife, prepareLives } from './prepare-life.ts'
 import { type CaptureRequest, isForSeveral } from './request.ts'
-import { type TargetWatch, watchForTargets } from './wait.ts'
+import { type AwaitedTarget, type TargetWatch, type WaitOptions, watchForTargets } from './wait.ts'
 
 /** A capture that may begin. */
 export interface PreparedCapture {
@@ -63,16 +63,15 @@ export async function prepareCapture(
       )),
     )
     while (lives.length === 0 && watch !== undefined) {
-      const awaited = [await watch.next({ signal, timeout: wait?.timeout, onPending })]
-      for (let more = watch.poll(); more !== undefined; more = watch.poll()) awaited.push(more)
-      lives.push(...(await prepareLives(request, awaited, context, signal)))
+      const awaited = await takeAll(watch, { signal, timeout: wait?.timeout, onPending })
+      lives.push(...(await prepareAwaited(request, watch, awaited, context, signal)))
     }
     // Without --follow each reference is waited for once.
-    const missing = isForSeveral(request) && references.length > 1 ? references.length - lives.length : 0
-    if (!follow && missing <= 0) watch?.close()
+    const isPending = watch?.isPending() ?? false
+    if (!isPending) watch?.close()
     const targets = lives.map(({ target }) => target)
     const heads = lives.some(({ head }) => head !== undefined)
-    const route = planRoute(request, targets, heads || (!follow && missing > 0 && wait !== undefined))
+    const route = planRoute(request, targets, heads, isPending && !follow)
     const sources = lives.map(life => life.plan)
     const plan = { ...route, comment: sectionComment(request, route, sources), sources }
     const preface = {
@@ -83,34 +82,42 @@ export async function prepareCapture(
       ),
       names: sources.flatMap(source => source.names),
     }
-    if (watch === undefined || (!follow && missing <= 0)) return { request, plan, preface, lives, close }
-    return { request, plan, preface, lives, coming: comingLives(request, watch, targets, context), close }
+    if (watch === undefined || !isPending) return { request, plan, preface, lives, close }
+    return { request, plan, preface, lives, coming: comingLives(request, watch, context), close }
   } catch (error) {
     close()
     throw error
   }
 }
 
-function comingLives(
+/** Takes every life that is there, and waits for the first of them. */
+async function takeAll(watch: TargetWatch, options: WaitOptions): Promise<AwaitedTarget[]> {
+  const awaited: AwaitedTarget[] = []
+  for (let life = await watch.next(options); life !== undefined; life = watch.poll()) awaited.push(life)
+  return awaited
+}
+
+/** Prepares lives that were waited for; what has gone by then is waited for again. */
+async function prepareAwaited(
   request: CaptureRequest,
   watch: TargetWatch,
-  known: readonly ResolvedTarget[],
+  awaited: readonly AwaitedTarget[],
   context: CaptureContext,
-): ComingLives {
-  const served = new Set(known.map(({ reference }) => reference))
+  signal: AbortSignal,
+): Promise<PreparedLife[]> {
+  const lives = await prepareLives(request, awaited, context, signal)
+  for (const { target } of awaited) if (!lives.some(life => life.target === target)) watch.miss(target)
+  return lives
+}
+
+function comingLives(request: CaptureRequest, watch: TargetWatch, context: CaptureContext): ComingLives {
   const waiting = { ...request, wait: {} }
   return {
     async next(signal) {
       for (;;) {
-        if (!request.follow && served.size >= request.targets.length) return undefined
         const awaited = await watch.next({ signal })
-        if (!request.follow && served.has(awaited.target.reference)) {
-          awaited.head?.close()
-          awaited.target.namespace.close()
-          continue
-        }
-        served.add(awaited.target.reference)
-        const [life] = await prepareLives(waiting, [awaited], context, signal)
+        if (awaited === undefined) return undefined
+        const [life] = await prepareAwaited(waiting, watch, [awaited], context, signal)
         if (life !== undefined) return life
       }
     },

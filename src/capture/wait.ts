@@ -32,14 +32,19 @@ export interface TargetWatch {
   /**
    * The next life of a target: those there are at first, then each in the order they began, also one that has ended
    * meanwhile if what it sent was captured. The caller closes its namespace and head.
+   * @returns undefined when no reference is waited for any more
    * @throws RemoraError WAIT_TIMEOUT; USAGE, TARGET_AMBIGUOUS or FORBIDDEN at once, since waiting does not mend them; the
    *   reason of the signal
    */
-  next(options: WaitOptions): Promise<AwaitedTarget>
+  next(options: WaitOptions): Promise<AwaitedTarget | undefined>
   /** A life that is there already; undefined when there is none more. */
   poll(): AwaitedTarget | undefined
+  /** Tells whether a life may still come: with --follow always, else while a reference has had none. */
+  isPending(): boolean
   /** A life counts again, should it be found again: its capture has ended before it. */
   forget(target: ResolvedTarget): void
+  /** A life has gone before it could be captured: what meant it is waited for again. */
+  miss(target: ResolvedTarget): void
   close(): void
 }
 
@@ -64,13 +69,24 @@ export function watchForTargets(
   const lives: AwaitedTarget[] = []
   let started: Started[] = []
   let current = new Set(known.map(identity))
+  /** References that have had no life yet. */
+  const pending = new Set(request.targets)
+  const serve = ({ from }: ResolvedTarget) => {
+    for (const reference of from) pending.delete(reference)
+  }
+  known.forEach(serve)
   let failure: unknown
 
   const take = (target: ResolvedTarget) => {
-    if (current.has(identity(target))) return target.namespace.close()
+    if (current.has(identity(target))) {
+      serve(target)
+      arrivals.raise()
+      return target.namespace.close()
+    }
     const life = { target, head: heads.claim(target.namespace.inode) }
     // What has gone and was not captured since it came has nothing to give.
     if (life.head === undefined && !isStillThere(target.namespace)) return release(life)
+    serve(target)
     clearInterval(timer)
     if (!ended.signal.aborted) timer = setInterval(() => changes.raise(), lookInterval.later)
     lives.push(life)
@@ -87,7 +103,10 @@ export function watchForTargets(
         return
       }
       const identities = targets.map(identity)
-      for (const target of targets) take(target)
+      const isWanted = ({ from }: ResolvedTarget) => request.follow || from.some(reference => pending.has(reference))
+      const wanted = targets.filter(isWanted)
+      for (const target of targets) if (!wanted.includes(target)) target.namespace.close()
+      wanted.forEach(take)
       // What could not be looked for may still be the same.
       current = new Set([...(complete ? [] : current), ...identities])
       await releaseAll(others, heads, ended.signal)
@@ -109,6 +128,7 @@ export function watchForTargets(
     failure = error
     arrivals.raise()
   })
+  const isPending = () => request.follow || pending.size > 0 || lives.length > 0
   return {
     async next({ signal, timeout, onPending }) {
       const deadline = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000)
@@ -118,7 +138,7 @@ export function watchForTargets(
       try {
         for (let pending = false; ; pending = true) {
           const life = lives.shift()
-          if (life !== undefined) return life
+          if (life !== undefined || !isPending()) return life
           if (failure !== undefined) throw failure
           signal.throwIfAborted()
           if (deadline?.aborted) throw timedOut(request.targets.join(', '), timeout)
@@ -130,7 +150,11 @@ export function watchForTargets(
       }
     },
     poll: () => lives.shift(),
+    isPending,
     forget: target => void current.delete(identity(target)),
+    miss({ from }) {
+      for (const reference of from) pending.add(reference)
+    },
     close() {
       ended.abort()
       clearInterval(timer)

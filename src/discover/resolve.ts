@@ -24,6 +24,8 @@ export interface ResolvedTarget extends Omit<FoundTarget, 'owner'> {
    * without a process are not among them: they cost a process (linux/network/network).
    */
   readonly names: readonly HostName[]
+  /** The references that mean it, as they were given. */
+  readonly from: readonly string[]
 }
 
 /** What a resolution takes. */
@@ -69,7 +71,7 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
   const schemes = references.flatMap(({ reference }) => (isContainerReference(reference) ? [reference.scheme] : []))
   const answers =
     schemes.length > 0 || names ? await askHost(timeoutFor(schemes), signal, env, { addresses: names }) : []
-  const found = new Map<number, FoundTarget>()
+  const found = new Map<number, FoundTarget & { readonly from: string[] }>()
   try {
     for (const { text, reference } of references) {
       try {
@@ -77,8 +79,12 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
           ? await openContainers(reference, answers, signal)
           : [openDirect(reference)]
         for (const target of targets) {
-          if (found.has(target.namespace.inode)) target.namespace.close()
-          else found.set(target.namespace.inode, target)
+          const known = found.get(target.namespace.inode)
+          if (known === undefined) found.set(target.namespace.inode, { ...target, from: [text] })
+          else {
+            known.from.push(text)
+            target.namespace.close()
+          }
         }
       } catch (error) {
         if (onMissing === undefined || !(error instanceof RemoraError)) throw error

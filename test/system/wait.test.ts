@@ -1,0 +1,99 @@
+/** Several references that are waited for, each for itself. */
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { runCapture } from '../../src/capture/capture.ts'
+import type { CaptureReport } from '../../src/capture/report.ts'
+import type { CaptureRequest } from '../../src/capture/request.ts'
+import { end, must, type Running, start, until } from '../helpers/command.ts'
+import { type FakeDocker, fakeDocker } from '../helpers/fake-docker.ts'
+import { scratch } from '../helpers/scratch.ts'
+
+let docker: FakeDocker
+let stop: AbortController
+const started: Running[] = []
+beforeEach(async () => {
+  docker = await fakeDocker()
+  stop = new AbortController()
+})
+afterEach(async () => {
+  stop.abort('over')
+  docker.close()
+  for (const { child } of started.splice(0)) await end(child)
+})
+
+/** A process in a namespace of its own whose interface is up, and its number. */
+async function living(): Promise<number> {
+  const running = start(['unshare', '--net', 'sh', '-c', 'ip link set lo up && echo up >&2 && exec sleep 1000'])
+  started.push(running)
+  await until('it lives', () => running.stderr().includes('up'))
+  return running.pid
+}
+
+interface Waiting {
+  readonly result: Promise<CaptureReport | undefined>
+  /** How often a part of it was armed. */
+  readonly armed: () => number
+}
+
+function waitFor(...targets: string[]): Waiting {
+  let armed = 0
+  const request: CaptureRequest = {
+    targets,
+    interfaces: [],
+    filter: '',
+    promiscuous: true,
+    stop: {},
+    wait: {},
+    follow: false,
+    names: false,
+  }
+  const result = runCapture(
+    request,
+    { kind: 'file', path: join(scratch(), 'file.pcapng') },
+    {
+      lifetime: { stop: stop.signal, kill: new AbortController().signal },
+      env: docker.env,
+      onArmed() {
+        armed++
+      },
+    },
+  )
+  result.catch(() => {})
+  return { result, armed: () => armed }
+}
+
+test('a label that two containers have already does not stand for another reference', async () => {
+  docker.add({ name: `rt-a-${process.pid}`, pid: await living(), labels: { rtwait: 'web' } })
+  docker.add({ name: `rt-b-${process.pid}`, pid: await living(), labels: { rtwait: 'web' } })
+  const { result, armed } = waitFor('label:rtwait=web', `docker:rt-db-${process.pid}`)
+  await until('the first two are captured', () => armed() > 0)
+  docker.add({ name: `rt-db-${process.pid}`, pid: await living() })
+  await until('the third joins', () => armed() > 1, 15_000)
+  stop.abort('over')
+  expect((await result)?.lives).toBe(3)
+})
+
+test('two references to one namespace are both served by it, and the capture ends with it', async () => {
+  const name = `rt-w-${process.pid}`
+  await must('ip', 'netns', 'add', name)
+  await must('ip', '-n', name, 'link', 'set', 'lo', 'up')
+  const { result, armed } = waitFor(`named:${name}`, `file:/run/netns/${name}`)
+  await until('it is captured', () => armed() > 0)
+  await must('ip', 'netns', 'del', name)
+  expect(await result).toMatchObject({ end: 'target-gone' })
+})
+
+test('a reference that turns out to mean what is captured already is waited for no longer', async () => {
+  const pid = await living()
+  const { result, armed } = waitFor(`pid:${pid}`, `docker:rt-late-${process.pid}`)
+  await until('the process is captured', () => armed() > 0)
+  docker.add({ name: `rt-late-${process.pid}`, pid })
+  // The second look begins when the first is over.
+  const before = docker.asked()
+  await until('it is found', () => {
+    docker.tell()
+    return docker.asked() > before + 1
+  })
+  for (const { child } of started.splice(0)) await end(child)
+  expect(await result).toMatchObject({ end: 'target-gone' })
+})
