@@ -1,6 +1,7 @@
 /** A closer look into every network namespace: interfaces, routes, sockets and forwarded ports. */
 import { eachOf } from '../base/each.ts'
 import { reasonOf } from '../base/errors.ts'
+import { relate } from '../ghostwire/relations.ts'
 import type { NamespaceIds, NamespaceSnapshot } from '../ghostwire/snapshot.ts'
 import { readNamespaceIds } from '../linux/namespace/ids.ts'
 import { hasGone, type NetworkNamespace } from '../linux/namespace/netns.ts'
@@ -39,17 +40,25 @@ export async function readStacks(
   return { stacks, warnings: [...warnings] }
 }
 
-/** Asks for the meaning of the numbers by which namespaces know others. */
+/**
+ * Asks for the meaning of the numbers by which namespaces know others, where that is needed to tell which interfaces
+ * belong together: first the namespace in the middle, then those whose peers it does not know.
+ */
 export async function readIds(stacks: readonly Stack[], signal: AbortSignal): Promise<NamespaceIds> {
-  const answers = await eachOf(stacks, concurrency, async ({ netns, targets }) => {
-    try {
-      return [netns, await within(targets, namespace => readNamespaceIds(namespace, signal))] as const
-    } catch {
-      signal.throwIfAborted()
-      return [netns, new Map<number, number>()] as const
-    }
-  })
-  return new Map(answers)
+  const ids = new Map<number, ReadonlyMap<number, number>>()
+  for (;;) {
+    const open = new Set(relate(stacks, ids).open)
+    if (open.size === 0) return ids
+    const asked = stacks.filter(({ netns }) => open.has(netns))
+    await eachOf(asked, concurrency, async ({ netns, targets }) => {
+      try {
+        ids.set(netns, await within(targets, namespace => readNamespaceIds(namespace, signal)))
+      } catch {
+        signal.throwIfAborted()
+        ids.set(netns, new Map())
+      }
+    })
+  }
 }
 
 /** Reads a namespace; sockets and forwarded ports that cannot be read, or not in time, cost nothing else. */

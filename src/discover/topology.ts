@@ -1,7 +1,6 @@
 /** The whole network topology of this host as the document of Ghostwire's `GET /json`. */
 import { ghostwireDocument } from '../ghostwire/document.ts'
 import { labelBridges } from '../ghostwire/network-labels.ts'
-import { relate } from '../ghostwire/relations.ts'
 import type { ProcessFacts, Snapshot } from '../ghostwire/snapshot.ts'
 import { readDns } from '../linux/host/dns.ts'
 import { readHostnames } from '../linux/host/hostnames.ts'
@@ -31,11 +30,7 @@ export async function ghostwire(options: DocumentOptions): Promise<Answer<Return
     networksByNamespace(discovery.engines, limit),
     readStacks(targets, signal),
   ])
-  const { open } = relate(stacks)
-  const ids = await readIds(
-    stacks.filter(({ netns }) => open.includes(netns)),
-    signal,
-  )
+  const ids = await readIds(stacks, signal)
   const labelled = stacks.map(stack => ({
     ...stack,
     links: labelBridges(stack.links, networks.get(stack.netns) ?? []),

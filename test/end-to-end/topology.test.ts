@@ -1,7 +1,10 @@
 /** The topology document of namespaces that hold everything, compared with what the host's own tools say. */
+import { randomBytes } from 'node:crypto'
+import { readlinkSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { must } from '../helpers/command.ts'
+import { end, must, type Running, run, start, until } from '../helpers/command.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
+import { executable } from '../helpers/remora.ts'
 import { document, type Namespace, namespaceIn, nif, type Topology, topology } from '../helpers/topology-document.ts'
 import { inodeOf, inside, makeTopologyLab, type TopologyLab } from '../helpers/topology-lab.ts'
 
@@ -161,6 +164,49 @@ test('two pairs that look exactly alike are not mixed up', async () => {
     )
     expect(a && nif(a, 'a0')?.peer?.['peer-idref']).toBe(b && nif(b, 'b0')?.id)
     expect(b && nif(b, 'b0')?.peer?.['peer-idref']).toBe(a && nif(a, 'a0')?.id)
+  }
+})
+
+test('of two pairs with the same indexes, one end of each hidden, no ends are taken for a pair', async () => {
+  const id = randomBytes(3).toString('hex')
+  const [first, second, ...hidden] = ['a', 'b', 'c', 'd'].map(letter => `rt-${id}-${letter}`) as [string, ...string[]]
+  const index = (number: number) => ['index', String(number)]
+  const tie = (near: string, far = '') =>
+    must(
+      ...['ip', '-n', near, 'link', 'add', 'name', 'v0', ...index(7201), 'type', 'veth'],
+      ...['peer', 'name', 'v1', ...index(7302), 'netns', far],
+    )
+  const sleepers: Running[] = []
+  try {
+    for (const name of [first, second, ...hidden]) await must('ip', 'netns', 'add', name ?? '')
+    await tie(first, hidden[0])
+    await tie(hidden[1] ?? '', second)
+    for (const name of hidden) {
+      const inode = inodeOf(name)
+      sleepers.push(start(['nsenter', `--net=/run/netns/${name}`, '--', 'sleep', '600']))
+      const pid = sleepers.at(-1)?.pid
+      await until('a process lives there', () => readlinkSync(`/proc/${pid}/ns/net`) === `net:[${inode}]`)
+      await must('ip', 'netns', 'del', name)
+    }
+    // What has a process alone is hidden from another PID namespace.
+    const alone = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', '--']
+    const { status, stdout, stderr } = await run([...alone, executable, 'list', '--format', 'ghostwire'])
+    expect(status, stderr).toBe(0)
+    const seen: Topology = JSON.parse(stdout)
+    const [v0, v1] = [nif(namespaceIn(seen, inodeOf(first)), 'v0'), nif(namespaceIn(seen, inodeOf(second ?? '')), 'v1')]
+    expect([v0?.index, v1?.index]).toEqual([7201, 7302])
+    expect([v0?.peer, v1?.peer]).toEqual([undefined, undefined])
+    const whole = await topology()
+    const there = whole['network-namespaces'].find(one =>
+      one.containers.some(({ name }) => name === `sleep(${sleepers[0]?.pid})`),
+    )
+    expect(nif(namespaceIn(whole, inodeOf(first)), 'v0')?.peer).toMatchObject({
+      'peer-idref': there && nif(there, 'v1')?.id,
+      'peer-name': 'v1',
+    })
+  } finally {
+    for (const { child } of sleepers) await end(child)
+    for (const name of [first, second, ...hidden]) await run(['ip', 'netns', 'del', name ?? ''])
   }
 })
 

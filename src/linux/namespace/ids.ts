@@ -18,12 +18,16 @@ export async function readNamespaceIds(
     if (found === undefined) return ''
     return (await runInNamespace(namespace, [found, ...args], { signal })).stdout
   }
-  const named = parseNamed(await ask('ip', '-json', 'netns', 'list-id'))
+  const [names, processes] = await Promise.all([
+    ask('ip', '-json', 'netns', 'list-id'),
+    ask('lsns', '-t', 'net', '-n', '-r', '-o', 'NS,NETNSID'),
+  ])
+  const named = parseNamed(names)
   const byName = named.flatMap(({ nsid, name }) => {
     const inode = readInode(`/run/netns/${name}`)
     return inode === undefined ? [] : [[nsid, inode] as const]
   })
-  return new Map([...byName, ...parseLsns(await ask('lsns', '-t', 'net', '-n', '-r', '-o', 'NS,NETNSID'))])
+  return new Map([...byName, ...parseLsns(processes)])
 }
 
 /** Lines of an inode and a number, or the word `unassigned`. */

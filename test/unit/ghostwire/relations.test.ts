@@ -34,23 +34,66 @@ describe('veth', () => {
     expect(told([{ netns: 1, links }])).toEqual({ lowers: { a: '1 b', b: '1 a' }, open: [] })
   })
 
-  test('a pair across namespaces is found by the indexes alone', () => {
-    expect(
-      told([
-        { netns: 1, links: [veth('v1', 7, { index: 2, nsid: 0 }), veth('v2', 9, { index: 2, nsid: 1 })] },
-        { netns: 2, links: [veth('e1', 2, { index: 7, nsid: 0 })] },
-        { netns: 3, links: [veth('e2', 2, { index: 9, nsid: 0 })] },
-      ]).lowers,
-    ).toEqual({ v1: '2 e1', e1: '1 v1', v2: '3 e2', e2: '1 v2' })
+  const host = { netns: 1, links: [veth('v1', 7, { index: 2, nsid: 0 }), veth('v2', 9, { index: 2, nsid: 1 })] }
+  const containers = [
+    { netns: 2, links: [veth('e1', 2, { index: 7, nsid: 0 })] },
+    { netns: 3, links: [veth('e2', 2, { index: 9, nsid: 0 })] },
+  ]
+
+  test('indexes that mirror each other are no proof, but a reason to ask the namespace with the most of them', () => {
+    expect(told([host, ...containers])).toEqual({ lowers: {}, open: [1] })
+  })
+
+  test('the answer of one end is enough', () => {
+    const ids = new Map([
+      [
+        1,
+        new Map([
+          [0, 2],
+          [1, 3],
+        ]),
+      ],
+    ])
+    expect(told([host, ...containers], ids)).toEqual({
+      lowers: { v1: '2 e1', e1: '1 v1', v2: '3 e2', e2: '1 v2' },
+      open: [],
+    })
+  })
+
+  test('an end whose namespace the first one does not know is asked for itself', () => {
+    const first = told([host, ...containers], new Map([[1, new Map([[0, 2]])]]))
+    expect(first).toEqual({ lowers: { v1: '2 e1', e1: '1 v1' }, open: [3] })
+    const both = new Map([
+      [1, new Map([[0, 2]])],
+      [3, new Map([[0, 1]])],
+    ])
+    expect(told([host, ...containers], both)).toEqual({
+      lowers: { v1: '2 e1', e1: '1 v1', v2: '3 e2', e2: '1 v2' },
+      open: [],
+    })
+  })
+
+  test('a stranger with the indexes of a peer that cannot be seen is no peer, and teaches nothing', () => {
+    const stranger = { netns: 4, links: [veth('s', 2, { index: 7, nsid: 5 })] }
+    const alone = { netns: 1, links: [veth('v1', 7, { index: 2, nsid: 0 }), veth('w1', 8, { index: 3, nsid: 0 })] }
+    expect(told([alone, stranger])).toEqual({ lowers: {}, open: [1] })
+    const ids = new Map([
+      [1, new Map<number, number>()],
+      [4, new Map<number, number>()],
+    ])
+    expect(told([alone, stranger], ids)).toEqual({ lowers: {}, open: [] })
+  })
+
+  test('where the number is known, the interface must point back all the same', () => {
+    const here = { netns: 1, links: [veth('v', 7, { index: 2, nsid: 0 })] }
+    const there = { netns: 4, links: [veth('s', 2, { index: 6, nsid: 5 })] }
+    expect(told([here, there], new Map([[1, new Map([[0, 4]])]]))).toEqual({ lowers: {}, open: [] })
   })
 
   const twins = [1, 2, 3, 4].map(netns => ({ netns, links: [veth(`v${netns}`, 2, { index: 2, nsid: 0 })] }))
 
-  test('pairs that look alike stay open, rather than be mixed up', () => {
-    expect(told(twins)).toEqual({ lowers: {}, open: [1, 2, 3, 4] })
-  })
-
-  test('... until it is known what the numbers mean; one end is enough', () => {
+  test('pairs that look alike are settled by what the numbers mean', () => {
+    expect(told(twins).lowers).toEqual({})
     const ids = new Map([
       [1, new Map([[0, 3]])],
       [2, new Map([[0, 4]])],
@@ -58,17 +101,18 @@ describe('veth', () => {
     expect(told(twins, ids)).toEqual({ lowers: { v1: '3 v3', v3: '1 v1', v2: '4 v4', v4: '2 v2' }, open: [] })
   })
 
-  test('a pair that is unique tells what the number means for its neighbours', () => {
+  test('a pair that is proven tells what the number means for its neighbours', () => {
     const namespaces = [
       { netns: 1, links: [veth('v1', 5, { index: 2, nsid: 4 }), veth('w1', 6, { index: 6, nsid: 4 })] },
       { netns: 2, links: [veth('v2', 2, { index: 5, nsid: 0 }), veth('w2', 6, { index: 6, nsid: 0 })] },
       { netns: 3, links: [veth('w3', 6, { index: 6, nsid: 0 })] },
     ]
-    expect(told(namespaces)).toEqual({ lowers: { v1: '2 v2', v2: '1 v1', w1: '2 w2', w2: '1 w1' }, open: [3] })
+    const { lowers } = told(namespaces, new Map([[2, new Map([[0, 1]])]]))
+    expect(lowers).toEqual({ v1: '2 v2', v2: '1 v1', w1: '2 w2', w2: '1 w1' })
   })
 
   test('a peer in a namespace nobody can see is no peer', () => {
-    expect(told([{ netns: 1, links: [veth('v', 5, { index: 2, nsid: 0 })] }])).toEqual({ lowers: {}, open: [1] })
+    expect(told([{ netns: 1, links: [veth('v', 5, { index: 2, nsid: 0 })] }])).toEqual({ lowers: {}, open: [] })
   })
 
   test('ten thousand alike are settled, or left open, in a time that grows with their number', {
@@ -87,7 +131,7 @@ describe('stacked interfaces', () => {
 
   test('a macvlan that moved is not guessed at: an index is soon found everywhere', () => {
     const child = { netns: 2, links: [link('mv', 4, 'macvlan', { index: 2, nsid: 0 })] }
-    expect(told([parent, child])).toEqual({ lowers: {}, open: [1, 2] })
+    expect(told([parent, child])).toEqual({ lowers: {}, open: [2] })
     expect(told([parent, child], new Map([[2, new Map([[0, 1]])]])).lowers).toEqual({ mv: '1 eth0' })
   })
 
@@ -96,6 +140,9 @@ describe('stacked interfaces', () => {
       netns: 2,
       links: [veth('w', 5, { index: 9, nsid: 0 }), link('mv', 4, 'macvlan', { index: 2, nsid: 0 })],
     }
-    expect(told([parent, child])).toEqual({ lowers: { v: '2 w', w: '1 v', mv: '1 eth0' }, open: [] })
+    expect(told([parent, child], new Map([[1, new Map([[3, 2]])]]))).toEqual({
+      lowers: { v: '2 w', w: '1 v', mv: '1 eth0' },
+      open: [],
+    })
   })
 })
