@@ -13,6 +13,9 @@ export interface FakeProcess {
   readonly folder?: string
   readonly environment?: string
   readonly startTime?: number
+  /** Text of its status; that of this process unless said otherwise. */
+  readonly status?: string
+  readonly auxiliary?: Buffer
 }
 
 export interface FakeProc {
@@ -26,13 +29,27 @@ export function fakeProc(): FakeProc {
   const place = (pid: number) => join(folder, String(pid))
   return {
     folder,
-    add({ pid, netns, mountns = 1, root, folder: working = root, environment = '', startTime = pid }) {
+    add({
+      pid,
+      netns,
+      mountns = 1,
+      root,
+      folder: working = root,
+      environment = '',
+      startTime = pid,
+      status,
+      auxiliary,
+    }) {
       mkdirSync(join(place(pid), 'ns'), { recursive: true })
       symlinkSync(`net:[${netns}]`, join(place(pid), 'ns/net'))
       symlinkSync(`mnt:[${mountns}]`, join(place(pid), 'ns/mnt'))
       symlinkSync(root, join(place(pid), 'root'))
       symlinkSync(working, join(place(pid), 'cwd'))
       writeFileSync(join(place(pid), 'environ'), environment)
+      for (const name of ['uid_map', 'gid_map']) symlinkSync(`/proc/self/${name}`, join(place(pid), name))
+      if (status === undefined) symlinkSync('/proc/self/status', join(place(pid), 'status'))
+      else writeFileSync(join(place(pid), 'status'), status)
+      if (auxiliary !== undefined) writeFileSync(join(place(pid), 'auxv'), auxiliary)
       writeFileSync(join(place(pid), 'stat'), `${pid} (x) S 1 ${'0 '.repeat(17)}${startTime} 0`)
     },
     remove(pid) {

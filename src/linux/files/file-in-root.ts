@@ -3,10 +3,12 @@
  * and followed here, so that none leads out of the root, also none that appears meanwhile (path_resolution(7)). A place
  * is looked at before anything is opened: a fifo, a device, or a file of /proc such as kmsg would do something, or nothing
  * for ever. Below a file system that a process or another machine serves each step may take for ever: there we do not go.
+ * A file is read only for a process that may read it itself: who wrote the path is not who reads it.
  */
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, type Stats, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { answeringMounts, remoteMounts } from '../namespace/mountinfo.ts'
+import { type Credentials, mayRead, maySearch } from '../process/credentials.ts'
 import { readText } from '../process/proc.ts'
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = constants
@@ -32,10 +34,11 @@ export interface Place {
 /**
  * The text of a file under another root, cut off after 64 KiB.
  * @param root folder that stands for `/`, as `/proc/1234/root`; the mounts below it are told by the file beside it
- * @returns undefined when it cannot be read, or is no regular file
+ * @param reader the process it is read for
+ * @returns undefined when it cannot be read, the reader may not read it, or it is no regular file
  */
-export function readInRoot(root: string, path: string): string | undefined {
-  return lookInRoot(root, path, ({ stats: { size }, open }) => {
+export function readInRoot(root: string, path: string, reader: Credentials | undefined): string | undefined {
+  return lookInRoot(root, path, reader, ({ stats: { size }, open }) => {
     // A file of /proc has no size, and no content that we want.
     if (size === 0) return ''
     const file = open()
@@ -49,13 +52,22 @@ export function readInRoot(root: string, path: string): string | undefined {
 
 /**
  * Looks at a regular file under another root.
+ * @param reader the process it is looked at for, which must be allowed to read it and to search each folder on the way
  * @param look called once, while the root it was found under is held open
- * @returns what look returned; undefined when there is no such file, it is no regular one, or a system call failed
+ * @returns what look returned; undefined when there is no such file, it is no regular one, the reader may not read it, or a
+ *   system call failed
  */
-export function lookInRoot<T>(root: string, path: string, look: (place: Place) => T): T | undefined {
-  return findInRoot(root, path, descriptor => {
+export function lookInRoot<T>(
+  root: string,
+  path: string,
+  reader: Credentials | undefined,
+  look: (place: Place) => T,
+): T | undefined {
+  if (reader === undefined) return undefined
+  const find = { root, path, mayPass: (folder: Stats) => maySearch(reader, folder) }
+  return findInRoot(find, descriptor => {
     const stats = fstatSync(descriptor)
-    if (!stats.isFile()) return undefined
+    if (!stats.isFile() || !mayRead(reader, stats)) return undefined
     const name = `/proc/self/fd/${descriptor}`
     return look({
       stats,
@@ -67,13 +79,19 @@ export function lookInRoot<T>(root: string, path: string, look: (place: Place) =
 
 /** The path from here to what a path means under another root, without links in it; undefined when it leads nowhere. */
 export function resolveInRoot(root: string, path: string): string | undefined {
-  return findInRoot(root, path, (_, names) => [root, ...names].join('/'))
+  return findInRoot({ root, path }, (_, names) => [root, ...names].join('/'))
+}
+
+/** What is looked for: a path under a root, by a way of which each folder passes. */
+interface Find {
+  readonly root: string
+  readonly path: string
+  mayPass?(folder: Stats): boolean
 }
 
 /** @param found called once, with a descriptor of the place and the names of the way to it, which is held open meanwhile */
 function findInRoot<T>(
-  root: string,
-  path: string,
+  { root, path, mayPass = () => true }: Find,
   found: (descriptor: number, names: readonly string[]) => T | undefined,
 ): T | undefined {
   const mountinfo = readText(`${dirname(root)}/mountinfo`) ?? ''
@@ -87,13 +105,18 @@ function findInRoot<T>(
   }
   try {
     const start = open(root, O_PATH | O_DIRECTORY)
-    const answering = answeringMounts(mountinfo).add(mountOf(start))
+    const answering = answeringMounts(mountinfo)
+    const first = mountOf(start)
+    // A process that changed its root (chroot(2)) is not told of the mount its root lies on.
+    if (!answering.has(first) && !answeringMounts(readText('/proc/self/mountinfo') ?? '').has(first)) return undefined
+    answering.add(first)
+    if (!mayPass(fstatSync(start))) return undefined
     const step = (next: string) => {
       const place = open(next, O_PATH | O_NOFOLLOW)
       // What was mounted there since: asking anything of it might take for ever.
       return answering.has(mountOf(place)) ? place : undefined
     }
-    const way = walk(start, path, blocked, step)
+    const way = walk({ root: start, path, blocked, step, mayPass })
     return way && found(way.place, way.names)
   } catch {
     return undefined
@@ -109,12 +132,19 @@ function mountOf(descriptor: number): number {
 }
 
 /** Descriptor of the place that a path means, and the names that lead to it. */
-function walk(
-  root: number,
-  path: string,
-  blocked: ReadonlySet<string>,
-  step: (place: string) => number | undefined,
-): { readonly place: number; readonly names: readonly string[] } | undefined {
+function walk({
+  root,
+  path,
+  blocked,
+  step,
+  mayPass,
+}: {
+  readonly root: number
+  readonly path: string
+  readonly blocked: ReadonlySet<string>
+  readonly step: (place: string) => number | undefined
+  readonly mayPass: (folder: Stats) => boolean
+}): { readonly place: number; readonly names: readonly string[] } | undefined {
   const pending = path.split('/').reverse()
   let [names, places]: [string[], number[]] = [[], [root]]
   for (let [links, steps] = [0, 0]; pending.length > 0; steps++) {
@@ -130,7 +160,9 @@ function walk(
     const next = `/proc/self/fd/${places.at(-1)}/${name}`
     const place = step(next)
     if (place === undefined) return undefined
-    if (!fstatSync(place).isSymbolicLink()) {
+    const stats = fstatSync(place)
+    if (stats.isDirectory() && !mayPass(stats)) return undefined
+    if (!stats.isSymbolicLink()) {
       names = [...names, name]
       places = [...places, place]
       continue

@@ -1,10 +1,12 @@
-/** What a process resolves names with: hostname(5), resolv.conf(5) and hosts(5), as it sees them. */
+/** What a process resolves names with: hostname(5), resolv.conf(5) and hosts(5), as it sees them and may read them. */
 import type { Dns } from '../../ghostwire/snapshot.ts'
 import { readInRoot } from '../files/file-in-root.ts'
+import { readCredentials } from '../process/credentials.ts'
 
 /** Reads the files through the root of a process; what cannot be read is empty. */
 export function readDns(pid: number, utsHostname: string, proc = '/proc'): Dns {
-  const read = (path: string) => readInRoot(`${proc}/${pid}/root`, path) ?? ''
+  const reader = readCredentials(pid, proc)
+  const read = (path: string) => readInRoot(`${proc}/${pid}/root`, path, reader) ?? ''
   const etcHostname = linesOf(read('/etc/hostname'))[0]?.join(' ') ?? ''
   return { utsHostname, etcHostname, ...parseResolver(read('/etc/resolv.conf')), hosts: parseHosts(read('/etc/hosts')) }
 }
@@ -18,7 +20,7 @@ export interface ResolverSettings {
 
 /** What a process has in its resolv.conf; undefined when it has none that can be read. */
 export function readResolver(pid: number, proc = '/proc'): ResolverSettings | undefined {
-  const text = readInRoot(`${proc}/${pid}/root`, '/etc/resolv.conf')
+  const text = readInRoot(`${proc}/${pid}/root`, '/etc/resolv.conf', readCredentials(pid, proc))
   if (text === undefined) return undefined
   const { nameservers, search, domain } = parseResolver(text)
   const options = linesOf(text).flatMap(([first, ...words]) => (first === 'options' ? words : []))
@@ -27,7 +29,7 @@ export function readResolver(pid: number, proc = '/proc'): ResolverSettings | un
 
 /** What a process has in its hosts file. */
 export function readHosts(pid: number, proc = '/proc'): Dns['hosts'] {
-  return parseHosts(readInRoot(`${proc}/${pid}/root`, '/etc/hosts') ?? '')
+  return parseHosts(readInRoot(`${proc}/${pid}/root`, '/etc/hosts', readCredentials(pid, proc)) ?? '')
 }
 
 /** Of `search` and `domain` the last one counts. */

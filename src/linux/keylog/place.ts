@@ -8,6 +8,7 @@
  */
 import { lookInRoot, type Place } from '../files/file-in-root.ts'
 import type { ProcessIdentity } from '../namespace/netns.ts'
+import { isSecureExecution, readCredentials } from '../process/credentials.ts'
 import { claimLimit, listProcesses, readInto, readLink, readNamespaceInode, readStartTime } from '../process/proc.ts'
 
 /** A file that a process was told to write its keys to. It may not be there yet, and may be anything. */
@@ -42,7 +43,8 @@ export function* findKeylogs(
 
 function placeOf(pid: number, netns: number, buffer: Buffer, proc: string): KeylogPlace | undefined {
   const value = readVariable(pid, buffer, proc)
-  if (value === undefined) return undefined
+  // Whoever ran a set-user-ID program chose its environment, and its libraries pass this over too (secure_getenv(3)).
+  if (value === undefined || isSecureExecution(pid, proc)) return undefined
   const [startTime, mountns] = [readStartTime(pid, proc), readNamespaceInode(pid, 'mnt', proc)]
   const root = readLink(`${proc}/${pid}/root`)
   const folder = value.startsWith('/') ? '' : below(root, readLink(`${proc}/${pid}/cwd`))
@@ -87,11 +89,12 @@ const storage = new Set([
 
 /**
  * Looks at the file of a place within the root of its process.
- * @returns undefined when there is none, or nothing that keys could be in: a device, a fifo, a file of /proc or /sys, one
- *   that another process or machine serves; or when the process is not the same any more
+ * @returns undefined when there is none that the process may read, or nothing that keys could be in: a device, a fifo, a file
+ *   of /proc or /sys, one that another process or machine serves; or when the process is not the same any more
  */
 export function lookAtKeylog<T>(place: KeylogPlace, look: (file: Place) => T, proc = '/proc'): T | undefined {
-  return lookInRoot(`${proc}/${place.process.pid}/root`, place.path, file => {
+  const { pid } = place.process
+  return lookInRoot(`${proc}/${pid}/root`, place.path, readCredentials(pid, proc), file => {
     // Asked while its root is held: a number used anew would lead into the files of somebody else.
     if (!isCurrent(place, proc) || !storage.has(file.fileSystem())) return undefined
     return look(file)

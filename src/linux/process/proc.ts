@@ -126,6 +126,7 @@ export function readUptime(proc = '/proc'): number {
 /** Numbers of capabilities, from linux/capability.h. */
 export const capabilities = {
   dacOverride: 1,
+  dacReadSearch: 2,
   setgid: 6,
   setuid: 7,
   setpcap: 8,

@@ -1,15 +1,18 @@
 /** Files of a tenant: what they say, and that none leads out of its root. */
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { readInRoot } from '../../../../src/linux/files/file-in-root.ts'
+import { readInRoot, resolveInRoot } from '../../../../src/linux/files/file-in-root.ts'
 import { parseHosts, parseResolver, readDns } from '../../../../src/linux/host/dns.ts'
 import { parseRanges, parseRelease } from '../../../../src/linux/host/facts.ts'
 import { remoteMounts } from '../../../../src/linux/namespace/mountinfo.ts'
 import { parseServices } from '../../../../src/linux/network/services.ts'
+import { readCredentials } from '../../../../src/linux/process/credentials.ts'
 import { parseScheduling } from '../../../../src/linux/process/facts.ts'
 import { must } from '../../../helpers/command.ts'
 import { scratch } from '../../../helpers/scratch.ts'
+
+const read = (root: string, path: string) => readInRoot(root, path, readCredentials('self'))
 
 describe('files in a root', () => {
   const outside = scratch()
@@ -36,13 +39,13 @@ describe('files in a root', () => {
     ['a folder', '/etc/real', undefined],
     ['the root', '/', undefined],
     ['nothing', '/etc/nothing', undefined],
-  ])('%s', (_, path, text) => expect(readInRoot(root, path)).toBe(text))
+  ])('%s', (_, path, text) => expect(read(root, path)).toBe(text))
 
   test('a file of /proc is not opened: reading /proc/kmsg takes the messages of the kernel away', () => {
     symlinkSync('/', join(outside, 'whole'))
     symlinkSync('/proc/self/mountinfo', join(outside, 'mountinfo'))
-    expect(readInRoot(join(outside, 'whole'), '/proc/version')).toBe('')
-    expect(readInRoot(join(outside, 'whole'), '/dev/null')).toBeUndefined()
+    expect(read(join(outside, 'whole'), '/proc/version')).toBe('')
+    expect(read(join(outside, 'whole'), '/dev/null')).toBeUndefined()
   })
 
   test('nothing below a file system that a process serves, since that may never answer', () => {
@@ -56,7 +59,7 @@ describe('files in a root', () => {
       const proc = scratch()
       symlinkSync(root, join(proc, 'root'))
       writeFileSync(join(proc, 'mountinfo'), line('/', 'overlay') + line(mount, 'fuse'))
-      expect(readInRoot(join(proc, 'root'), '/etc/absolute')).toBe(text)
+      expect(read(join(proc, 'root'), '/etc/absolute')).toBe(text)
     }
   })
 
@@ -64,11 +67,24 @@ describe('files in a root', () => {
     const proc = scratch()
     symlinkSync('/', join(proc, 'root'))
     writeFileSync(join(proc, 'mountinfo'), '')
-    expect(readInRoot(join(proc, 'root'), '/proc/version')).toBeUndefined()
-    expect(readInRoot(join(proc, 'root'), '/etc/passwd')).toContain('root')
+    expect(read(join(proc, 'root'), '/proc/version')).toBeUndefined()
+    expect(read(join(proc, 'root'), '/etc/passwd')).toContain('root')
   })
 
-  test('64 KiB are enough', () => expect(readInRoot(root, '/etc/large')).toHaveLength(65_536))
+  test('nothing below a root that lies on an unknown mount, as after chroot(2) into what a process serves', () => {
+    const proc = scratch()
+    symlinkSync('/proc', join(proc, 'root'))
+    writeFileSync(join(proc, 'mountinfo'), '')
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+    const number = mounts.find(line => line.split(' ')[4] === '/proc')?.split(' ')[0]
+    expect(number).toBeDefined()
+    expect(resolveInRoot(join(proc, 'root'), '/version')).toBe(join(proc, 'root', 'version'))
+    // The same when neither the process nor this one knows the mount.
+    writeFileSync(join(proc, 'mountinfo'), `${number} 1 0:9 / / rw - fuse.x x rw\n`)
+    expect(resolveInRoot(join(proc, 'root'), '/version')).toBeUndefined()
+  })
+
+  test('64 KiB are enough', () => expect(read(root, '/etc/large')).toHaveLength(65_536))
 
   test('a process that has ended resolves nothing', () => {
     expect(readDns(1, 'name', scratch())).toEqual({
