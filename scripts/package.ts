@@ -6,7 +6,7 @@
  * generating node is the one that will run it: elsewhere it would be rejected.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { buildBundle, buildParts, type Parts } from './build.ts'
@@ -36,8 +36,10 @@ const packageNames: Record<string, string> = { macos: 'darwin', win: 'win', linu
  */
 export async function packageFor(target: string, parts: Parts, output = outputFor(target)): Promise<void> {
   const [platform = '', arch = ''] = target.split('-')
+  // An executable that is running cannot be written to, and can be replaced.
+  const fresh = `${resolve(output)}.new`
   await sea(resolve(parts.main), {
-    targets: [{ platform, arch, nodeRange: `node${process.versions.node}`, output: resolve(output) }],
+    targets: [{ platform, arch, nodeRange: `node${process.versions.node}`, output: fresh }],
     nodePath: nodeFor(platform, arch),
     useLocalNode: true,
     signature: true,
@@ -50,6 +52,7 @@ export async function packageFor(target: string, parts: Parts, output = outputFo
       assets: Object.fromEntries(Object.entries(parts.assets).map(([name, path]) => [name, resolve(path)])),
     },
   })
+  renameSync(fresh, output)
   console.log(output)
 }
 

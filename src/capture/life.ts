@@ -131,6 +131,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     running.set(point.key, source)
     near.set(source, point)
     if (end !== undefined) source.interrupt()
+    source.ready.then(ready => ready && log.info(`${plan.name}/${point.key} is captured`))
     source.ended.then(ended => {
       running.delete(point.key)
       // It may come again under the same name.

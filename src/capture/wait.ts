@@ -117,12 +117,14 @@ export function watchForTargets(
     signal: ended.signal,
     ...(env && { env }),
     onChange(change) {
+      if (change.source === 'engine') logEngine(log, change)
       if (change.source === 'mount') heads.begin(change.path)
       if (change.source === 'container' && change.event.kind === 'start')
         started = [...started, change].slice(-mostStarted)
       changes.raise()
     },
   })
+  log.info(`waiting for ${request.targets.join(', ')}`)
   let timer = setInterval(() => changes.raise(), known.length > 0 ? lookInterval.later : lookInterval.pending)
   look().catch(error => {
     failure = error
@@ -163,6 +165,12 @@ export function watchForTargets(
       for (const life of lives.splice(0)) release(life)
     },
   }
+}
+
+function logEngine(log: Log, { engine, reachable }: Extract<HostChange, { source: 'engine' }>): void {
+  log.info(
+    `the engine at ${engine.address} ${reachable ? 'reports its containers' : 'no longer reports its containers'}`,
+  )
 }
 
 /** What makes a life of a target that one. */

@@ -1,12 +1,13 @@
 /** Targets that are not there yet, that go, and that come back. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { captureLog, followLog, startCapture, untilCaptured } from '../helpers/capture.ts'
 import { interfacesOf, packetsOf, pingsIn } from '../helpers/capture-file.ts'
-import { must, run, sleep, start, until } from '../helpers/command.ts'
+import { must, run, start, until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
 import { processesWith } from '../helpers/leaks.ts'
 import { makeNetnsPair } from '../helpers/netns.ts'
-import { environment, executable, remora, startRemora, wiresharkHome } from '../helpers/remora.ts'
+import { environment, executable, remora, wiresharkHome } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { wiresharks } from '../helpers/wireshark.ts'
 
@@ -33,8 +34,8 @@ async function comments(file: string): Promise<string[]> {
 describe('--wait', () => {
   test('captures a container from its first packet, none lost or doubled on the way to its interfaces', async () => {
     const file = join(scratch(), 'first.pcapng')
-    const capture = startRemora(['capture', '--wait', 'first', '-w', file, '-a', 'packets:40', '--json'])
-    await sleep(700)
+    const capture = startCapture(['--wait', 'first', '-w', file, '-a', 'packets:40', '--json'])
+    await capture.waiting()
     await engine.container('first', [], pinging)
     const { status, stdout, stderr } = await capture.result
     expect(status, stderr).toBe(0)
@@ -59,8 +60,8 @@ describe('--wait', () => {
 
   test('captures all of a container that lives for a moment only', async () => {
     const file = join(scratch(), 'moment.pcapng')
-    const capture = startRemora(['capture', '--wait=20', 'moment', '-w', file])
-    await sleep(700)
+    const capture = startCapture(['--wait=20', 'moment', '-w', file])
+    await capture.waiting()
     await engine.docker('run', '--name', 'moment', 'remora-test:1', 'ping', '-c', '4', '-i', '0.1', '172.17.0.1')
     expect((await capture.result).status).toBe(0)
     expect((await sequences(file)).seen).toEqual([0, 1, 2, 3])
@@ -68,9 +69,10 @@ describe('--wait', () => {
 
   test('lets go of the namespaces of others', async () => {
     const file = join(scratch(), 'never.pcapng')
-    const capture = startRemora(['capture', '--wait=6', 'never', '-w', file])
-    await sleep(700)
+    const capture = startCapture(['--wait=6', 'never', '-w', file])
+    await capture.logged(`the engine at ${engine.socket} reports its containers`)
     await engine.container('other', [], pinging)
+    await capture.logged('a namespace arrives')
     await until('nothing captures the other one', () => processesWith('LINUX_SLL2').length === 0, 4_000)
     const { status, stderr } = await capture.result
     expect([status, stderr]).toEqual([
@@ -82,9 +84,9 @@ describe('--wait', () => {
 
   test('takes only what was asked for: one interface, a filter', async () => {
     const file = join(scratch(), 'filtered.pcapng')
-    const args = ['capture', '--wait', 'filtered', '-w', file, '-i', 'eth0', '-f', 'icmp', '-a', 'packets:12']
-    const capture = startRemora(args)
-    await sleep(700)
+    const args = ['--wait', 'filtered', '-w', file, '-i', 'eth0', '-f', 'icmp', '-a', 'packets:12']
+    const capture = startCapture(args)
+    await capture.waiting()
     await engine.container('filtered', [], ['sh', '-c', 'ping -q -c 3 127.0.0.1; exec ping -i 0.2 172.17.0.1'])
     expect((await capture.result).status).toBe(0)
     const packets = await packetsOf(file)
@@ -95,8 +97,8 @@ describe('--wait', () => {
   test('a filter that does not fit the cooked header begins with the interfaces', async () => {
     const file = join(scratch(), 'ethernet.pcapng')
     const filter = 'ether proto 0x0800'
-    const capture = startRemora(['capture', '--wait', 'ethernet', '-w', file, '-f', filter, '-a', 'packets:6'])
-    await sleep(700)
+    const capture = startCapture(['--wait', 'ethernet', '-w', file, '-f', filter, '-a', 'packets:6'])
+    await capture.waiting()
     await engine.container('ethernet', [], pinging)
     expect((await capture.result).status).toBe(0)
     expect(await packetsOf(file)).toHaveLength(6)
@@ -110,11 +112,11 @@ describe('--wait', () => {
   test('waits for a named namespace, and for an interface in it that is up', async () => {
     const file = join(scratch(), 'named.pcapng')
     const name = `rt-wait-${process.pid}`
-    const capture = startRemora(['capture', '--wait', `named:${name}`, '-w', file, '-a', 'packets:2'])
-    await sleep(500)
+    const capture = startCapture(['--wait', `named:${name}`, '-w', file, '-a', 'packets:2'])
+    await capture.waiting()
     await must('ip', 'netns', 'add', name)
     try {
-      await sleep(300)
+      await capture.logged('a namespace arrives')
       await must('ip', '-n', name, 'link', 'set', 'lo', 'up')
       await must('nsenter', `--net=/run/netns/${name}`, 'ping', '-c', '8', '-i', '0.1', '127.0.0.1')
       expect((await capture.result).status).toBe(0)
@@ -126,8 +128,8 @@ describe('--wait', () => {
 
   test('ends without a word when asked to, and writes nothing', async () => {
     const file = join(scratch(), 'asked.pcapng')
-    const capture = startRemora(['capture', '--wait', 'never', '-w', file])
-    await sleep(700)
+    const capture = startCapture(['--wait', 'never', '-w', file])
+    await capture.waiting()
     capture.child.kill('SIGINT')
     expect(await capture.result).toMatchObject({ status: 0, stdout: '', stderr: '' })
     expect((await run(['ls', file, `${file}.partial`])).stdout).toBe('')
@@ -135,11 +137,13 @@ describe('--wait', () => {
 
   test('ends when nobody reads any more', async () => {
     const reader = start(['sleep', '1000'], { stdio: ['pipe', 'ignore', 'ignore'] })
-    const capture = start([executable, 'capture', '--wait', 'never', '-w', '-'], {
+    const log = captureLog()
+    const started = start([executable, 'capture', '--wait', 'never', '-w', '-'], {
       stdio: ['ignore', reader.child.stdin, 'pipe'],
-      env: environment(),
+      env: environment(log.env),
     })
-    await sleep(1_000)
+    const capture = followLog(started, log)
+    await capture.waiting()
     reader.child.kill('SIGKILL')
     reader.child.stdin?.destroy()
     expect((await capture.result).status).toBe(0)
@@ -157,8 +161,9 @@ describe.each(wiresharks.map(wireshark => [wireshark.version, wireshark] as cons
         '-o',
         text,
       ])
-      const tshark = startTshark(['-i', 'remora', ...options, '-c', '20', '-w', file], home)
-      await sleep(2_000)
+      const log = captureLog()
+      const tshark = followLog(startTshark(['-i', 'remora', ...options, '-c', '20', '-w', file], home, log.env), log)
+      await tshark.waiting()
       await engine.container(name, [], pinging)
       const { status, stderr } = await tshark.result
       expect(status, stderr).toBe(0)
@@ -172,12 +177,12 @@ describe('--follow', () => {
   test('goes on over 20 restarts of a container: one file, every life in it, the gaps written down', async () => {
     const file = join(scratch(), 'follow.pcapng')
     await engine.container('back', [], pinging)
-    const capture = startRemora(['capture', '--follow', 'back', '-w', file, '--json'])
-    await until('it captures', () => processesWith('dumpcap').length > 0)
-    await sleep(500)
-    for (let life = 0; life < 20; life++) {
+    const capture = startCapture(['--follow', 'back', '-w', file, '--json'])
+    await untilCaptured(file, 'icmp.type == 8', 1)
+    for (let life = 1; life <= 20; life++) {
       await engine.docker('restart', 'back')
-      await sleep(500)
+      // A comment is on the first packet of each life.
+      await untilCaptured(file, 'frame.comment', life)
     }
     capture.child.kill('SIGINT')
     const { status, stdout, stderr } = await capture.result
@@ -199,8 +204,7 @@ describe('--follow', () => {
   test('goes on when a namespace is removed and made again, up to the stop condition', async () => {
     const file = join(scratch(), 'again.pcapng')
     const first = await makeNetnsPair()
-    const capture = startRemora([
-      'capture',
+    const capture = startCapture([
       '--follow',
       `named:${first.receiver}`,
       '-i',
@@ -211,12 +215,11 @@ describe('--follow', () => {
       'packets:8',
       '--json',
     ])
-    await until('it captures', () => processesWith('dumpcap').length > 0)
-    await sleep(500)
+    await capture.armed()
     await first.ping(2)
-    await sleep(400)
+    await untilCaptured(file, 'icmp', 4)
     await first.remake()
-    await sleep(1_500)
+    await capture.logged(`named:${first.receiver} joins`)
     await first.ping(4)
     const { status, stdout, stderr } = await capture.result
     await first.close()
@@ -233,8 +236,10 @@ describe('a reader that does not read', () => {
     try {
       const args = ['capture', '--follow', `named:${pair.receiver}`, '-w', '-', '-i', 'b0']
       const output = reader.child.stdin ?? 'ignore'
-      const capture = start([executable, ...args], { stdio: ['ignore', output, 'pipe'], env: environment() })
-      await until('it captures', () => processesWith('dumpcap').length > 0)
+      const log = captureLog()
+      const started = start([executable, ...args], { stdio: ['ignore', output, 'pipe'], env: environment(log.env) })
+      const capture = followLog(started, log)
+      await capture.armed()
       await pair.ping(3_000, 0.002)
       capture.child.kill('SIGINT')
       const began = performance.now()

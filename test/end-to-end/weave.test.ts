@@ -1,11 +1,12 @@
 /** Several containers in one capture, as they come, restart and go. */
-import { statSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startCapture, untilCaptured } from '../helpers/capture.ts'
 import { interfacesOf } from '../helpers/capture-file.ts'
-import { must, run, sleep, until } from '../helpers/command.ts'
+import { must, run } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
-import { dumpcapsIn, processesWith } from '../helpers/leaks.ts'
+import { processesWith } from '../helpers/leaks.ts'
 import { makeNetnsPair } from '../helpers/netns.ts'
 import { remora, startRemora, wiresharkHome } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
@@ -43,23 +44,23 @@ async function pings(file: string): Promise<Frame[]> {
     })
 }
 
-/** Three containers: one is there, one restarts, one starts and one stops while they are captured. */
-async function play(prefix: string): Promise<void> {
-  await sleep(1_000)
+/**
+ * Three containers: one is there, one restarts, one starts and one stops while they are captured.
+ * @param seen waits until the file that is written holds so many pings of a container
+ */
+async function play(prefix: string, seen: (name: string, count: number) => Promise<void>): Promise<void> {
+  await seen('gone', 4)
   await engine.container(`${prefix}late`, [], pinging)
+  await seen('back', 2)
   await engine.docker('restart', `${prefix}back`)
-  await sleep(700)
+  await seen('late', 2)
   await engine.docker('stop', `${prefix}gone`)
-  await sleep(1_500)
+  await seen('back', 12)
 }
 
-/** Waits until the network of a container is captured on lo and eth0. */
-async function untilCaptured(name: string): Promise<void> {
-  const pid = (await engine.docker('inspect', '-f', '{{.State.Pid}}', name)).trim()
-  const { ino } = statSync(`/proc/${pid}/ns/net`)
-  await until(`${name} is captured`, () => dumpcapsIn(ino).length > 0)
-  await sleep(300)
-}
+/** Looks into a capture file of the play while it is written. */
+const inFile = (file: string, prefix: string) => (name: string, count: number) =>
+  untilCaptured(file, `icmp.type == 8 && frame.interface_name == "${prefix}${name}/eth0"`, count)
 
 async function prepare(prefix: string): Promise<void> {
   await engine.container(`${prefix}back`, [], pinging)
@@ -102,9 +103,8 @@ describe('several containers in one stream', () => {
     await prepare('c-')
     const file = join(scratch(), 'three.pcapng')
     const args = ['--wait', '--follow', '-w', file, '--json']
-    const capture = startRemora(['capture', 'docker:c-back', 'docker:c-gone', 'docker:c-late', ...args])
-    await untilCaptured('c-gone')
-    await play('c-')
+    const capture = startCapture(['docker:c-back', 'docker:c-gone', 'docker:c-late', ...args])
+    await play('c-', inFile(file, 'c-'))
     capture.child.kill('SIGINT')
     const { status, stdout, stderr } = await capture.result
     expect(status, stderr).toBe(0)
@@ -117,10 +117,10 @@ describe('several containers in one stream', () => {
     const file = join(scratch(), 'label.pcapng')
     await engine.container('l-one', ['--label', 'tier=front'], pinging)
     await engine.container('l-two', ['--label', 'tier=front'], pinging)
-    const capture = startRemora(['capture', 'label:tier=front', '--follow', '-i', 'eth0', '-w', file, '--json'])
-    await untilCaptured('l-two')
+    const capture = startCapture(['label:tier=front', '--follow', '-i', 'eth0', '-w', file, '--json'])
+    for (const name of ['one', 'two']) await inFile(file, 'l-')(name, 1)
     await engine.container('l-three', ['--label', 'tier=front'], pinging)
-    await sleep(1_500)
+    await inFile(file, 'l-')('three', 1)
     capture.child.kill('SIGINT')
     expect((await capture.result).status).toBe(0)
     const frames = await pings(file)
@@ -133,11 +133,11 @@ describe('several containers in one stream', () => {
     const file = join(scratch(), 'last.pcapng')
     await engine.container('e-one', [], pinging)
     await engine.container('e-two', [], pinging)
-    const capture = startRemora(['capture', 'e-one', 'e-two', '-w', file, '--json'])
-    await untilCaptured('e-two')
-    await sleep(1_000)
+    const capture = startCapture(['e-one', 'e-two', '-w', file, '--json'])
+    await capture.armed()
     await engine.docker('kill', 'e-one')
-    await sleep(1_000)
+    await capture.logged('a life of docker:e-one ended')
+    await inFile(file, 'e-')('two', 1)
     expect(capture.child.exitCode).toBeNull()
     await engine.docker('kill', 'e-two')
     const { status, stdout } = await capture.result
@@ -169,12 +169,12 @@ describe('several containers in one stream', () => {
 })
 
 describe('an interface that comes later', () => {
-  test('joins within a second, one that goes ends nothing, one that comes again joins again', async () => {
+  test('joins, one that goes ends nothing, one that comes again joins again', async () => {
     const pair = await makeNetnsPair()
     const file = join(scratch(), 'later.pcapng')
     try {
-      const capture = startRemora(['capture', `named:${pair.receiver}`, '--follow', '-w', file, '--json'])
-      await until('it captures', () => processesWith('b0').length > 0)
+      const capture = startCapture([`named:${pair.receiver}`, '--follow', '-w', file, '--json'])
+      await capture.armed()
       const [ns, other] = [pair.receiver, pair.sender]
       for (const round of [1, 2]) {
         await must('ip', '-n', ns, 'link', 'add', 'late0', 'type', 'veth', 'peer', 'name', 'far0', 'netns', other)
@@ -182,13 +182,13 @@ describe('an interface that comes later', () => {
         await must('ip', '-n', other, 'addr', 'add', `10.98.${round}.2/24`, 'dev', 'far0')
         await must('ip', '-n', other, 'link', 'set', 'far0', 'up')
         await must('ip', '-n', ns, 'link', 'set', 'late0', 'up')
-        await sleep(1_200)
+        await capture.logged('/late0 is captured', round)
         await must('nsenter', `--net=/run/netns/${ns}`, 'ping', '-c', '3', '-i', '0.1', `10.98.${round}.2`)
-        await sleep(500)
+        await untilCaptured(file, 'icmp && frame.interface_name == "late0"', 6 * round)
         await must('ip', '-n', ns, 'link', 'del', 'late0')
+        await capture.logged('/late0 ended', round)
       }
       await pair.ping(2)
-      await sleep(500)
       capture.child.kill('SIGINT')
       const { status, stdout } = await capture.result
       expect(status).toBe(0)
@@ -207,11 +207,9 @@ describe('directions', () => {
     const pair = await makeNetnsPair()
     const file = join(scratch(), 'directions.pcapng')
     try {
-      const capture = startRemora(['capture', `named:${pair.receiver}`, '--direction', '-w', file])
-      await until('it captures', () => processesWith('b0').length > 0)
-      await sleep(500)
+      const capture = startCapture([`named:${pair.receiver}`, '--direction', '-w', file])
+      await capture.armed()
       await pair.ping(3)
-      await sleep(500)
       capture.child.kill('SIGINT')
       expect((await capture.result).status).toBe(0)
       const count = async (filter: string) =>
@@ -240,8 +238,7 @@ describe.each(wiresharks.map(wireshark => [wireshark.version, wireshark] as cons
         'extcap.remora.follow:true',
       ].flatMap(text => ['-o', text])
       const tshark = startTshark(['-i', 'remora', ...options, '-w', file], wiresharkHome())
-      await untilCaptured(`${prefix}gone`)
-      await play(prefix)
+      await play(prefix, inFile(file, prefix))
       tshark.child.kill('SIGINT')
       const { status, stderr } = await tshark.result
       expect(status, stderr).toBe(0)
@@ -259,8 +256,7 @@ describe('over a service', () => {
       const targets = ['docker:s-back', 'docker:s-gone', 'docker:s-late']
       const args = ['--wait', '--follow', '-w', file, '--json', '--host', service.url]
       const capture = startRemora(['capture', ...targets, ...args])
-      await untilCaptured('s-gone')
-      await play('s-')
+      await play('s-', inFile(file, 's-'))
       capture.child.kill('SIGINT')
       const { status, stdout, stderr } = await capture.result
       expect(status, stderr).toBe(0)
@@ -278,8 +274,8 @@ test('a disk that fills up ends a woven capture with what it has', async () => {
   const pair = await makeNetnsPair()
   try {
     const file = join(place, 'full.pcapng')
-    const capture = startRemora(['capture', `named:${pair.receiver}`, '--direction', '-w', file])
-    await until('it captures', () => processesWith('b0').length > 0)
+    const capture = startCapture([`named:${pair.receiver}`, '--direction', '-w', file])
+    await capture.armed()
     writeFileSync(join(place, 'ballast'), Buffer.alloc(100_000))
     await pair.ping(1_000, 0.002)
     const { status, stderr } = await capture.result

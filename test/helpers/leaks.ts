@@ -1,6 +1,7 @@
 /** What a test may have left behind. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { until } from './command.ts'
+import { isOurs } from './mark.ts'
 
 /** Command lines of all processes, by number. */
 export function processes(): Map<number, string> {
@@ -15,9 +16,11 @@ export function processes(): Map<number, string> {
   return found
 }
 
-/** Numbers of processes whose command line contains a text. */
+/** Numbers of processes that this test started, directly or not, and whose command line contains a text. */
 export function processesWith(text: string): number[] {
-  return [...processes()].filter(([pid, command]) => pid !== process.pid && command.includes(text)).map(([pid]) => pid)
+  return [...processes()]
+    .filter(([pid, command]) => pid !== process.pid && command.includes(text) && isOurs(pid))
+    .map(([pid]) => pid)
 }
 
 /** Numbers of dumpcap processes in a network namespace. */
