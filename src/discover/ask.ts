@@ -14,15 +14,19 @@ export const engineTimeout = 2_000
 /**
  * Asks the engines.
  * @param timeout milliseconds each engine has
- * @param options `more`: engines beyond those that have a socket; `addresses`: those that the engines know of
+ * @param options `found`: those that have a socket; `more`: engines beyond them; `addresses`: those that the engines know of
  */
 export async function askHost(
   timeout: EngineTimeout,
   signal: AbortSignal,
   env?: NodeJS.ProcessEnv,
-  { more = [], addresses = false }: { readonly more?: readonly Engine[]; readonly addresses?: boolean } = {},
+  {
+    found = findEngines(env),
+    more = [],
+    addresses = false,
+  }: { readonly found?: readonly Engine[]; readonly more?: readonly Engine[]; readonly addresses?: boolean } = {},
 ): Promise<EngineAnswer[]> {
-  const engines = [...findEngines(env), ...more]
+  const engines = [...found, ...more]
   if (engines.length === 0) return []
   return withPrefixes(withoutDoubles(await askEngines(engines, timeout, signal, { addresses })))
 }
@@ -65,10 +69,11 @@ function withoutDoubles(answers: readonly EngineAnswer[]): EngineAnswer[] {
 
 function withPrefixes(answers: readonly EngineAnswer[]): EngineAnswer[] {
   const prefixes = new Map<Engine, string>()
+  const holders = containersByTrace(answers)
   const prefixOf = (engine: Engine, within: readonly Engine[] = []): string => {
     const known = prefixes.get(engine)
     if (known !== undefined) return known
-    const outer = engine.daemon === undefined ? undefined : enclosing(engine.daemon, engine, answers)
+    const outer = engine.daemon === undefined ? undefined : enclosing(engine.daemon, engine, holders)
     const prefix =
       outer === undefined || within.includes(outer.engine)
         ? ''
@@ -84,20 +89,32 @@ function withPrefixes(answers: readonly EngineAnswer[]): EngineAnswer[] {
   })
 }
 
+interface Held {
+  readonly engine: Engine
+  readonly container: Container
+}
+
+/** Containers of all engines, by their ids and by their processes. */
+function containersByTrace(answers: readonly EngineAnswer[]) {
+  const held = answers.flatMap(({ engine, containers }) => containers.map(container => ({ engine, container })))
+  return {
+    byId: Map.groupBy(held, ({ container }) => container.id),
+    byPid: Map.groupBy(held, ({ container }) => container.process?.pid),
+  }
+}
+
 /** The container an engine's process runs in: by its control group, else by its ancestors. */
 function enclosing(
   daemon: number,
   own: Engine,
-  answers: readonly EngineAnswer[],
-): { engine: Engine; container: Container } | undefined {
-  const candidates = answers
-    .filter(({ engine }) => engine !== own)
-    .flatMap(({ engine, containers }) => containers.map(container => ({ engine, container })))
+  { byId, byPid }: ReturnType<typeof containersByTrace>,
+): Held | undefined {
+  const ofAnother = (held: readonly Held[] = []) => held.find(({ engine }) => engine !== own)
   const id = readCgroupContainer(daemon)?.id
-  const byGroup = id === undefined ? undefined : candidates.find(({ container }) => container.id === id)
+  const byGroup = id === undefined ? undefined : ofAnother(byId.get(id))
   if (byGroup !== undefined) return byGroup
   for (let pid = daemon; pid > 1; pid = readStat(pid)?.parent ?? 0) {
-    const found = candidates.find(({ container }) => container.process?.pid === pid)
+    const found = ofAnother(byPid.get(pid))
     if (found !== undefined) return found
   }
   return undefined

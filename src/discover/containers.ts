@@ -6,7 +6,7 @@
 import { RemoraError } from '../base/errors.ts'
 import type { Container, ContainerProcess, Engine } from '../engine/engine.ts'
 import { type NetworkNamespace, openIfThere, openProcessNamespace } from '../linux/namespace/netns.ts'
-import { translatePid } from '../linux/process/pid-namespace.ts'
+import { makePidTranslator, type PidTranslator } from '../linux/process/pid-namespace.ts'
 
 const attempts = 3
 
@@ -30,7 +30,8 @@ export async function openContainer(
   for (let attempt = 0; attempt < attempts; attempt++) {
     const before = await engine.process(container.id, signal)
     if (before === undefined) break
-    const namespace = openIfThere(() => openProcessNamespace(hostPid(engine, before.pid)))
+    const pid = await hostPid(engine, before.pid, makePidTranslator(signal))
+    const namespace = openIfThere(() => openProcessNamespace(pid))
     if (namespace === undefined) continue
     try {
       const after = await engine.process(container.id, signal)
@@ -52,6 +53,6 @@ export async function openContainer(
 }
 
 /** The number a process of an engine has here; 0 when there is none. */
-export function hostPid({ daemon }: Engine, pid: number): number {
-  return daemon === undefined ? pid : (translatePid(pid, daemon) ?? 0)
+export async function hostPid({ daemon }: Engine, pid: number, translate: PidTranslator): Promise<number> {
+  return daemon === undefined ? pid : ((await translate(pid, daemon)) ?? 0)
 }

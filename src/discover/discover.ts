@@ -5,6 +5,7 @@
  */
 import { reasonOf } from '../base/errors.ts'
 import type { EngineAnswer } from '../engine/engine.ts'
+import { lookForEngines } from '../engine/engines.ts'
 import { tracesEngine } from '../engine/traces.ts'
 import {
   type ForeignMount,
@@ -13,7 +14,7 @@ import {
   type NamespaceMount,
 } from '../linux/namespace/mountinfo.ts'
 import { hasCapability } from '../linux/process/proc.ts'
-import { type ProcessEntry, readProcessTable } from '../linux/process/table.ts'
+import { type ProcessEntry, scanProcesses } from '../linux/process/table.ts'
 import type { Target } from '../target/model.ts'
 import { askHost, engineTimeout } from './ask.ts'
 import { findHost } from './host.ts'
@@ -40,21 +41,27 @@ export interface DiscoverOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
+/** Milliseconds for closer looks at containers, beyond those that the engines have for their lists. */
+const closerLooks = 1_000
+
 /** Lists all targets: the host first, then containers and pods newest first, then processes, then mounts. */
 export async function discover(options: DiscoverOptions): Promise<Discovery> {
   const { signal, timeout = engineTimeout, interfaces, env } = options
-  let table: readonly ProcessEntry[] | undefined
-  const readTable = () => {
-    table ??= readProcessTable()
-    return table
-  }
-  // The traces come last: while /proc is read, the engines are at work.
-  const asking = askHost(timeout, signal, env, { more: [tracesEngine(readTable)] })
-  const mounts = { own: listNamespaceMounts(), foreign: listForeignMounts(readTable()) }
+  // One deadline for all that is asked of engines, so that many late answers are no later than one.
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout + closerLooks)])
+  const table = await scanProcesses(signal)
+  const { engines: found, leftOut } = lookForEngines(env, table)
+  const asking = askHost(timeout, signal, env, { found, more: [tracesEngine(() => table)] })
+  // While mounts are read, the engines are at work.
+  const mounts = { own: listNamespaceMounts(), foreign: await listForeignMounts(table, signal) }
   const answers = await asking
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
-  const targets = await targetsOf(answers, readTable(), mounts, limit)
-  const warnings = [...answers.flatMap(({ failure }) => (failure ? [reasonOf(failure)] : [])), ...hiddenFromUser()]
+  const { targets, unlocated } = await targetsOf(answers, table, mounts, limit)
+  const warnings = [
+    ...answers.flatMap(({ failure }) => (failure ? [reasonOf(failure)] : [])),
+    ...leftOut,
+    ...unlocated,
+    ...hiddenFromUser(),
+  ]
   const answered = answers.flatMap(({ engine, failure }) => (failure ? [] : engine.address))
   const engines = answers.flatMap(({ engine, failure }) => (failure || engine.name === 'traces' ? [] : engine))
   if (!interfaces) return { targets, warnings, answered, engines }
@@ -67,9 +74,9 @@ async function targetsOf(
   table: readonly ProcessEntry[],
   mounted: { readonly own: readonly NamespaceMount[]; readonly foreign: readonly ForeignMount[] },
   signal: AbortSignal,
-): Promise<Target[]> {
+): Promise<{ targets: Target[]; unlocated: readonly string[] }> {
   const host = findHost()
-  const containers = await containerTargets(answers, table, signal)
+  const { targets: containers, unlocated } = await containerTargets(answers, table, signal)
   const taken = new Set([host?.netns, ...containers.map(({ netns }) => netns)])
   const take = <T extends { readonly inode: number }>(mounts: readonly T[]) =>
     mounts.filter(({ inode }) => !taken.has(inode) && taken.add(inode))
@@ -79,12 +86,13 @@ async function targetsOf(
   const processes = withoutStarting(tenants, answers).filter(({ netns }) => !taken.has(netns))
   for (const { netns } of processes) taken.add(netns)
   const mounts = [...named, ...take(mounted.own), ...take(mounted.foreign)]
-  return withShares([
+  const targets = withShares([
     ...(host === undefined ? [] : [hostTarget(host)]),
     ...containers,
     ...processes.map(processTarget),
     ...mounts.map(mountTarget),
   ])
+  return { targets, unlocated }
 }
 
 /** A plain user sees his own processes only, and no namespace of another's; said once, in place of many failures. */

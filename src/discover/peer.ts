@@ -11,7 +11,7 @@ import { readNamespaceIds } from '../linux/namespace/ids.ts'
 import { listForeignMounts, listNamespaceMounts } from '../linux/namespace/mountinfo.ts'
 import { type NetworkNamespace, openIfThere, reopenNamespace } from '../linux/namespace/netns.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
-import { readProcessTable } from '../linux/process/table.ts'
+import { scanProcesses } from '../linux/process/table.ts'
 import type { Target } from '../target/model.ts'
 import { findHost } from './host.ts'
 import { openTarget, readInterfaces } from './interfaces.ts'
@@ -82,7 +82,7 @@ async function pairsOutside(
   const ids = await readNamespaceIds(namespace, signal)
   const meaning = ({ linkNetnsId = -1 }: NetworkInterface) => ids.get(linkNetnsId)
   const meant = new Set(ends.map(meaning))
-  const places = listPlaces().filter(({ netns }) => meant.has(netns) && netns !== namespace.inode)
+  const places = (await listPlaces(signal)).filter(({ netns }) => meant.has(netns) && netns !== namespace.inode)
   const { found } = await readInterfaces(places, signal)
   const pairs = await eachOf(places, concurrency, async place => {
     const here = ends.filter(near => meaning(near) === place.netns)
@@ -117,14 +117,14 @@ async function readIdsOf(place: Target, signal: AbortSignal): Promise<ReadonlyMa
 }
 
 /** Every namespace once: the host's, those that are mounted, which outlive their processes, and those of processes. */
-function listPlaces(): Target[] {
+async function listPlaces(signal: AbortSignal): Promise<Target[]> {
   const host = findHost()
-  const table = readProcessTable()
+  const table = await scanProcesses(signal)
   const places = [
     ...(host === undefined ? [] : [hostTarget(host)]),
     ...listNamespaceMounts().map(mountTarget),
     ...listTenants(table).map(processTarget),
-    ...listForeignMounts(table).map(mountTarget),
+    ...(await listForeignMounts(table, signal)).map(mountTarget),
   ]
   return [...new Map(places.toReversed().map(place => [place.netns, place])).values()]
 }

@@ -4,6 +4,7 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import type { Engine } from '../engine/engine.ts'
+import { makePidTranslator } from '../linux/process/pid-namespace.ts'
 import { readNamespaceInode } from '../linux/process/proc.ts'
 import type { ContainerReference } from '../target/match.ts'
 import { engineSchemes, parseReference, type Reference } from '../target/reference.ts'
@@ -114,7 +115,8 @@ export async function namespaceOfContainer(
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const process = await engine.process(id, signal)
-  return process === undefined ? undefined : readNamespaceInode(hostPid(engine, process.pid), 'net')
+  if (process === undefined) return undefined
+  return readNamespaceInode(await hostPid(engine, process.pid, makePidTranslator(signal)), 'net')
 }
 
 /** Whether a target has no network of its own, but that of the host. */

@@ -1,7 +1,15 @@
 /** From what the sources say to targets: each network stack under the name its owner would call it by. */
 import { eachOf } from '../base/each.ts'
-import { type Engine, type EngineAnswer, type EngineEvent, newestFirst } from '../engine/engine.ts'
+import { makePause } from '../base/pieces.ts'
+import {
+  type ContainerProcess,
+  type Engine,
+  type EngineAnswer,
+  type EngineEvent,
+  newestFirst,
+} from '../engine/engine.ts'
 import type { ForeignMount, NamespaceMount } from '../linux/namespace/mountinfo.ts'
+import { makePidTranslator } from '../linux/process/pid-namespace.ts'
 import { readUptime } from '../linux/process/proc.ts'
 import { eldestBy, type ProcessEntry, readProcess } from '../linux/process/table.ts'
 import { type ContainerEngine, containerEngines, type PodMember, type Target } from '../target/model.ts'
@@ -36,29 +44,25 @@ export function hostTarget(host: { netns: number; pid: number; startTime: number
   return { ...nothing, ...host, reference: 'host', name: 'host', type: 'host' }
 }
 
-/** Containers and pods, newest first. */
+/**
+ * Containers and pods, newest first.
+ * @returns with a sentence for each engine whose containers were too many for a closer look at each
+ */
 export async function containerTargets(
   answers: readonly EngineAnswer[],
   table: readonly ProcessEntry[],
   signal: AbortSignal,
-): Promise<Target[]> {
+): Promise<{ readonly targets: Target[]; readonly unlocated: readonly string[] }> {
   const answered = answeredEngines(answers)
   const byId = eldestBy(table, ({ container }) => container?.id)
   const listed = listContainersOf(answers).sort(newestFirst)
-  const located = await eachOf(listed, 16, async container => ({
-    container,
-    process: await locate(container, byId, signal),
-  }))
-  const processes = new Map(
-    located.flatMap(({ container, process }) =>
-      process === undefined || (container.owner.name === 'traces' && isStarting(container.engine, process, answered))
-        ? []
-        : [[container, process] as const],
-    ),
-  )
+  const { processes, unlocated } = await locateAll(listed, byId, signal)
+  for (const [container, process] of processes)
+    if (container.owner.name === 'traces' && isStarting(container.engine, process, answered))
+      processes.delete(container)
   const units = groupUnits(listed.filter(container => processes.has(container)))
   const references = distinctReferences(units)
-  return units.map((unit, index): Target => {
+  const targets = units.map((unit, index): Target => {
     const { name, type, container } = describeUnit(unit)
     const [first] = unit.containers
     const {
@@ -71,6 +75,7 @@ export async function containerTargets(
     const details = unit.pod ? { members: podMembers(unit.containers, processes) } : container && { container }
     return { ...nothing, ...target, addresses, ...details }
   })
+  return { targets, unlocated }
 }
 
 /** A process with a network namespace of its own. */
@@ -122,11 +127,15 @@ export function briefTarget(engine: Engine['name'], { id, name = id.slice(0, 12)
   return { ...nothing, reference: unambiguousReference({ engine: type, prefix: '', name }), name, type }
 }
 
+/** Others of one namespace that are told of: on a host whose containers all share its network there are any number. */
+const mostShares = 64
+
 /** Tells each target which others live in the same network namespace. */
 export function withShares(targets: readonly Target[]): Target[] {
   const byNamespace = Map.groupBy(targets, ({ netns }) => netns)
   return targets.map(target => {
-    const others = target.netns === 0 ? [] : (byNamespace.get(target.netns) ?? []).filter(other => other !== target)
+    const together = target.netns === 0 ? [] : (byNamespace.get(target.netns) ?? []).slice(0, mostShares + 1)
+    const others = together.filter(other => other !== target).slice(0, mostShares)
     return others.length === 0 ? target : { ...target, shares: others.map(({ reference }) => reference) }
   })
 }
@@ -135,20 +144,45 @@ export function withShares(targets: readonly Target[]): Target[] {
 const unknownProcess = { pid: 0, startTime: 0, netns: undefined }
 type Located = Pick<ProcessEntry, 'pid' | 'startTime' | 'netns'>
 
-/** The process of a container; undefined when it has stopped meanwhile. */
-async function locate(
-  { owner, process: listed, id }: Listed,
+/** Closer looks at the containers of one engine: its list or a control group tells the process of all but a few. */
+const mostLooks = 256
+
+/** Processes of containers; those that have stopped meanwhile are left out. */
+async function locateAll(
+  listed: readonly Listed[],
   byId: ReadonlyMap<string, ProcessEntry>,
   signal: AbortSignal,
-): Promise<Located | undefined> {
-  const inGroup = listed === undefined ? byId.get(id) : undefined
-  if (inGroup !== undefined) return inGroup
-  try {
-    const told = listed ?? (await owner.process(id, signal))
-    return told === undefined ? undefined : (readProcess(hostPid(owner, told.pid)) ?? unknownProcess)
-  } catch {
-    return unknownProcess
+): Promise<{ processes: Map<Listed, Located>; unlocated: string[] }> {
+  const translate = makePidTranslator(signal)
+  const locate = async ({ owner }: Listed, told: ContainerProcess | undefined) =>
+    told === undefined ? undefined : (readProcess(await hostPid(owner, told.pid, translate)) ?? unknownProcess)
+  const looks = new Map<Engine, number>()
+  const pause = makePause()
+  const found = await eachOf(listed, 16, async (container): Promise<Located | undefined> => {
+    const { owner, process, id } = container
+    await pause()
+    const inGroup = process === undefined ? byId.get(id) : undefined
+    if (inGroup !== undefined) return inGroup
+    try {
+      if (process !== undefined) return await locate(container, process)
+      const count = (looks.get(owner) ?? 0) + 1
+      looks.set(owner, count)
+      return count > mostLooks ? unknownProcess : await locate(container, await owner.process(id, signal))
+    } catch {
+      return unknownProcess
+    }
+  })
+  const processes = new Map<Listed, Located>()
+  for (const [index, container] of listed.entries()) {
+    const process = found[index]
+    if (process !== undefined) processes.set(container, process)
   }
+  const unlocated = [...looks].flatMap(([{ name, address }, count]) =>
+    count > mostLooks
+      ? [`${name} at ${address} tells of ${count} containers without a process: only ${mostLooks} were asked for`]
+      : [],
+  )
+  return { processes, unlocated }
 }
 
 /** Seconds after which a container that its engine does not list is no longer taken for one that is being started. */

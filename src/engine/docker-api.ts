@@ -3,7 +3,7 @@
  * inspection for the process. A paused container is not running for Podman, and not listed by it unless asked for.
  */
 import type { ContainerEngine } from '../target/model.ts'
-import { countOf, labelsOf, membersOf, objectsOf, textOf, textsOf } from './answer.ts'
+import { countOf, labelsOf, membersOf, textOf, textsOf } from './answer.ts'
 import {
   type Container,
   type ContainerProcess,
@@ -12,7 +12,7 @@ import {
   newestFirst,
   startText,
 } from './engine.ts'
-import { getJson, streamJson } from './socket-json.ts'
+import { getJson, getJsonList, streamJson } from './socket-json.ts'
 
 const listPath = `/containers/json?filters=${encodeURIComponent('{"status":["running","paused"]}')}`
 const eventsPath = `/events?filters=${encodeURIComponent('{"type":["container","network"]}')}`
@@ -23,7 +23,7 @@ export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engi
     name,
     address: socketPath,
     async containers(signal) {
-      return objectsOf(await getJson(socketPath, listPath, signal))
+      return (await getJsonList(socketPath, listPath, signal))
         .filter(isListed)
         .map(container => toContainer(name, socketPath, container))
         .sort(newestFirst)

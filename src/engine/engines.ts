@@ -3,28 +3,56 @@
  * one neither delays nor hides the others.
  */
 import { RemoraError } from '../base/errors.ts'
-import { readArguments, readNamespaceInode } from '../linux/process/proc.ts'
+import { listProcesses, readArguments, readCommand, readNamespaceInode } from '../linux/process/proc.ts'
 import { containerd } from './containerd.ts'
 import { cri } from './cri.ts'
 import { docker } from './docker.ts'
 import type { Container, Engine, EngineAnswer, Wanted } from './engine.ts'
 import type { EngineKind } from './kind.ts'
 import { podman } from './podman.ts'
-import { distinctSockets, existingPaths, findDaemons } from './sockets.ts'
+import { mostElements } from './socket-json.ts'
+import { distinctSockets, existingPaths, findDaemons, type NamedProcess } from './sockets.ts'
 
 const kinds: readonly EngineKind[] = [docker, podman, containerd, cri]
 
 const daemonNames = new Set(kinds.flatMap(({ daemons }) => daemons))
 
-/** Engines whose sockets exist, on the host and in its containers, without asking them anything. */
-export function findEngines(env: NodeJS.ProcessEnv = process.env): Engine[] {
-  const daemons = findDaemons(daemonNames)
-  return kinds.flatMap(kind => {
+/** Engines that were found, and a sentence for what was too much to be looked at. */
+export interface FoundEngines {
+  readonly engines: readonly Engine[]
+  readonly leftOut: readonly string[]
+}
+
+/**
+ * Engines whose sockets exist, on the host and in its containers, without asking them anything.
+ * @param processes all processes, where the caller has them already
+ */
+export function lookForEngines(
+  env: NodeJS.ProcessEnv = process.env,
+  processes: readonly NamedProcess[] = listCommands(),
+): FoundEngines {
+  const { daemons, leftOut } = findDaemons(daemonNames, processes)
+  const engines = kinds.flatMap(kind => {
     const own = daemons.filter(({ command }) => kind.daemons.includes(command))
     return distinctSockets(existingPaths(kind.places(env)), own)
       .filter(({ path }) => kind.accepts(path))
       .map(({ path, daemon }) => ({ ...kind.open(path), ...(daemon !== undefined && { daemon }) }))
   })
+  if (engines.length <= mostEngines) return { engines, leftOut }
+  const sentence = `${engines.length} sockets may be those of engines: only ${mostEngines} of them are asked`
+  return { engines: engines.slice(0, mostEngines), leftOut: [...leftOut, sentence] }
+}
+
+/** Sockets that are asked at once: each costs a connection, and may cost its deadline. */
+const mostEngines = 128
+
+function listCommands(): NamedProcess[] {
+  return listProcesses().map(pid => ({ pid, command: readCommand(pid) ?? '' }))
+}
+
+/** Engines as {@link lookForEngines} finds them. */
+export function findEngines(env?: NodeJS.ProcessEnv): readonly Engine[] {
+  return lookForEngines(env).engines
 }
 
 /** Folders in which the engines of this host mount network namespaces, whether or not they exist. */
@@ -48,9 +76,6 @@ function seenFrom(pid: number, folder: string): string {
 /** Milliseconds an engine has: the same for all, or for each its own. */
 export type EngineTimeout = number | ((engine: Engine) => number)
 
-/** Containers of one engine: no host runs more, and whoever names a process like an engine may tell of any number. */
-const mostContainers = 10_000
-
 /**
  * Asks every engine for its containers.
  * @returns an answer of each, in the order given; a failure is part of it
@@ -68,7 +93,7 @@ export function askEngines(
       const deadline = AbortSignal.timeout(time)
       const limit = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
       try {
-        return { engine, containers: bounded(engine, await engine.containers(limit, wanted)) }
+        return { engine, containers: await boundedContainers(engine, limit, wanted) }
       } catch (error) {
         signal?.throwIfAborted()
         const failure = deadline.aborted
@@ -82,9 +107,12 @@ export function askEngines(
   )
 }
 
-function bounded({ name, address }: Engine, containers: Container[]): Container[] {
-  if (containers.length <= mostContainers) return containers
-  throw new RemoraError('PEER_FAILED', `${name} at ${address} tells of more than ${mostContainers} containers`, {
+/** Also for engines whose answers come as a whole. */
+async function boundedContainers(engine: Engine, signal: AbortSignal, wanted?: Wanted): Promise<Container[]> {
+  const containers = await engine.containers(signal, wanted)
+  if (containers.length <= mostElements) return containers
+  const { name, address } = engine
+  throw new RemoraError('PEER_FAILED', `${name} at ${address} tells of more than ${mostElements} containers`, {
     hint: 'Name a target by pid: or netns:, which asks no engine.',
   })
 }

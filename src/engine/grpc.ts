@@ -44,7 +44,7 @@ interface Listener<Answer extends Message> {
 const statusCodes = { NOT_FOUND: 5, UNIMPLEMENTED: 12 } as const
 
 /** Bytes of an answer. */
-const maximumMessage = 64 * 1024 * 1024
+const maximumMessage = 16 * 1024 * 1024
 /** Milliseconds a single answer may take, where the signal does not end it earlier. */
 const patience = 10_000
 /**

@@ -4,11 +4,11 @@
  * `podman system service` or its systemd unit is.
  */
 import { join } from 'node:path'
-import { countOf, labelsOf, objectsOf, textOf, textsOf } from './answer.ts'
+import { countOf, labelsOf, textOf, textsOf } from './answer.ts'
 import { dockerApiEngine, isListed, processFacts } from './docker-api.ts'
 import { type Container, type Engine, newestFirst } from './engine.ts'
 import { type EngineKind, localSocket, userFolders } from './kind.ts'
-import { getJson } from './socket-json.ts'
+import { getJsonList } from './socket-json.ts'
 
 const api = '/v4.0.0/libpod'
 const listPath = `${api}/containers/json?filters=${encodeURIComponent('{"status":["running","paused"]}')}`
@@ -20,14 +20,14 @@ export function podmanEngine(socketPath: string): Engine {
     ...compatible,
     async containers(signal, { addresses = false } = {}) {
       const [containers, pods, detailed] = await Promise.all([
-        getJson(socketPath, listPath, signal),
-        getJson(socketPath, `${api}/pods/json`, signal),
+        getJsonList(socketPath, listPath, signal),
+        getJsonList(socketPath, `${api}/pods/json`, signal),
         // Only this one knows addresses, and Podman looks into each container for it: it takes twice as long.
         addresses ? compatible.containers(signal) : [],
       ])
-      const podLabels = new Map(objectsOf(pods).map(({ Id, Labels }) => [Id, labelsOf(Labels)]))
+      const podLabels = new Map(pods.map(({ Id, Labels }) => [Id, labelsOf(Labels)]))
       const addressesById = new Map(detailed.map(container => [container.id, container.addresses]))
-      return objectsOf(containers)
+      return containers
         .filter(isListed)
         .map(container => toContainer(socketPath, container, podLabels, addressesById.get(textOf(container.Id)) ?? []))
         .sort(newestFirst)

@@ -2,33 +2,103 @@
  * JSON over HTTP over a unix socket, as Docker and Podman speak it: GET only, bounded in size, ended by a signal. One
  * document, or a stream of them, one a line.
  */
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
+import { readList } from './json-list.ts'
 import { unreachable } from './unreachable.ts'
 
-/** Bytes of a document. */
-const maximumBody = 64 * 1024 * 1024
+/** Bytes of a document, which is parsed in one step. */
+const maximumDocument = 4 * 1024 * 1024
 
 /**
  * Fetches a JSON document.
  * @returns undefined for status 404
- * @throws RemoraError FORBIDDEN when the socket may not be used, PEER_FAILED for anything else that is no answer
+ * @throws RemoraError FORBIDDEN when the socket may not be used, PEER_FAILED for anything else that is no answer; the reason of
+ *   the signal when that aborts
  */
 export function getJson(socketPath: string, path: string, signal: AbortSignal): Promise<unknown> {
+  return fetchAnswer(socketPath, path, signal, ({ statusCode = 0 }) => {
+    const chunks: Buffer[] = []
+    return {
+      most: maximumDocument,
+      take: chunk => void chunks.push(chunk),
+      end: () => parseAnswer(statusCode, Buffer.concat(chunks).toString()),
+    }
+  })
+}
+
+/** Bytes of a list, which is parsed as it comes. */
+const maximumList = 32 * 1024 * 1024
+
+/** Elements of a list: no engine runs more containers, and whoever names a process like one may tell of any number. */
+export const mostElements = 4_000
+
+/**
+ * Fetches a JSON list of objects; none for status 404.
+ * @throws RemoraError as {@link getJson} does, also for a list that is longer than {@link mostElements}
+ */
+export function getJsonList(
+  socketPath: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  return fetchAnswer(socketPath, path, signal, ({ statusCode = 0 }) => {
+    const elements: Readonly<Record<string, unknown>>[] = []
+    const list = readList(element => {
+      if (elements.length === mostElements) throw new Error(`it tells of more than ${mostElements} containers`)
+      elements.push(element as Readonly<Record<string, unknown>>)
+    })
+    const said: Buffer[] = []
+    return {
+      most: statusCode === 200 ? maximumList : maximumDocument,
+      take: chunk => (statusCode === 200 ? list.take(chunk) : void said.push(chunk)),
+      end() {
+        if (statusCode === 200) list.end()
+        else parseAnswer(statusCode, Buffer.concat(said).toString())
+        return elements
+      },
+    }
+  })
+}
+
+/** What becomes of the body of an answer. */
+interface Body<T> {
+  /** Bytes it may have. */
+  readonly most: number
+  take(chunk: Buffer): void
+  end(): T
+}
+
+/** Sends a request and reads its answer; a signal that has aborted opens no connection. */
+function fetchAnswer<T>(
+  socketPath: string,
+  path: string,
+  signal: AbortSignal,
+  begin: (response: IncomingMessage) => Body<T>,
+): Promise<T> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason)
     const outgoing = request({ socketPath, path, signal, agent: false, headers: { host: 'localhost' } }, response => {
-      const chunks: Buffer[] = []
+      const fail = (error: unknown) => {
+        reject(unreachable(socketPath, error as Error))
+        outgoing.destroy()
+      }
+      const body = begin(response)
       let size = 0
       response.on('data', (chunk: Buffer) => {
         size += chunk.length
-        if (size > maximumBody) outgoing.destroy(new Error('the answer is too large'))
-        else chunks.push(chunk)
+        try {
+          if (size > body.most) throw new Error('the answer is too large')
+          body.take(chunk)
+        } catch (error) {
+          fail(error)
+        }
       })
-      response.once('error', error => reject(unreachable(socketPath, error)))
+      response.once('error', error => reject(signal.aborted ? signal.reason : unreachable(socketPath, error)))
       response.once('end', () => {
         try {
-          resolve(parseAnswer(response.statusCode ?? 0, Buffer.concat(chunks).toString()))
+          resolve(body.end())
         } catch (error) {
-          reject(unreachable(socketPath, error as Error))
+          fail(error)
         }
       })
     })
@@ -52,6 +122,7 @@ export function streamJson(
   signal: AbortSignal,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return resolve()
     const fail = (error: Error) => (signal.aborted ? resolve() : reject(unreachable(socketPath, error)))
     const outgoing = request({ socketPath, path, signal, agent: false, headers: { host: 'localhost' } }, response => {
       let rest = ''

@@ -4,7 +4,6 @@
  */
 import { realpathSync, statSync } from 'node:fs'
 import { listeningSockets } from '../linux/process/listeners.ts'
-import { listProcesses, readCommand } from '../linux/process/proc.ts'
 
 /** A socket that an engine may answer at. */
 export interface EngineSocket {
@@ -21,12 +20,39 @@ export interface Daemon {
   readonly sockets: readonly string[]
 }
 
-/** Processes with one of the names, as far as this user may look into them. */
-export function findDaemons(commands: ReadonlySet<string>, proc = '/proc'): Daemon[] {
-  return listProcesses(proc).flatMap(pid => {
-    const command = readCommand(pid, proc) ?? ''
-    return commands.has(command) ? [{ command, pid, sockets: listeningSockets(pid, proc) }] : []
+/** A process of the host, by what it calls itself. */
+export interface NamedProcess {
+  readonly pid: number
+  readonly command: string
+}
+
+/** What is looked at: any user may name any number of processes like an engine, and let each listen at any number of places. */
+const most = { daemons: 64, sockets: 16 } as const
+
+/** Processes with one of the names, as far as this user may look into them; those of root first, where there are too many. */
+export function findDaemons(
+  commands: ReadonlySet<string>,
+  processes: readonly NamedProcess[],
+  proc = '/proc',
+): { readonly daemons: Daemon[]; readonly leftOut: string[] } {
+  const named = processes.filter(({ command }) => commands.has(command))
+  const considered = named.length <= most.daemons ? named : rootFirst(named, proc).slice(0, most.daemons)
+  const leftOut =
+    named.length > most.daemons
+      ? [`${named.length} processes are named like an engine: only ${most.daemons} of them are asked`]
+      : []
+  const daemons = considered.map(({ pid, command }) => {
+    const sockets = listeningSockets(pid, most.sockets + 1, proc)
+    if (sockets.length > most.sockets)
+      leftOut.push(`${command}(${pid}) listens on more than ${most.sockets} sockets: only the first are asked`)
+    return { command, pid, sockets: sockets.slice(0, most.sockets) }
   })
+  return { daemons, leftOut }
+}
+
+function rootFirst(processes: readonly NamedProcess[], proc: string): NamedProcess[] {
+  const isRoot = ({ pid }: NamedProcess) => statSync(`${proc}/${pid}`, { throwIfNoEntry: false })?.uid === 0
+  return [true, false].flatMap(wanted => processes.filter(process => isRoot(process) === wanted))
 }
 
 /** Sockets that exist, each once, in the order given; a known place lends its shorter path. */

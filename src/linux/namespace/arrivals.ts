@@ -6,7 +6,7 @@ import { type FSWatcher, readdirSync, watch } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError } from '../../base/errors.ts'
-import { readProcessTable } from '../process/table.ts'
+import { scanProcesses } from '../process/table.ts'
 import { listForeignMounts } from './mountinfo.ts'
 import { type NetworkNamespace, openNamespaceFile } from './netns.ts'
 
@@ -84,14 +84,15 @@ export async function openArriving(path: string, signal: AbortSignal): Promise<N
   for (const [attempt, delay] of delays.entries()) {
     await sleep(delay)
     if (signal.aborted) return undefined
-    const namespace = tryOpen(path) ?? (attempt === foreignTry ? openForeign(path) : undefined)
+    const namespace = tryOpen(path) ?? (attempt === foreignTry ? await openForeign(path, signal) : undefined)
     if (namespace !== undefined) return namespace
   }
   return undefined
 }
 
-function openForeign(path: string): NetworkNamespace | undefined {
-  const mount = listForeignMounts(readProcessTable()).find(({ inside }) => inside === path)
+async function openForeign(path: string, signal: AbortSignal): Promise<NetworkNamespace | undefined> {
+  const mounts = await listForeignMounts(await scanProcesses())
+  const mount = signal.aborted ? undefined : mounts.find(({ inside }) => inside === path)
   return mount === undefined ? undefined : tryOpen(mount.path)
 }
 

@@ -1,6 +1,7 @@
 /**
  * Network namespaces kept alive by a bind mount (proc_pid_mountinfo(5)): `ip netns add`, Docker's sandboxes, CNI.
  */
+import { inPieces } from '../../base/pieces.ts'
 import { readNamespaceInode, readText } from '../process/proc.ts'
 import { eldestBy, type ProcessEntry } from '../process/table.ts'
 
@@ -26,17 +27,21 @@ export function listNamespaceMounts(proc = '/proc'): NamespaceMount[] {
 }
 
 /** Network namespaces mounted in the mount namespaces of other processes, such as those of rootless engines. */
-export function listForeignMounts(processes: readonly ProcessEntry[], proc = '/proc'): ForeignMount[] {
+export async function listForeignMounts(
+  processes: readonly ProcessEntry[],
+  signal?: AbortSignal,
+  proc = '/proc',
+): Promise<ForeignMount[]> {
   const own = readNamespaceInode('self', 'mnt', proc)
   const viewers = eldestBy(processes, ({ mountns }) => (mountns === own ? undefined : mountns))
-  return [...viewers.values()].flatMap(({ pid }) =>
+  const seenBy = ({ pid }: ProcessEntry) =>
     foreignMounts(readText(`${proc}/${pid}/mountinfo`) ?? '').map(({ path, inode }) => ({
       path: `${proc}/${pid}/root${path}`,
       inode,
       pid,
       inside: path,
-    })),
-  )
+    }))
+  return (await inPieces(viewers.values(), seenBy, signal)).flat()
 }
 
 /** Mounts that can be reached without asking a file system that may not answer. */

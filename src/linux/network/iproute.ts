@@ -2,6 +2,7 @@
  * Network interfaces of a namespace, from the JSON output of ip(8): the stable interface of iproute2.
  */
 import { RemoraError } from '../../base/errors.ts'
+import { inPieces } from '../../base/pieces.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { nsenterFailure, runInNamespace } from '../namespace/nsenter.ts'
 import { run } from '../programs/run.ts'
@@ -43,7 +44,8 @@ export interface InterfaceAddress {
  * @throws RemoraError FORBIDDEN, TOOL_MISSING or CAPTURE_FAILED
  */
 export async function listInterfaces(namespace: NetworkNamespace, signal?: AbortSignal): Promise<NetworkInterface[]> {
-  const result = await runInNamespace(namespace, [findTool('ip'), '-json', 'address', 'show'], { signal })
+  const options = { signal, maximumOutput: maximumListing }
+  const result = await runInNamespace(namespace, [findTool('ip'), '-json', 'address', 'show'], options)
   if (result.status === 0) return parseInterfaces(result.stdout)
   throw (
     nsenterFailure(result.stderr) ??
@@ -52,6 +54,11 @@ export async function listInterfaces(namespace: NetworkNamespace, signal?: Abort
     })
   )
 }
+
+/** Bytes of one namespace's interfaces, some 6,000 of them: its owner may make any number. */
+const maximumListing = 4 * 1024 * 1024
+/** Bytes of a batch's. */
+const maximumBatch = 16 * 1024 * 1024
 
 /** Descriptors handed to one child; a limit of 256 open files is the least that is met. */
 const batchSize = 64
@@ -67,7 +74,8 @@ export async function listInterfacesOfMany(
   signal?: AbortSignal,
 ): Promise<(NetworkInterface[] | Error)[]> {
   const simple = namespaces.filter(({ own, userFd }) => !own && userFd === undefined)
-  const answers = simple.length > 1 ? await runBatch(simple, signal) : []
+  const answers = simple.length > 1 ? await runBatch(simple, signal).catch(() => []) : []
+  signal?.throwIfAborted()
   const batched = new Map(
     answers.length === simple.length ? simple.map((namespace, at) => [namespace, answers[at]]) : [],
   )
@@ -93,14 +101,22 @@ export function batchesOf<T>(items: readonly T[], atOnce: number): T[][] {
 async function runBatch(
   namespaces: readonly NetworkNamespace[],
   signal: AbortSignal | undefined,
-): Promise<NetworkInterface[][]> {
+): Promise<(NetworkInterface[] | Error)[]> {
   const xargs = lookUpTool('xargs')
   if (xargs === undefined) return []
   const entry = [findTool('nsenter'), '--net=/proc/self/fd/{}', '--', findTool('ip'), '-json', 'address', 'show']
   const descriptors = namespaces.map(({ fd }) => fd)
   const input = descriptors.map((_, index) => `${index + 3}\n`).join('')
-  const { status, stdout } = await run([xargs, '-I', '{}', ...entry], { descriptors, input, signal })
-  return status === 0 ? stdout.trimEnd().split('\n').map(parseInterfaces) : []
+  const options = { descriptors, input, signal, maximumOutput: maximumBatch }
+  const { status, stdout } = await run([xargs, '-I', '{}', ...entry], options)
+  if (status !== 0) return []
+  return inPieces(stdout.trimEnd().split('\n'), line =>
+    line.length > maximumListing ? tooLong() : parseInterfaces(line),
+  )
+}
+
+function tooLong(): Error {
+  return new RemoraError('CAPTURE_FAILED', 'a network namespace has more interfaces than can be listed')
 }
 
 /** Reads the output of `ip -json address show`; a namespace without interfaces prints nothing, or `[]`. */

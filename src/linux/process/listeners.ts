@@ -5,13 +5,19 @@
  */
 import { statSync } from 'node:fs'
 import { resolveInRoot } from '../files/file-in-root.ts'
-import { listDescriptors, readLink, readNamespaceInode, readText } from './proc.ts'
+import { listDescriptors, readLink, readNamespaceInode, readStart } from './proc.ts'
 
-/** Paths of the stream sockets a process listens on, as they can be reached from here. */
-export function listeningSockets(pid: number, proc = '/proc'): string[] {
-  const listening = parseListening(readText(`${proc}/${pid}/net/unix`) ?? '')
+/** Bytes of the table of sockets that are read: some 40,000 sockets. */
+const longestTable = 4 * 1024 * 1024
+
+/**
+ * Paths of the stream sockets a process listens on, as they can be reached from here.
+ * @param most how many are looked for; the process may have any number
+ */
+export function listeningSockets(pid: number, most: number, proc = '/proc'): string[] {
+  const listening = parseListening(readStart(`${proc}/${pid}/net/unix`, longestTable) ?? '')
   if (listening.size === 0) return []
-  const paths = ownInodes(pid, listening, proc).flatMap(inode => listening.get(inode) ?? [])
+  const paths = ownInodes(pid, listening, most, proc).flatMap(inode => listening.get(inode) ?? [])
   // Where both see the same files, the plain path is one that outlives the process.
   if (sharesRoot(pid, proc)) return paths
   return paths.flatMap(path => resolveInRoot(`${proc}/${pid}/root`, path) ?? [])
@@ -41,14 +47,16 @@ function sharesRoot(pid: number, proc: string): boolean {
   }
 }
 
-/** A server opens its sockets together; an engine with many containers has thousands of descriptors behind them. */
+/** A server opens its sockets together, and early; an engine with many containers has thousands of descriptors behind them. */
 const mostBehind = 128
+const mostDescriptors = 4_096
 
 /** Those of the sockets that a process has open, in the order of its descriptors. */
-function ownInodes(pid: number, listening: ReadonlyMap<number, string>, proc: string): number[] {
+function ownInodes(pid: number, listening: ReadonlyMap<number, string>, most: number, proc: string): number[] {
   const found: number[] = []
   let behind = 0
-  for (const fd of listDescriptors(pid, proc)) {
+  for (const fd of listDescriptors(pid, proc).slice(0, mostDescriptors)) {
+    if (found.length === most) break
     const inode = socketInode(`${proc}/${pid}/fd/${fd}`)
     if (inode !== undefined && listening.has(inode)) {
       found.push(inode)

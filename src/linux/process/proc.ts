@@ -189,6 +189,26 @@ export function readBeginning(path: string, limit: number, end = '\n'): string |
   return bytes?.length === limit ? text?.slice(0, text.lastIndexOf(end) + 1) : text
 }
 
+/** The beginning of a long file of /proc, of any length; undefined when it cannot be read. */
+export function readStart(path: string, limit: number): string | undefined {
+  let file: number | undefined
+  try {
+    file = openSync(path, 'r')
+    const chunks: Buffer[] = []
+    for (let size = 0; size < limit; ) {
+      const read = readSync(file, room)
+      if (read === 0) break
+      chunks.push(Buffer.from(room.subarray(0, read)))
+      size += read
+    }
+    return Buffer.concat(chunks).toString()
+  } catch {
+    return undefined
+  } finally {
+    if (file !== undefined) closeSync(file)
+  }
+}
+
 /** The beginning of a file of /proc, as much of it as there is room for; undefined when it cannot be read. */
 export function readInto(buffer: Buffer, path: string): Buffer | undefined {
   let file: number | undefined

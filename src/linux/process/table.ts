@@ -2,6 +2,7 @@
  * All processes of a moment, from one pass over /proc: three small reads each. Kernel threads are left out, since they
  * live in the host's namespaces and own nothing.
  */
+import { inPieces } from '../../base/pieces.ts'
 import { type CgroupContainer, readCgroupContainer } from './cgroup.ts'
 import { listProcesses, readNamespaceInode, readStat } from './proc.ts'
 
@@ -27,6 +28,12 @@ const kthreadd = 2
 /** Processes in the order of their numbers. */
 export function readProcessTable(proc = '/proc'): ProcessEntry[] {
   return listProcesses(proc).flatMap(pid => readProcess(pid, proc) ?? [])
+}
+
+/** Like {@link readProcessTable}, in pieces: ten thousand processes take half a second. */
+export async function scanProcesses(signal?: AbortSignal, proc = '/proc'): Promise<ProcessEntry[]> {
+  const found = await inPieces(listProcesses(proc), pid => readProcess(pid, proc), signal)
+  return found.filter(process => process !== undefined)
 }
 
 /** One process; undefined when there is none, or it is a thread of the kernel. */

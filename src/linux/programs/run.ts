@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Text for its standard input. */
   readonly input?: string
+  /** Bytes that both outputs may have together; 64 MiB unless said otherwise. */
+  readonly maximumOutput?: number
 }
 
 /** What came of a run. */
@@ -28,7 +30,7 @@ export interface RunResult {
 }
 
 /** Bytes of both outputs together. */
-const maximumOutput = 64 * 1024 * 1024
+const standardMaximum = 64 * 1024 * 1024
 
 /** Environment of the tools: messages in English, and nothing of the caller's that could steer them. */
 export const toolEnvironment: NodeJS.ProcessEnv = { PATH: process.env.PATH ?? '', LC_ALL: 'C' }
@@ -39,7 +41,14 @@ export const toolEnvironment: NodeJS.ProcessEnv = { PATH: process.env.PATH ?? ''
  *   the reason of the signal when that aborts
  */
 export function run(command: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { descriptors = [], signal, timeout = 5_000, env = toolEnvironment, input } = options
+  const {
+    descriptors = [],
+    signal,
+    timeout = 5_000,
+    env = toolEnvironment,
+    input,
+    maximumOutput = standardMaximum,
+  } = options
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
     const stdin = input === undefined ? 'ignore' : 'pipe'
@@ -63,7 +72,8 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
     for (const name of ['stdout', 'stderr'] as const) {
       child[name]?.on('data', (chunk: Buffer) => {
         size += chunk.length
-        if (size > maximumOutput) fail(new RemoraError('CAPTURE_FAILED', `${command[0]} printed too much`))
+        if (size > maximumOutput)
+          fail(new RemoraError('CAPTURE_FAILED', `${command[0]} printed more than ${maximumOutput} bytes`))
         else chunks[name].push(chunk)
       })
     }

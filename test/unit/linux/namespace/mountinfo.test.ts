@@ -5,7 +5,7 @@ import { isBelow, listForeignMounts } from '../../../../src/linux/namespace/moun
 import type { ProcessEntry } from '../../../../src/linux/process/table.ts'
 import { scratch } from '../../../helpers/scratch.ts'
 
-test('namespaces in other mount namespaces are found through one process each, but not where nobody may answer', () => {
+test('namespaces in other mount namespaces are found through one process each, but not where nobody may answer', async () => {
   const proc = scratch()
   for (const name of ['self/ns', '7/ns', '8/ns']) mkdirSync(join(proc, name), { recursive: true })
   symlinkSync('mnt:[1]', join(proc, 'self/ns/mnt'))
@@ -20,7 +20,7 @@ test('namespaces in other mount namespaces are found through one process each, b
   const process = (pid: number, mountns: number): ProcessEntry => ({
     ...{ pid, parent: 1, netns: 1, startTime: pid, command: 'x', mountns, container: undefined },
   })
-  expect(listForeignMounts([process(9, 1), process(8, 2), process(7, 3)], proc)).toEqual([
+  expect(await listForeignMounts([process(9, 1), process(8, 2), process(7, 3)], undefined, proc)).toEqual([
     { path: `${proc}/7/root/run/netns/good`, inode: 77, pid: 7, inside: '/run/netns/good' },
   ])
 })

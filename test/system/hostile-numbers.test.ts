@@ -1,0 +1,95 @@
+/**
+ * Numbers that a user of the host chooses: containers of an engine, sockets of a process that is named like one. What is too
+ * much is left out and told of, the event loop goes on, and memory stays small.
+ */
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { afterEach, describe, expect, test } from 'vitest'
+import { discover } from '../../src/discover/discover.ts'
+import { dockerApiEngine } from '../../src/engine/docker-api.ts'
+import { lookForEngines } from '../../src/engine/engines.ts'
+import { end, type Running, run, start, until } from '../helpers/command.ts'
+import { environment } from '../helpers/remora.ts'
+import { scratch } from '../helpers/scratch.ts'
+
+const program = join(import.meta.dirname, '../helpers/hostile-engine.ts')
+const running: Running[] = []
+afterEach(async () => {
+  for (const { child } of running.splice(0)) await end(child)
+})
+
+/** Starts an engine in a PID namespace of its own, so that its numbers must be translated; its folder. */
+async function claim(containers: number, sockets: number): Promise<string> {
+  const folder = scratch()
+  const command = [process.execPath, '--disable-warning=ExperimentalWarning', program, folder]
+  const enter = ['unshare', '--pid', '--fork', '--kill-child']
+  running.push(start([...enter, ...command, String(containers), String(sockets)], {}, 600_000))
+  await until('its last socket is there', () => existsSync(join(folder, `${sockets - 1}.sock`)), 30_000)
+  return folder
+}
+
+const signal = new AbortController().signal
+
+/** Longest delay of the event loop while something runs, ms. */
+async function delayOf(action: () => Promise<unknown>): Promise<number> {
+  const histogram = monitorEventLoopDelay({ resolution: 10 })
+  histogram.enable()
+  await action()
+  histogram.disable()
+  return histogram.max / 1e6
+}
+
+describe('an engine that tells of', () => {
+  test('3,999 containers without processes costs seconds, and the event loop goes on', async () => {
+    const folder = await claim(3_999, 1)
+    const env = { ...process.env, DOCKER_HOST: `unix://${join(folder, '0.sock')}` }
+    let found: Awaited<ReturnType<typeof discover>> | undefined
+    const began = performance.now()
+    const delay = await delayOf(async () => {
+      found = await discover({ signal, interfaces: false, env })
+    })
+    expect(performance.now() - began).toBeLessThan(8_000)
+    expect(delay).toBeLessThan(500)
+    expect(found?.warnings).toContainEqual(expect.stringMatching(/3999 containers without a process: only 256/))
+    expect(found?.targets.filter(({ name }) => name.startsWith('claimed-'))).toHaveLength(3_999)
+    // Its own process is the host's, though it is the first of its namespace.
+    expect(found?.targets.find(({ name }) => name === 'claimed-0')?.pid).toBeGreaterThan(1)
+  })
+
+  test('20,000 is left out, in little memory', async () => {
+    const folder = await claim(20_000, 1)
+    const env = { ...environment(), DOCKER_HOST: `unix://${join(folder, '0.sock')}` }
+    const remora = [process.execPath, '--max-old-space-size=128', 'bin/remora.ts', 'list', '--json']
+    const { status, stderr } = await run(remora, { env, cwd: join(import.meta.dirname, '../..') })
+    expect(stderr).toMatch(/tells of more than 4000 containers/)
+    expect(status).toBe(0)
+  })
+})
+
+test('of a process that listens on 1,000 sockets a few are asked', async () => {
+  const folder = await claim(0, 1_000)
+  const { engines, leftOut } = lookForEngines()
+  expect(engines.filter(({ address }) => address.startsWith(folder))).toHaveLength(16)
+  expect(leftOut).toContainEqual(expect.stringMatching(/dockerd\(\d+\) listens on more than 16 sockets/))
+})
+
+test('an aborted signal opens no connection', async () => {
+  const socket = join(scratch(), 'engine.sock')
+  let connections = 0
+  const server = createServer(() => connections++).listen(socket)
+  await once(server, 'listening')
+  const engine = dockerApiEngine('docker', socket)
+  const aborted = AbortSignal.abort(new Error('enough'))
+  await expect(engine.containers(aborted)).rejects.toThrow('enough')
+  await expect(engine.process('x', aborted)).rejects.toThrow('enough')
+  await engine.follow({ ready() {}, event() {} }, aborted)
+  // A connection that was under way would have been taken by now: this one comes behind it.
+  const last = connect(socket)
+  await until('the last connection is there', () => connections > 0)
+  last.destroy()
+  server.close()
+  expect(connections).toBe(1)
+})
