@@ -8,7 +8,7 @@ import { ownersJson } from './interfaces.ts'
 import { compareText } from './order.ts'
 import type { OwnerLookup } from './owners.ts'
 import type { Located } from './relations.ts'
-import type { Forward, Link, NamespaceSnapshot, Snapshot } from './snapshot.ts'
+import type { Forward, Link, NamespaceSnapshot, Snapshot, Socket } from './snapshot.ts'
 import { linksWith } from './sockets.ts'
 
 /** What stands for every address of a family. */
@@ -62,7 +62,7 @@ function forwardJson(
       socket.protocol === protocol &&
       socket.localPort === toPort &&
       socket.remotePort === 0 &&
-      [toAddress, '0.0.0.0', '::', `::ffff:${toAddress}`].includes(socket.localAddress),
+      isServedBy(socket, toAddress),
   )
   const owners = new Set(listeners.flatMap(socket => socket.owners))
   const serviceOf = (number: number) => services.get(`${number}/${protocol}`) ?? ''
@@ -82,6 +82,12 @@ function forwardJson(
     ),
     'network-interface-refs': destination === undefined ? [] : interfacesWith(destination, toAddress),
   }
+}
+
+/** Whether a socket takes what is sent to an address. */
+function isServedBy({ localAddress, ipv6Only = false }: Socket, address: string): boolean {
+  if (localAddress === '::') return address.includes(':') || !ipv6Only
+  return [address, '0.0.0.0', `::ffff:${address}`].includes(localAddress)
 }
 
 /** Ids of the interfaces packets for an address arrive at. */

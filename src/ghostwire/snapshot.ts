@@ -130,6 +130,8 @@ export interface Socket {
   readonly localPort: number
   readonly remoteAddress: string
   readonly remotePort: number
+  /** It is one of IPv6 that takes no IPv4 (IPV6_V6ONLY, ipv6(7)). */
+  readonly ipv6Only?: boolean
   /** Number of the state in net/tcp_states.h. */
   readonly state: number
   /** Processes that hold it open. */

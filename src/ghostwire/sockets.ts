@@ -1,6 +1,6 @@
 /**
  * The `transport-ports` of a namespace. A socket of IPv6 that is bound to all addresses, or to a mapped one (RFC 4291
- * §2.5.5.2), serves IPv4 too and is listed there as well, unless a socket of IPv4 has that place.
+ * §2.5.5.2), serves IPv4 too and is listed there as well, unless it is for IPv6 alone or a socket of IPv4 has that place.
  */
 import { familyNumber } from './family.ts'
 import { nifId } from './ids.ts'
@@ -105,7 +105,7 @@ function servingBoth(sockets: readonly Socket[]): Socket[] {
   return sockets.flatMap((socket): Socket[] => {
     if (socket.family === 'ipv4') return []
     const local = unmapped(socket.localAddress)
-    const isWide = socket.localAddress === '::' && socket.remoteAddress === '::'
+    const isWide = socket.localAddress === '::' && socket.remoteAddress === '::' && socket.ipv6Only !== true
     if (local === undefined && !isWide) return []
     const remoteAddress = unmapped(socket.remoteAddress) ?? '0.0.0.0'
     const twin: Socket = { ...socket, family: 'ipv4', localAddress: local ?? '0.0.0.0', remoteAddress }

@@ -1,4 +1,5 @@
 /** The documents of Ghostwire with a real Docker on the host: who is there, and how it is called. */
+import { getPriority } from 'node:os'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { must, run } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
@@ -47,18 +48,22 @@ describe('mobyshark', () => {
     const all = await document<{ containers: Record<string, unknown>[] }>(['mobyshark'], env)
     expect(mobysharkSchema(all, 'document')).toEqual([])
     const netns = await dockerNetns('web')
-    const web = all.containers.find(({ name }) => name === 'web')
+    const web = all.containers.find(target => target.name === 'web' && target.netns === netns)
     expect(web).toMatchObject({ type: 'docker', netns, 'network-interfaces': ['lo', 'eth0', 'eth1'], prefix: '' })
-    expect(all.containers.find(({ name }) => name === 'joined')).toMatchObject({ type: 'docker', netns })
+    expect(all.containers.find(target => target.name === 'joined' && target.netns === netns)).toMatchObject({
+      type: 'docker',
+      netns,
+    })
     expect(all.containers[0]).toMatchObject({ type: 'proc', name: expect.stringMatching(/^.+\(\d+\)$/) })
   })
 
   test('filters apply', async () => {
-    const { containers } = await document<{ containers: { name: string }[] }>(
+    const { containers } = await document<{ containers: { name: string; type: string; netns: number }[] }>(
       ['mobyshark', '--type', 'docker', 'w*'],
       env,
     )
-    expect(containers.map(({ name }) => name)).toEqual(['web'])
+    expect(containers.map(({ netns }) => netns)).toContain(await dockerNetns('web'))
+    expect(containers.filter(({ name, type }) => !name.startsWith('w') || type !== 'docker')).toEqual([])
   })
 
   test('an unknown format is wrong usage', async () => {
@@ -77,7 +82,10 @@ describe('ghostwire', () => {
     const text = JSON.stringify(all)
     const ids = [...text.matchAll(/"id":"([a-z]+-[^"]+)"/g)].map(([, id]) => id)
     expect(new Set(ids).size).toBe(ids.length)
-    const references = [...text.matchAll(/idref":"([^"]+)"/g)].map(([, id]) => id)
+    const references = [
+      ...[...text.matchAll(/idref":"([^"]+)"/g)].map(([, id]) => id),
+      ...[...text.matchAll(/refs":(\[[^\]]*\])/g)].flatMap(([, list = '']) => JSON.parse(list) as string[]),
+    ]
     expect(references.filter(id => !ids.includes(id))).toEqual([])
     expect(all.metadata['container-engines']).toContainEqual(
       expect.objectContaining({ type: 'docker.com', version: expect.stringMatching(/^\d+\./) }),
@@ -86,13 +94,13 @@ describe('ghostwire', () => {
 
   test('Docker: networks, published ports, labels and name resolution', async () => {
     const all = await topology(env)
-    const web = all['network-namespaces'].find(({ containers }) => containers.some(({ name }) => name === 'web'))
+    const pid = Number(await engine.docker('inspect', '-f', '{{.State.Pid}}', 'web'))
+    const web = all['network-namespaces'].find(({ containers }) => containers.some(({ id }) => id === `cont-${pid}`))
     const host = all['network-namespaces'].find(
       namespace =>
         namespace['network-interfaces'].some(({ name }) => name === 'docker0') &&
         namespace['forwarded-ports'].ipv4.some(({ port }) => port === 8088),
     )
-    const pid = Number(await engine.docker('inspect', '-f', '{{.State.Pid}}', 'web'))
     expect(web?.containers).toMatchObject([
       {
         id: `cont-${pid}`,
@@ -104,7 +112,7 @@ describe('ghostwire', () => {
         'api-path': engine.socket,
         policy: 0,
         priority: 0,
-        nice: 0,
+        nice: getPriority(),
         dns: {
           'uts-hostname': 'shop-web',
           'etc-hostname': 'shop-web',

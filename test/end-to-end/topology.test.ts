@@ -244,6 +244,7 @@ test('sockets are those that ss shows, with their processes', async () => {
     macrostate: 'listening',
     state: 'listening',
   })
+  expect(v4(8082), 'a socket of IPv6 alone').toBeUndefined()
   expect(v4(5354)).toMatchObject({ protocol: 'udp', macrostate: 'listening' })
   expect(v4(80)).toMatchObject({ 'local-servicename': 'http', owners: [{ pid: lab.listener.pid }] })
   expect(namespace['transport-ports'].ipv4.filter(({ macrostate }) => macrostate === 'connected')).toHaveLength(2)

@@ -19,6 +19,18 @@ const files = ['tcp', 'tcp6', 'udp', 'udp6']
 
 /** Reads the sockets of a namespace through a process in it, else from within; what cannot be read is left out. */
 export async function readSockets(namespace: NetworkNamespace, signal?: AbortSignal): Promise<TableSocket[]> {
+  const sockets = await readTables(namespace, signal)
+  if (!sockets.some(isWide)) return sockets
+  const narrow = await readIpv6Only(namespace, signal)
+  return sockets.map(socket => (isWide(socket) && narrow.has(socket.inode) ? { ...socket, ipv6Only: true } : socket))
+}
+
+/** Whether a socket serves every address, maybe those of IPv4 too. */
+function isWide({ localAddress, remoteAddress }: TableSocket): boolean {
+  return localAddress === '::' && remoteAddress === '::'
+}
+
+async function readTables(namespace: NetworkNamespace, signal?: AbortSignal): Promise<TableSocket[]> {
   const { process, inode } = namespace
   if (process !== undefined) {
     const tables = files.map(file => readText(`/proc/${process.pid}/net/${file}`) ?? '')
@@ -29,6 +41,27 @@ export async function readSockets(namespace: NetworkNamespace, signal?: AbortSig
   if (cat === undefined) return []
   const paths = files.map(file => `/proc/self/net/${file}`)
   return parseSockets((await runInNamespace(namespace, [cat, ...paths], { signal })).stdout)
+}
+
+/**
+ * Inodes of the sockets that take no IPv4. No file of /proc tells that option; the kernel tells ss(8) (INET_DIAG_SKV6ONLY,
+ * sock_diag(7)).
+ */
+async function readIpv6Only(namespace: NetworkNamespace, signal?: AbortSignal): Promise<Set<number>> {
+  const ss = lookUpTool('ss')
+  if (ss === undefined) return new Set()
+  const { stdout } = await runInNamespace(namespace, [ss, '-6', '-H', '-l', '-t', '-u', '-n', '-e'], { signal })
+  return parseIpv6Only(stdout)
+}
+
+/** Reads lines of ss(8) with extended information: `… ino:527627 sk:263 cgroup:/ v6only:1 <->`; anybody may name a cgroup. */
+export function parseIpv6Only(output: string): Set<number> {
+  return new Set(
+    output.split('\n').flatMap(line => {
+      const [, inode] = / ino:(\d+) .* v6only:1(?: [<>-]+)?\s*$/.exec(line) ?? []
+      return inode === undefined ? [] : Number(inode)
+    }),
+  )
 }
 
 /** Reads tables, one behind another: the heading of each tells its protocol. */

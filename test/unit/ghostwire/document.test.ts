@@ -241,6 +241,7 @@ describe('ghostwire', () => {
       [{ ...socket, localAddress: '::ffff:10.0.0.1', remoteAddress: '::ffff:10.0.0.2', remotePort: 5, state: 1 }],
       ['10.0.0.1'],
     ],
+    ['one for all addresses of IPv6 alone', [{ ...socket, ipv6Only: true }], []],
     ['one of IPv6 alone', [{ ...socket, localAddress: 'fd00::1' }], []],
   ])('sockets: %s', (_, sockets, expected) => {
     const [one] = documentOf([namespace(10, { sockets })], [process(5, { args: ['a', 'b'] })])

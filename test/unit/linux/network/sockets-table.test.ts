@@ -1,10 +1,21 @@
 /** The tables of /proc/PID/net, and addresses as text. */
 import { describe, expect, test } from 'vitest'
 import { addressText } from '../../../../src/linux/network/address.ts'
-import { parseSockets } from '../../../../src/linux/network/sockets-table.ts'
+import { parseIpv6Only, parseSockets } from '../../../../src/linux/network/sockets-table.ts'
 
 const tcp = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'
 const udp = `${tcp} ref pointer drops`
+
+test('sockets of IPv6 alone, as ss tells of them', () => {
+  const text = [
+    'udp UNCONN 0      0      [::]:17003 [::]:* ino:527629 sk:261 cgroup:/ v6only:1 <->',
+    'tcp LISTEN 0      128       *:17001    *:* ino:527628 sk:262 cgroup:/ v6only:0 <->',
+    'tcp LISTEN 0      128    [::]:17002 [::]:* uid:7 ino:527627 sk:263 fwmark:0x5 v6only:1',
+    'tcp LISTEN 0      128       *:17004    *:* ino:1 sk:4 cgroup:/a v6only:1 <-> v6only:0 <->',
+    '',
+  ].join('\n')
+  expect(parseIpv6Only(text)).toEqual(new Set([527629, 527627]))
+})
 
 test('tables one behind another', () => {
   const text = [
