@@ -69,6 +69,7 @@ function stockJson({ name, type, prefix, netns, pid, startTime, interfaces }: Ta
     starttime: startTime,
     'network-interfaces': [...interfaces],
     'node-name': '',
+    cluster: null,
   })
 }
 

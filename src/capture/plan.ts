@@ -136,7 +136,12 @@ export function sectionComment(
 ): string {
   if (first === undefined) return ''
   if (others.length === 0) return first.dumpcap.comment
-  return targetComment({ ...request, name, type: first.type, node: hostname() })
+  return targetComment({ ...request, ...placeOf(request), name, type: first.type })
+}
+
+/** The host by the name that the client has for it, else by its own. */
+function placeOf({ place }: CaptureRequest): { node: string; cluster: string | undefined } {
+  return { node: place?.node || hostname(), cluster: place?.cluster }
 }
 
 /**
@@ -176,7 +181,7 @@ export function planSource(
       promiscuous: request.promiscuous,
       bufferSize: Math.max(leastBuffer, Math.floor(buffer / chosen.length)),
       queueSize,
-      comment: targetComment({ ...target, ...request, node: hostname(), excluding }),
+      comment: targetComment({ ...target, ...request, ...placeOf(request), excluding }),
       stopConditions: woven ? [] : stopConditions(request.stop),
       counting,
     },

@@ -34,15 +34,18 @@ export function prelude(
   const shown = sectionComment({ comment, context }, sectionCommentLimits[isFile ? 'file' : 'stream'])
   const header = sectionHeaderBlock(`remora ${version}`, shown)
   const whole = isFile ? '' : contextComment(context, longestContext)
-  const rest = shown.endsWith(whole) ? '' : whole
+  const rest = shown === whole + comment ? '' : whole
   const records = nameRecords(names)
   if (records.length === 0 && rest === '') return [header, Buffer.alloc(0)]
   return [header, nameResolutionBlock(records, preludeLimit - header.length, rest)]
 }
 
-/** The comment of a section: the target, and as much of the context as fits. */
+/**
+ * The comment of a section: as much of the context as fits, and the target. The target comes last, since csharg replaces it
+ * up to the end of the comment, and cuts wrongly where another document follows.
+ */
 export function sectionComment({ comment, context }: Omit<Preface, 'names'>, limit: number): string {
-  return comment + contextComment(context, limit - Buffer.byteLength(comment))
+  return contextComment(context, limit - Buffer.byteLength(comment)) + comment
 }
 
 /** One record an address, its names the best first. */

@@ -52,10 +52,14 @@ export async function findStockSubject(
   signal: AbortSignal,
 ): Promise<StockSubject> {
   const reference = parseReference(text)
-  if (reference.scheme === 'netns') return { kind: 'netns', netns: reference.inode }
-  const targets = await listStockTargets(service, signal)
+  const targets = await listStockTargets(service, signal).catch(error => {
+    if (reference.scheme === 'netns') return []
+    throw error
+  })
   const found = targets.filter(target => isMeant(reference, target))
   const [target, ...others] = found
+  // A target of the namespace tells its name and interfaces too; of a number alone the service captures `any`.
+  if (target === undefined && reference.scheme === 'netns') return { kind: 'netns', netns: reference.inode }
   if (target === undefined) {
     const names = nearestNames(
       formatReference(reference).replace(/^\w+:/, ''),

@@ -4,10 +4,10 @@
  */
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
-import { formatParameters, type StockParameters } from '../packetflix/parameters.ts'
+import { formatParameters, type StockParameters, type StockSubject } from '../packetflix/parameters.ts'
 import { statusFailure, strangeAnswer, toldFailure } from '../remote/failure.ts'
 import { ask } from '../remote/http.ts'
-import { describeService, type RemoteService } from '../remote/service.ts'
+import { describeService, hostOf, type RemoteService } from '../remote/service.ts'
 import { findStockSubject } from './remote-stock.ts'
 import type { CaptureRequest } from './request.ts'
 
@@ -88,9 +88,20 @@ function requestBody({ request, includeSelf }: Extract<RemoteRequest, { kind: 'r
 
 function stockCapture(service: RemoteService, parameters: StockParameters): RemoteCapture {
   const [subject] = parameters.subjects
-  const { query, headers } = formatParameters(parameters)
+  const { query, headers } = formatParameters({ ...parameters, subjects: withNodeName(service, parameters.subjects) })
   const name = subject.kind === 'netns' ? `netns:${subject.netns}` : subject.target.name
   return { reference: name, name, plan: { ...parameters }, service, path: `/capture?${query}`, headers }
+}
+
+/** Targets say which host they are on, as its own clients have it: the service writes that into the section comment. */
+function withNodeName(service: RemoteService, subjects: StockParameters['subjects']): StockParameters['subjects'] {
+  const host = hostOf(service)
+  const named = (subject: StockSubject): StockSubject =>
+    subject.kind === 'netns' || subject.target['node-name'] !== ''
+      ? subject
+      : { ...subject, target: { ...subject.target, 'node-name': host } }
+  const [first, ...others] = subjects
+  return [named(first), ...others.map(named)]
 }
 
 /** What the original protocol has no words for. */

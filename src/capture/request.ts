@@ -23,6 +23,8 @@ export interface CaptureRequest {
   readonly follow: boolean
   /** Put the names of this host's containers into the stream. */
   readonly names: boolean
+  /** What a client calls the host and the cluster of the target; told in the section comment. */
+  readonly place?: RequestPlace | undefined
   /** Connections that carry the capture away, and are left out of it. */
   readonly ownStream?: readonly StreamConnection[]
   /** Milliseconds a packet waits for earlier ones of other sources; undefined: as long as dumpcap may be late. */
@@ -35,6 +37,14 @@ export interface CaptureRequest {
   readonly at?: CapturePoint
   /** TLS keys that go into the stream. */
   readonly keys?: KeysRequest | undefined
+}
+
+/** A host and its cluster, as a client knows them. */
+export interface RequestPlace {
+  /** Name of the host; empty when the client does not tell. */
+  readonly node: string
+  /** Identity of the cluster; undefined: of none. */
+  readonly cluster?: string | undefined
 }
 
 /** Places to capture an interface at. */

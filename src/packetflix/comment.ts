@@ -1,6 +1,7 @@
 /**
  * The capture target as a YAML section comment, as csharg writes it (pcapng/pcapng.go): a marker line pair, then
- * `container-name`, `container-type` and `node-name` always, the rest only where it says something. Stock tools find
+ * `container-name`, `container-type` and `node-name` always, `cluster` only where a client told of one, the rest only where it
+ * says something. Stock tools find
  * the block by its marker and read it with any YAML parser.
  */
 import { scalar } from './yaml.ts'
@@ -12,6 +13,8 @@ export interface CommentFields {
   readonly type: string
   /** Name of the host the packets were captured on; empty when unknown. */
   readonly node: string
+  /** Identity of the cluster, as the client of a service told it; undefined: of none. */
+  readonly cluster?: string | undefined
   /** Capture filter; empty for none. */
   readonly filter: string
   readonly promiscuous: boolean
@@ -20,14 +23,16 @@ export interface CommentFields {
 }
 
 /** Section comment that describes a capture target. */
-export function targetComment({ name, type, node, filter, promiscuous, excluding = '' }: CommentFields): string {
+export function targetComment(fields: CommentFields): string {
+  const { name, type, node, cluster, filter, promiscuous, excluding = '' } = fields
   const lines = [
     '---',
     '# capture target information',
     `container-name: ${bounded(name, 300)}`,
     `container-type: ${bounded(type, 40)}`,
-    `node-name: ${bounded(node, 255)}`,
+    `node-name: ${bounded(node, 180)}`,
   ]
+  if (cluster !== undefined) lines.push('cluster:', `    uid: ${bounded(cluster, 64)}`)
   if (filter !== '') lines.push(`capture-filter: ${bounded(filter, 600)}`)
   if (excluding !== '') lines.push(`own-stream-filter: ${bounded(excluding, 400)}`)
   if (!promiscuous) lines.push('no-promiscuous-mode: true')

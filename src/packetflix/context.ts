@@ -1,6 +1,6 @@
 /**
- * What was known about the targets of a capture when it began, as a second YAML document in the section comment, behind the
- * target comment: a file explains itself years later, on a machine that has never seen the containers.
+ * What was known about the targets of a capture when it began, as a YAML document of its own in the section comment, before
+ * the target comment: a file explains itself years later, on a machine that has never seen the containers.
  *
  * A comment is an option of pcapng, at most 65,535 bytes, and is an argument of dumpcap's command line. So everything that
  * comes out of a container is bounded, and what is least missed goes first when it is too much all the same.
@@ -74,7 +74,7 @@ export interface ResolverContext {
 }
 
 /**
- * Greatest length of a whole section comment, bytes: the target comment with the context behind it. In a stream that a
+ * Greatest length of a whole section comment, bytes: the context with the target comment behind it. In a stream that a
  * Wireshark may read it is short: the pipe reader of 4.0 writes past its memory when a section header has more than 2,048
  * bytes (docs/discoveries).
  */

@@ -18,7 +18,9 @@ export const stockTarget = v.object({
   /** Clock ticks since boot. */
   starttime: whole,
   prefix: text,
+  /** Name of the host, and identity of the cluster, as the client knows them. */
   'node-name': text,
+  cluster: v.nullish(v.object({ context: text, uid: text }), null),
 })
 
 /** A target as Packetflix names it, with what was missing filled in: empty texts and lists, 0. */
@@ -29,11 +31,12 @@ export const stockTargets = v.object({ containers: v.array(stockTarget) })
 
 /** The JSON to send: what is unknown is left out, as the original clients do. */
 export function stockTargetJson(target: StockTarget): string {
-  const { pid, starttime, 'node-name': node, ...rest } = target
+  const { pid, starttime, 'node-name': node, cluster, ...rest } = target
   return JSON.stringify({
     ...rest,
     ...(starttime > 0 && { starttime }),
     ...(pid > 0 && { pid }),
     ...(node !== '' && { 'node-name': node }),
+    ...(cluster !== null && { cluster: { context: cluster.context, ...(cluster.uid !== '' && { uid: cluster.uid }) } }),
   })
 }

@@ -47,6 +47,11 @@ export function socketPathOf({ base }: RemoteService): string | undefined {
   return base.startsWith('unix:') ? base.slice('unix:'.length) : undefined
 }
 
+/** Name or address of the host a service is on; empty for a unix socket. */
+export function hostOf({ base }: RemoteService): string {
+  return URL.parse(base)?.hostname.replace(/^\[(.*)\]$/, '$1') ?? ''
+}
+
 /** Names of the environment a token is taken from, where none was given otherwise. */
 const tokenVariables = { token: 'REMORA_TOKEN', file: 'REMORA_TOKEN_FILE' } as const
 

@@ -161,8 +161,16 @@ function provisional(parameters: StockParameters, request: IncomingMessage): Cap
     stop: {},
     follow: false,
     names: true,
+    place: placeOf(subjects[0]),
     ownStream: includeSelf ? [] : streamConnections(request),
   }
+}
+
+/** What the client calls the host and the cluster of the target. */
+function placeOf(subject: StockSubject): CaptureRequest['place'] {
+  if (subject.kind === 'netns') return undefined
+  const { 'node-name': node, cluster } = subject.target
+  return { node, cluster: cluster?.uid }
 }
 
 async function referenceOf(subject: StockSubject, { discovery }: ServiceContext): Promise<string> {

@@ -53,6 +53,8 @@ async function extcap(nif: string, args: readonly string[], env: NodeJS.ProcessE
 }
 
 const address = ({ url }: StockServer) => url.replace(/^https?:\/\//, '')
+/** csharg and cshargextcap say which host they ask. */
+const onHost = (target: object) => ({ ...target, 'node-name': '127.0.0.1' })
 const query = (target: unknown, more = '') => `container=${encodeURIComponent(JSON.stringify(target))}${more}`
 
 describe('every kind of URL leads there', () => {
@@ -111,7 +113,7 @@ describe('what is asked for is what csharg would ask for', () => {
       ...['--extcap-capture-filter', 'tcp port 80'],
     ])
     expect(await result).toMatchObject({ status: 0, stderr: '' })
-    const wanted = encodeParameters({ target: odd, nifs: ['lo', 'eth0'], filter: 'tcp port 80', chaste: true })
+    const wanted = encodeParameters({ target: onHost(odd), nifs: ['lo', 'eth0'], filter: 'tcp port 80', chaste: true })
     expect(asked(server)).toEqual(plain(new URLSearchParams(wanted.query), wanted.headers))
   })
 
@@ -120,7 +122,12 @@ describe('what is asked for is what csharg would ask for', () => {
     const url = `packetflix:ws://${address(server)}/capture?${query(web, '&nif=eth0&filter=tcp&chaste')}`
     const { result } = await extcap('packetflix', ['--url', url, '--extcap-capture-filter', 'port 80'])
     expect(await result).toMatchObject({ status: 0, stderr: '' })
-    const wanted = encodeParameters({ target: web, nifs: ['eth0'], filter: '(tcp) and (port 80)', chaste: true })
+    const wanted = encodeParameters({
+      target: onHost(web),
+      nifs: ['eth0'],
+      filter: '(tcp) and (port 80)',
+      chaste: true,
+    })
     expect(asked(server)).toEqual(plain(new URLSearchParams(wanted.query), wanted.headers))
   })
 
@@ -131,7 +138,7 @@ describe('what is asked for is what csharg would ask for', () => {
     const { status, stdout, stderr } = await remora(args)
     expect([status, stderr]).toEqual([0, ''])
     expect(JSON.parse(stdout)).toMatchObject({ packets: 2, complete: true })
-    const wanted = encodeParameters({ target: odd, nifs: ['any'], filter: 'icmp' })
+    const wanted = encodeParameters({ target: onHost(odd), nifs: ['any'], filter: 'icmp' })
     expect(asked(server)).toEqual(plain(new URLSearchParams(wanted.query), wanted.headers))
     expect(await packetsOf(file)).toHaveLength(2)
   })

@@ -114,6 +114,12 @@ describe('a target', () => {
     await expectNoDumpcap((await listed('stk-web')).netns)
   })
 
+  test('its host and cluster are called what the client calls them', async () => {
+    const target = { ...minimal('stk-web'), 'node-name': 'edge 7', cluster: { context: 'lab', uid: 'u-1' } }
+    const info = await must('capinfos', '-k', await complete(capture({ target })))
+    expect(info).toMatch(/# remora context.*# capture target information.* node-name: edge 7 cluster: +uid: u-1/)
+  })
+
   test('that was restarted is found again by its name', async () => {
     const before = await listed('stk-db')
     await engine.docker('restart', 'stk-db')

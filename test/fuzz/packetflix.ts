@@ -33,6 +33,7 @@ const stock: fc.Arbitrary<StockTarget> = record({
   starttime: fc.nat(),
   prefix: anyText,
   'node-name': anyText,
+  cluster: fc.option(record({ context: anyText, uid: anyText })),
 })
 const container = record({ kind: fc.constant('container' as const), target: stock })
 const netns = record({ kind: fc.constant('netns' as const), netns: fc.integer({ min: 1 }) })

@@ -3,10 +3,13 @@ import { isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { nameRecords, prelude } from '../../../src/capture/prelude.ts'
+import { parseAllDocuments } from 'yaml'
+import { nameRecords, prelude, sectionComment } from '../../../src/capture/prelude.ts'
 import { trimToWholeBlocks } from '../../../src/capture/trim.ts'
+import { targetComment } from '../../../src/packetflix/comment.ts'
 import type { CaptureContextFacts } from '../../../src/packetflix/context.ts'
 import { nameResolutionBlock, sectionHeaderBlock } from '../../../src/pcapng/block.ts'
+import { editedByCsharg } from '../../helpers/csharg-editor.ts'
 import { scratch } from '../../helpers/scratch.ts'
 import { splitBlocks } from '../../helpers/split.ts'
 
@@ -49,14 +52,29 @@ describe('a file that broke off', () => {
   })
 })
 
-describe('names', () => {
-  const context = (targets: number): CaptureContextFacts => ({
-    ...{ remora: '1', capturedAt: '2026-01-01T00:00:00Z', host: { name: 'vm', kernel: '6' } },
-    targets: Array.from({ length: targets }, (_, index) => ({
-      ...{ reference: `docker:web-${index}`, name: `web-${index}`, type: 'docker', netns: index, interfaces: [] },
-    })),
-  })
+const context = (targets: number): CaptureContextFacts => ({
+  ...{ remora: '1', capturedAt: '2026-01-01T00:00:00Z', host: { name: 'vm', kernel: '6' } },
+  targets: Array.from({ length: targets }, (_, index) => ({
+    ...{ reference: `docker:web-${index}`, name: `web-${index}`, type: 'docker', netns: index, interfaces: [] },
+  })),
+})
 
+test.each([60_000, 1_960, 300, 0])('csharg edits a section comment of %d bytes and leaves the context whole', limit => {
+  const fields = { name: 'web', type: 'docker', node: 'vm', filter: '', promiscuous: true }
+  const preface = { comment: targetComment(fields), context: context(3) }
+  const theirs = targetComment({ ...fields, node: 'lab', filter: 'icmp' })
+  const comment = sectionComment(preface, limit)
+  const documents = (text: string) => Array.from(parseAllDocuments(text), document => document.toJS())
+  const own = documents(comment).slice(0, -1)
+  let edited = comment
+  for (let times = 0; times < 3; times++) {
+    edited = editedByCsharg(edited, theirs)
+    expect(documents(edited)).toEqual([...own, { ...documents(theirs)[0] }])
+  }
+  expect(own).toHaveLength(limit > 0 ? 1 : 0)
+})
+
+describe('names', () => {
   test('without any there is the header, with the comment and the context', () => {
     for (const names of [[], [{ address: 'nonsense', name: 'x' }]]) {
       const [header, ...others] = splitBlocks(

@@ -50,10 +50,16 @@ test.each([
   expect(await find(text)).toMatchObject({ kind: 'container', target: { netns } })
 })
 
-test('an inode needs no list', async () => {
-  const before = server.requests.length
-  expect(await find('netns:4026532573')).toEqual({ kind: 'netns', netns: 4026532573 })
-  expect(server.requests.length).toBe(before)
+test('a namespace is asked for by a target in it, and by its number where the service lists none', async () => {
+  const target = { name: 'side', netns: 106, 'network-interfaces': ['lo', 'eth0'] }
+  expect(await find('netns:106')).toMatchObject({ kind: 'container', target })
+  const byNumber = { kind: 'netns', netns: 4026532573 }
+  expect(await find('netns:4026532573')).toEqual(byNumber)
+  const silent = await startStockServer({ requireToken: 'x' })
+  expect(await findStockSubject({ base: silent.url }, 'netns:4026532573', new AbortController().signal)).toEqual(
+    byNumber,
+  )
+  await silent.close()
 })
 
 test.each([

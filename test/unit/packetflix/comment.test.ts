@@ -15,6 +15,26 @@ test('plain values are written as csharg writes them', () => {
   )
 })
 
+test('a cluster stands behind the host', () => {
+  const clustered = targetComment({ ...plain, cluster: 'u-1', filter: 'icmp' })
+  expect(clustered).toContain('\nnode-name: host\ncluster:\n    uid: u-1\ncapture-filter: icmp\n')
+  expect(parse(targetComment({ ...plain, cluster: '' }))).toMatchObject({ cluster: { uid: '' } })
+})
+
+test('the longest comment fits into the section header of a stream', () => {
+  const long = '\u0085'.repeat(2_000)
+  const fields = {
+    name: long,
+    type: long,
+    node: long,
+    cluster: long,
+    filter: long,
+    excluding: long,
+    promiscuous: false,
+  }
+  expect(Buffer.byteLength(targetComment(fields))).toBeLessThan(1_740)
+})
+
 test('an empty target makes a comment of the length csharg has', () => {
   expect(targetComment({ name: '', type: '', node: '', filter: '', promiscuous: true })).toHaveLength(85)
 })
