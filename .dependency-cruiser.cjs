@@ -17,8 +17,10 @@ module.exports = {
     never(
       'formats-are-pure',
       { path: formats },
-      { path: '^(bin|extcap/(?!sentence)|src/(?!base/(errors|redact)|packetflix/|target/|pcapng/|ghostwire/))' },
-      'formats import formats, base/errors and base/redact',
+      {
+        path: '^(bin|extcap/(?!sentence)|src/(?!base/(address|credentials|errors|redact)|packetflix/|target/|pcapng/|ghostwire/))',
+      },
+      'formats import formats, and what is pure of base',
     ),
     never(
       'formats-do-no-io',

@@ -1,4 +1,6 @@
 /** From the arguments of `mobyshark` and `packetflix` to a service and what is asked of it. */
+
+import type { Credentials } from '../src/base/credentials.ts'
 import { RemoraError } from '../src/base/errors.ts'
 import type { RemoteRequest } from '../src/capture/remote.ts'
 import { namedService } from '../src/capture/service.ts'
@@ -18,7 +20,7 @@ export function serviceRequest({ interface: nif, values, filter }: CaptureStep):
   if (text === '') throw missing('a packetflix: URL', 'Fill it in, or click a link on the page of a capture service.')
   const url = parsePacketflixUrl(text)
   // Whoever made the link chose the host: the token of the environment was not meant for it.
-  const service = serviceOf(values, url.base, url.token, {})
+  const service = serviceOf(values, url.base, url, {})
   if (url.kind === 'ticket') return { kind: 'ticket', service, path: url.path }
   const { parameters } = url
   return { kind: 'stock', service, parameters: { ...parameters, filter: joined(parameters.filter, filter) } }
@@ -45,7 +47,12 @@ function dockerHostRequest(values: ArgumentValues, filter: string): RemoteReques
  * chooses between them looks.
  * @param env where a token is taken from that was given in no other way
  */
-export function serviceOf(values: ArgumentValues, host: string, token?: string, env?: NodeJS.ProcessEnv) {
+export function serviceOf(
+  values: ArgumentValues,
+  host: string,
+  credentials: Partial<Credentials> = {},
+  env?: NodeJS.ProcessEnv,
+) {
   const proxies = { HTTP_PROXY: 'httpproxy', HTTPS_PROXY: 'httpsproxy', NO_PROXY: 'noproxy' }
   for (const [name, call] of Object.entries(proxies)) {
     const value = textValue(values, call)
@@ -53,14 +60,15 @@ export function serviceOf(values: ArgumentValues, host: string, token?: string, 
     delete process.env[name.toLowerCase()]
     process.env[name] = value
   }
-  const given = textValue(values, 'token') || token
+  const token = textValue(values, 'token') || credentials.token
   const service = {
     host,
     insecure: values.insecure === true,
     direct: values.proxyoff === true,
     ca: textValue(values, 'cafile'),
     tokenFile: textValue(values, 'tokenfile'),
-    ...(given && { token: given }),
+    token,
+    login: credentials.login,
   }
   return namedService(service, env)
 }

@@ -1,4 +1,5 @@
 /** Names and addresses that mean this machine by definition (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3, RFC 6761 §6.3). */
+import { addressOf, isLoopbackAddress } from './address.ts'
 
 /** Whether a host name is `localhost` or below it. */
 export function isLocalhost(host: string): boolean {
@@ -7,6 +8,6 @@ export function isLocalhost(host: string): boolean {
 
 /** Whether a host, a name or an address with or without brackets, is this machine itself. */
 export function isLoopback(host: string): boolean {
-  const address = host.replace(/^\[|\]$/g, '')
-  return isLocalhost(host) || address === '::1' || /^127\.\d+\.\d+\.\d+$/.test(address)
+  const address = addressOf(host)
+  return address === undefined ? isLocalhost(host) : isLoopbackAddress(address)
 }

@@ -4,6 +4,7 @@
  */
 import { accessSync, constants } from 'node:fs'
 import { connect } from 'node:net'
+import type { Login } from '../base/credentials.ts'
 import { RemoraError, systemCode } from '../base/errors.ts'
 import { findToken, parseServiceAddress, type RemoteService } from '../remote/service.ts'
 
@@ -19,7 +20,9 @@ export interface ServiceOptions {
   /** Take any certificate. */
   readonly insecure?: boolean
   /** The token itself. */
-  readonly token?: string
+  readonly token?: string | undefined
+  /** Name and password of a link, in place of a token. */
+  readonly login?: Login | undefined
   /** Use no proxy. */
   readonly direct?: boolean
 }
@@ -48,13 +51,19 @@ export async function findService(
  * @throws RemoraError USAGE
  */
 export function namedService(
-  { host, tokenFile, token, ca, insecure, direct }: ServiceOptions & { readonly host: string },
+  { host, tokenFile, token, login, ca, insecure, direct }: ServiceOptions & { readonly host: string },
   env: NodeJS.ProcessEnv = process.env,
 ): RemoteService {
-  const address = parseServiceAddress(host)
+  const { base, zone, ...said } = parseServiceAddress(host)
+  const way = { base, zone, ca, insecure, direct }
+  const pair = login ?? said.login
   // What was said for this one call counts before what is there for all.
-  const found = token || (tokenFile ? findToken(tokenFile, env) : address.token) || findToken(undefined, env)
-  return { base: address.base, token: found, ca, insecure, direct }
+  const given = token || (tokenFile ? findToken(tokenFile, env) : said.token)
+  if (pair === undefined) return { ...way, token: given || findToken(undefined, env) }
+  if (!given) return { ...way, login: pair }
+  throw new RemoraError('USAGE', 'a request carries a token, or a name and a password, and not both', {
+    hint: 'Leave USER:PASSWORD out of the URL, or the token.',
+  })
 }
 
 /** The service of this host that a user without rights may use; REMORA_SOCKET names another place for it. */

@@ -3,7 +3,8 @@
  * turn (node's happy eyeballs, RFC 8305).
  */
 import { readFileSync } from 'node:fs'
-import type { Agent } from 'node:http'
+import { Agent } from 'node:http'
+import { Agent as TlsAgent } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import tls from 'node:tls'
 import { RemoraError, reasonOf } from '../base/errors.ts'
@@ -27,9 +28,25 @@ export interface ConnectionOptions {
 export async function connectionOptions(service: RemoteService): Promise<ConnectionOptions> {
   const socketPath = socketPathOf(service)
   if (socketPath !== undefined) return { socketPath }
+  const { hostname } = new URL(service.base)
+  if (service.zone !== undefined) return { ...tlsOptions(service), agent: zoneAgent(service, hostname) }
   const agent = service.direct ? undefined : await proxyAgent(service.base)
-  const lookup = isLocalhost(new URL(service.base).hostname) ? bothLoopbacks : undefined
+  const lookup = isLocalhost(hostname) ? bothLoopbacks : undefined
   return { ...tlsOptions(service), ...(lookup && { lookup }), ...(agent && { agent }) }
+}
+
+/**
+ * An agent that connects to a link-local address through one interface. The zone means something on this host only, so no
+ * proxy is asked, and the header Host is without it (RFC 9844 §5).
+ */
+function zoneAgent({ base, zone }: RemoteService, hostname: string): Agent {
+  const address = hostname.replace(/^\[|\]$/g, '')
+  const checkServerIdentity = (_: string, certificate: tls.PeerCertificate) =>
+    tls.checkServerIdentity(address, certificate)
+  const agent = base.startsWith('https:') ? new TlsAgent({ checkServerIdentity }) : new Agent()
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (options, ...rest) => connect({ ...options, host: `${address}%${zone}` }, ...rest)
+  return agent
 }
 
 /** Many a hosts file knows localhost by one address only, and a service may listen on the other (RFC 6761 §6.3). */

@@ -95,6 +95,11 @@ export function silentService(service: RemoteService, what: string, cause?: unkn
 
 /** The failure of an answer with a status that was not hoped for. */
 export function statusFailure(service: RemoteService, status: number, body: string): RemoraError {
+  if (status === 401 && service.login !== undefined) {
+    return new RemoraError('UNAUTHORIZED', `${describeService(service)} refuses the name and the password of its URL`, {
+      hint: 'The token of a remora stands alone: http://:TOKEN@HOST:PORT, or --token-file FILE.',
+    })
+  }
   const told = toldFailure(body)
   if (told !== undefined) return told
   const tokenHint = 'Give the token of the service: --token-file FILE, or REMORA_TOKEN in the environment.'

@@ -7,17 +7,17 @@ import type { Agent } from 'node:http'
 import { RemoraError, reasonOf } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import { withoutSecrets } from '../base/redact.ts'
+import { isExempt } from './no-proxy.ts'
 
 /**
  * The agent that goes through the proxy for an address; undefined where there is none.
  * @throws RemoraError USAGE when the environment names something else as proxy
  */
-export async function proxyAgent(base: string): Promise<Agent | undefined> {
-  if (isLoopback(new URL(base).hostname)) return undefined
-  const { getProxyForUrl } = await import('proxy-from-env')
-  const text = getProxyForUrl(base)
+export async function proxyAgent(base: string, env: NodeJS.ProcessEnv = process.env): Promise<Agent | undefined> {
+  const text = proxyFor(new URL(base), env)
   if (text === '') return undefined
-  const proxy = URL.parse(isWrittenOut(text) ? text : text.replace(/^https:/, 'http:'))
+  // A proxy that was named without a scheme is spoken to without TLS, as curl does.
+  const proxy = URL.parse(/^[a-z][\w+.-]*:\/\//i.test(text) ? text : `http://${text}`)
   if (proxy === null || !/^https?:$/.test(proxy.protocol)) {
     throw new RemoraError('USAGE', `"${withoutSecrets(text)}" is no URL of an HTTP proxy`, {
       hint: 'HTTP_PROXY, HTTPS_PROXY and ALL_PROXY name it: http://HOST:PORT.',
@@ -41,10 +41,12 @@ export async function proxyAgent(base: string): Promise<Agent | undefined> {
   return new TellingAgent(proxy.href)
 }
 
-/** A proxy that was named without a scheme is spoken to without TLS, as curl does; the library takes that of the request. */
-function isWrittenOut(proxy: string): boolean {
-  const names = ['https_proxy', 'http_proxy', 'all_proxy']
-  return names.some(name => process.env[name] === proxy || process.env[name.toUpperCase()] === proxy)
+/** What the environment names as proxy for a URL; empty for none. */
+function proxyFor({ protocol, hostname, port }: URL, env: NodeJS.ProcessEnv): string {
+  const variable = (name: string) => env[name] || env[name.toUpperCase()] || ''
+  const number = Number(port) || (protocol === 'https:' ? 443 : 80)
+  if (isLoopback(hostname) || isExempt(variable('no_proxy'), hostname, number)) return ''
+  return variable(protocol === 'https:' ? 'https_proxy' : 'http_proxy') || variable('all_proxy')
 }
 
 function proxyFailure({ host }: URL, reason: string, cause?: unknown): RemoraError {

@@ -3,15 +3,21 @@
  * this host; a token, the certificates that count, and the proxy between.
  */
 import { readFileSync } from 'node:fs'
+import { parseZonedUrl } from '../base/address.ts'
+import { credentialsOf, type Login } from '../base/credentials.ts'
 import { RemoraError, reasonOf } from '../base/errors.ts'
-import { unescaped, withoutSecrets } from '../base/redact.ts'
+import { withoutSecrets } from '../base/redact.ts'
 
 /** A service, and how it is spoken to. */
 export interface RemoteService {
-  /** `http://host:port/prefix` or `https://…`, without a slash at the end; or `unix:/path`. */
+  /** `http://host:port/prefix` or `https://…`, without a zone, and without a slash at the end; or `unix:/path`. */
   readonly base: string
+  /** Zone of a link-local address: an interface of this host (RFC 4007 §11). */
+  readonly zone?: string | undefined
   /** Bearer token; undefined: none is sent. */
   readonly token?: string | undefined
+  /** Name and password for a proxy in front that asks for them; never beside a token. */
+  readonly login?: Login | undefined
   /** Take any certificate. */
   readonly insecure?: boolean | undefined
   /** File with the authorities to trust beside those of the system (PEM). */
@@ -26,20 +32,39 @@ const standardPort = 5001
  * Reads the address of a service: `HOST[:PORT]` (port 5001), a URL of http, https, ws or wss, or `unix:/path`.
  * @throws RemoraError USAGE
  */
-export function parseServiceAddress(text: string): Pick<RemoteService, 'base' | 'token'> {
+export function parseServiceAddress(text: string): Pick<RemoteService, 'base' | 'zone' | 'token' | 'login'> {
   if (/^unix:\/./.test(text)) return { base: text }
-  const hasScheme = /^[a-z]+:\/\//i.test(text)
-  const url = URL.parse(hasScheme ? text.replace(/^ws/i, 'http') : `http://${text}`)
-  if (url === null || text === 'unix:' || url.hostname === '' || !/^https?:$/.test(url.protocol)) {
-    throw new RemoraError('USAGE', `"${withoutSecrets(text).slice(0, 100)}" is no address of a capture service`, {
-      hint: 'Use HOST:PORT, http://HOST:PORT, https://HOST/PATH, or unix:/run/remora/remora.sock.',
-    })
+  const [, scheme] = /^([a-z][a-z\d+.-]*):\/\//i.exec(text) ?? []
+  if (scheme !== undefined && !/^(?:https?|wss?)$/i.test(scheme)) {
+    throw noAddress(
+      text,
+      `"${shown(text)}" is no address of a capture service: none is reached by ${scheme.toLowerCase()}:`,
+    )
   }
+  const zoned = parseZonedUrl(scheme === undefined ? `http://${text}` : text.replace(/^ws/i, 'http'))
+  if (zoned === undefined || text === 'unix:' || zoned.url.hostname === '') {
+    throw noAddress(text, `"${shown(text)}" is no address of a capture service`)
+  }
+  const { url, zone } = zoned
   // A URL forgets the port its scheme has anyway.
   const hasPort = /^[^/?#]*:\d+(?=[/?#]|$)/.test(text)
-  if (!hasScheme && !hasPort) url.port = String(standardPort)
-  const token = url.searchParams.get('token') ?? (unescaped(url.password) || undefined)
-  return { base: `${url.protocol}//${url.host}${url.pathname.replace(/(?<!\/)\/+$/, '')}`, token }
+  if (scheme === undefined && !hasPort) url.port = String(standardPort)
+  const base = `${url.protocol}//${url.host}${url.pathname.replace(/(?<!\/)\/+$/, '')}`
+  return { base, zone, ...credentialsOf(url) }
+}
+
+function shown(text: string): string {
+  return withoutSecrets(text).slice(0, 100)
+}
+
+function noAddress(text: string, message: string): RemoraError {
+  // An address of IPv6 needs its brackets wherever a port may follow (RFC 3986 §3.2.2).
+  const bare = /^[\da-f:.]*:[\da-f:.]*:[\da-f:.]*(?:%.*)?$/i.test(text)
+  return new RemoraError('USAGE', message, {
+    hint: bare
+      ? `Write an IPv6 address in brackets: [${text.slice(0, 100)}].`
+      : 'Use HOST:PORT, http://HOST:PORT, https://HOST/PATH, or unix:/run/remora/remora.sock.',
+  })
 }
 
 /** Path of the unix socket of a service that has one. */
@@ -74,10 +99,14 @@ export function findToken(file: string | undefined, env: NodeJS.ProcessEnv = pro
 }
 
 /**
- * The header that says the token.
- * @throws RemoraError USAGE when it cannot be sent
+ * The header that says who asks.
+ * @throws RemoraError USAGE when the token cannot be sent
  */
-export function authorization({ token }: RemoteService): Record<string, string> {
+export function authorization({ token, login }: RemoteService): Record<string, string> {
+  if (login !== undefined) {
+    const pair = Buffer.from(`${login.user}:${login.password}`).toString('base64')
+    return { authorization: `Basic ${pair}` }
+  }
   if (!token) return {}
   if (/^[\x21-\x7e]+$/.test(token)) return { authorization: `Bearer ${token}` }
   throw new RemoraError('USAGE', 'the token has characters that cannot be sent', {
@@ -85,7 +114,8 @@ export function authorization({ token }: RemoteService): Record<string, string> 
   })
 }
 
-/** The service in words: its address without the scheme. */
-export function describeService({ base }: RemoteService): string {
-  return base.replace(/^https?:\/\//, '')
+/** The service in words: its address, with the scheme it is asked by and its zone. */
+export function describeService({ base, zone }: RemoteService): string {
+  if (zone === undefined) return base
+  return base.replace(']', `%${zone}]`)
 }

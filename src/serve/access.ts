@@ -4,8 +4,8 @@
  * certificate. A unix socket is guarded by its file's permissions, and browsers do not speak it.
  */
 import type { IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { addressOf } from '../base/address.ts'
 import { RemoraError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import type { CaptureRequest } from '../capture/request.ts'
@@ -53,7 +53,7 @@ export function isForeign({ headers }: IncomingMessage, { origins }: AccessRules
 /** A name can be made to point anywhere; an address cannot, and localhost only by this machine. */
 function isKnownHost(host: string, rules: AccessRules): boolean {
   const name = host.replace(/:\d+$/, '').toLowerCase()
-  return isLoopback(name) || isIP(name.replace(/^\[|\]$/g, '')) !== 0 || rules.hosts.includes(name)
+  return isLoopback(name) || addressOf(name) !== undefined || rules.hosts.includes(name)
 }
 
 /**

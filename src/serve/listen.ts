@@ -1,5 +1,5 @@
 /** Where the service listens: `HOST:PORT`, `[IPv6]:PORT`, or `unix:PATH`. */
-import { isIP } from 'node:net'
+import { addressOf } from '../base/address.ts'
 import { RemoraError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 
@@ -25,14 +25,20 @@ export function parseListenAddress(text: string): ListenAddress {
   const [, path] = /^unix:(\/.+)$/.exec(text) ?? []
   // sun_path holds 108 bytes, the last of which is a zero (unix(7)).
   if (path !== undefined && Buffer.byteLength(path) < 108) return { kind: 'unix', path }
-  const [, six, four, port] = /^(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})$/.exec(text) ?? []
-  const host = six ?? four
-  if (host !== undefined && Number(port) <= 65_535 && (six === undefined || isIP(six) === 6)) {
+  const [, bracketed, name, port] = /^(?:(\[[^\]]+\])|([^:/\s]+)):(\d{1,5})$/.exec(text) ?? []
+  const six = addressOf(bracketed ?? '')
+  const host = six === undefined ? name : six.address + (six.zone === undefined ? '' : `%${six.zone}`)
+  if (host !== undefined && Number(port) <= 65_535 && !isNoAddress(host)) {
     return { kind: 'tcp', host, port: Number(port) }
   }
   throw new RemoraError('USAGE', `cannot listen on "${text}"`, {
     hint: 'Use HOST:PORT, [IPv6 address]:PORT, or unix:/absolute/path.',
   })
+}
+
+/** What ends in a number is an address, or nothing (URL Standard §3.5): the resolver must not make one of it. */
+function isNoAddress(host: string): boolean {
+  return /(?:^|\.)(?:\d+|0x[\da-f]*)\.?$/i.test(host) && addressOf(host) === undefined
 }
 
 /** How an address is written. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { must, type Result, run, start } from '../helpers/command.ts'
 import { type ConnectProxy, startConnectProxy } from '../helpers/connect-proxy.ts'
+import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
 import { environment, executable, remora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { type Served, serve } from '../helpers/served.ts'
@@ -213,6 +214,7 @@ describe('a proxy', () => {
     ['none', () => ({}), false],
     ['HTTPS_PROXY, which is for others', () => ({ HTTPS_PROXY: proxy.url }), false],
     ['NO_PROXY', () => ({ HTTP_PROXY: proxy.url, NO_PROXY: address }), false],
+    ['a range in no_proxy', () => ({ HTTP_PROXY: proxy.url, no_proxy: 'localhost,192.0.2.0/24' }), false],
   ])('%s', async (_, env, isAsked) => {
     const before = proxy.hosts.length
     expect(await through(env())).toMatchObject(good)
@@ -270,7 +272,7 @@ describe('a proxy', () => {
       'is of another kind',
       () => ({ ALL_PROXY: 'socks5://me:wr0ng@localhost:1080' }),
       2,
-      /"socks5:\/\/localhost:1080" is no/,
+      /"socks5:\/\/…@localhost:1080" is no/,
     ],
   ])('that %s is named, without its password', async (_, env, exit, message) => {
     const { status, stderr } = await through(env())
@@ -304,6 +306,65 @@ describe('localhost is found', () => {
       expect(await list(`localhost:${port}`)).toMatchObject(good)
       const args = ['--host', `localhost:${port}`, '-a', 'duration:0.3', '-w', file('family')]
       expect(await remora(['capture', 'host', '-i', 'lo', ...args])).toMatchObject({ status: 0, stderr: '' })
+    } finally {
+      await service.close()
+    }
+  })
+})
+
+describe('a link-local address is reached through its zone', () => {
+  const address = 'fe80::7'
+  const token = ['--token-file', file('zone-token')]
+  let pair: NetnsPair
+  const inside = (name: string) => ['nsenter', `--net=/run/netns/${name}`]
+  /** A service in the one namespace. */
+  const serveThere = (args: readonly string[]) => serve([...args, ...token], { prefix: inside(pair.receiver) })
+  /** remora in the other, whose interface has another name. */
+  const call = (...args: string[]) =>
+    run([...inside(pair.sender), executable, ...args, ...token], { env: environment() })
+  beforeAll(async () => {
+    pair = await makeNetnsPair()
+    for (const [name, nif, own] of [
+      [pair.sender, 'a0', 'fe80::6'],
+      [pair.receiver, 'b0', address],
+    ] as const) {
+      await must(...inside(name), 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=0')
+      await must('ip', '-n', name, 'addr', 'add', `${own}/64`, 'dev', nif, 'nodad')
+    }
+  })
+  afterAll(() => pair?.close())
+
+  test('however it is written, and also where a proxy is for all others', async () => {
+    const service = await serveThere(['--listen', `[${address}%25b0]:5051`])
+    try {
+      expect(service.address).toBe(`[${address}%b0]:5051`)
+      for (const host of [`[${address}%a0]:5051`, `http://[${address}%25a0]:5051`, `ws://[${address}%a0]:5051`])
+        expect(await call('list', 'host', '--json', '--host', host)).toMatchObject(good)
+      const args = ['--host', `[${address}%a0]:5051`, '-i', 'lo', '-a', 'duration:0.3', '-w', file('zone')]
+      expect(await call('capture', 'host', ...args)).toMatchObject({ status: 0, stderr: '' })
+      const env = environment({ http_proxy: 'http://127.0.0.1:1' })
+      const list = ['list', 'host', '--json', '--host', `[${address}%a0]:5051`, ...token]
+      expect(await run([...inside(pair.sender), executable, ...list], { env })).toMatchObject(good)
+      const reload = ['--extcap-interface', 'mobyshark', '--extcap-config', '--extcap-reload-option', 'container']
+      const settings = ['--dockerhosturl', `http://[${address}%25a0]:5051`, '--tokenfile', file('zone-token')]
+      const reloaded = await run([...inside(pair.sender), executable, ...reload, ...settings, '--showprocs'])
+      expect(reloaded.stdout).toMatch(/^value \{arg=\d+\}\{value=%7B/m)
+    } finally {
+      await service.close()
+    }
+  })
+
+  test('by TLS, with a certificate for the address', async () => {
+    const names = ['-subj', '/CN=zone', '-addext', `subjectAltName=IP:${address}`, '-days', '2']
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', file('zone.key')]
+    await must('openssl', 'req', '-x509', ...key, '-out', file('zone.pem'), ...names)
+    const tls = ['--tls-cert', file('zone.pem'), '--tls-key', file('zone.key')]
+    const service = await serveThere(['--listen', `[${address}%b0]:5052`, ...tls])
+    try {
+      const host = ['--host', `https://[${address}%a0]:5052`, '--ca', file('zone.pem')]
+      expect(await call('list', 'host', '--json', ...host)).toMatchObject(good)
+      const args = [...host, '-i', 'lo', '-a', 'duration:0.3', '-w', file('zone-tls')]
+      expect(await call('capture', 'host', ...args)).toMatchObject({ status: 0, stderr: '' })
     } finally {
       await service.close()
     }

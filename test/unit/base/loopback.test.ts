@@ -11,7 +11,14 @@ test.each([
   ['localhost.example', false],
   ['127.0.0.1.example', false],
   ['notlocalhost', false],
-  ['::ffff:127.0.0.1', false],
+  ['::ffff:127.0.0.1', true],
+  ['[::ffff:7f00:1]', true],
+  ['::1%lo', true],
+  ['127.999.1.1', false],
+  ['127.1', false],
+  ['[127.0.0.1]', false],
+  ['128.0.0.1', false],
+  ['', false],
 ])('%s is this machine by definition: %s', (host, is) => {
   expect(isLoopback(host)).toBe(is)
 })

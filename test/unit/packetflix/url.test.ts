@@ -19,6 +19,11 @@ test.each<[string, string, string]>([
     `packetflix:ws://[2001:db8::1]:5001/capture?container=${container}`,
     'http://[2001:db8::1]:5001',
   ],
+  [
+    'of a link-local address',
+    `packetflix:ws://[fe80::1%25eth0]:5001/capture?container=${container}`,
+    'http://[fe80::1%25eth0]:5001',
+  ],
   ['among blanks', `  packetflix:ws://host:5001/capture?container=${container}\n`, 'http://host:5001'],
 ])('a URL %s', (_, url, base) => {
   expect(parsePacketflixUrl(url)).toMatchObject({
@@ -41,6 +46,15 @@ test('carries everything else in its query', () => {
     promiscuous: false,
     includeSelf: false,
   })
+})
+
+test('carries a name and a password, or a token, and not both', () => {
+  const login = { user: 'me', password: 's3cret' }
+  expect(parsePacketflixUrl('packetflix:ws://me:s3cret@host/capture?netns=7')).toMatchObject({ login })
+  expect(parsePacketflixUrl('packetflix:ws://s3cret@host/capture?netns=7')).toMatchObject({ token: 's3cret' })
+  expect(() => parsePacketflixUrl('packetflix:ws://me:s3cret@host/capture?netns=7&token=x')).toThrow(
+    /several credentials/,
+  )
 })
 
 test('is a ticket of our own service', () => {

@@ -65,12 +65,29 @@ describe('an answer', () => {
   })
 })
 
+test('a name and a password that are refused are told from a token that is missing', () => {
+  const withLogin = { ...service, login: { user: 'me', password: 's3cret' } }
+  const failure = statusFailure(withLogin, 401, '<html>')
+  expect(failure).toMatchObject({ code: 'UNAUTHORIZED', message: expect.stringMatching(/name and the password/) })
+  expect(failure.message + failure.hint).not.toContain('s3cret')
+})
+
 describe('a close frame', () => {
   test.each([
     [1008, 'TARGET_NOT_FOUND: no web here', 'TARGET_NOT_FOUND', 'no web here'],
-    [1011, 'constructor: of trouble', 'CAPTURE_FAILED', 'server:1/x ended the capture: constructor: of trouble'],
-    [1006, 'The interface went down.', 'CAPTURE_FAILED', 'server:1/x ended the capture: The interface went down.'],
-    [1001, '', 'CAPTURE_FAILED', 'server:1/x ended the capture: code 1001'],
+    [
+      1011,
+      'constructor: of trouble',
+      'CAPTURE_FAILED',
+      'https://server:1/x ended the capture: constructor: of trouble',
+    ],
+    [
+      1006,
+      'The interface went down.',
+      'CAPTURE_FAILED',
+      'https://server:1/x ended the capture: The interface went down.',
+    ],
+    [1001, '', 'CAPTURE_FAILED', 'https://server:1/x ended the capture: code 1001'],
   ])('%i %s', (status, reason, code, message) => {
     expect(closedFailure(service, status, reason)).toMatchObject({ code, message })
   })
