@@ -9,7 +9,7 @@ import { openProcessNamespace } from '../linux/namespace/netns.ts'
 export async function compileFilter(filter: string, signal: AbortSignal): Promise<void> {
   const here = openProcessNamespace(process.pid)
   try {
-    await checkFilter(here, filter, ['lo'], signal)
+    await checkFilter(here, filter, [{ name: 'lo' }], signal)
   } finally {
     here.close()
   }

@@ -108,7 +108,7 @@ function startHead(namespace: NetworkNamespace, request: CaptureRequest, onTimeo
   const dumpcap = startDumpcap(
     namespace,
     {
-      interfaces: [{ name: 'any', description: 'before the interfaces could be opened' }],
+      interfaces: [{ name: 'any', description: 'before the interfaces could be opened', linkType: 'LINUX_SLL2' }],
       filter,
       snaplen,
       promiscuous,
@@ -117,7 +117,6 @@ function startHead(namespace: NetworkNamespace, request: CaptureRequest, onTimeo
       comment: '',
       stopConditions: [],
       counting: false,
-      linkType: 'LINUX_SLL2',
     },
     'pipe',
   )

@@ -1,6 +1,5 @@
 /** Which interfaces of a target could be captured. */
 import { resolveTarget } from '../discover/resolve.ts'
-import { isCapturableName } from '../linux/capturing/dumpcap.ts'
 import { listInterfaces } from '../linux/network/iproute.ts'
 
 /**
@@ -11,7 +10,7 @@ export async function listTargetInterfaces(reference: string, signal: AbortSigna
   const { namespace } = await resolveTarget(reference, { signal, names: false })
   try {
     const interfaces = await listInterfaces(namespace, signal)
-    return interfaces.filter(({ up, name }) => up && isCapturableName(name)).map(({ name }) => name)
+    return interfaces.filter(({ up }) => up).map(({ name }) => name)
   } finally {
     namespace.close()
   }

@@ -6,7 +6,7 @@ import { RemoraError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import { type LocalPipe, makePipes } from '../linux/files/fifo.ts'
 import { isStillThere } from '../linux/namespace/netns.ts'
-import { listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
+import { hasName, listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
 import { readDeviceCounters } from '../linux/network/net-dev.ts'
 import { both, directionOf } from './direction.ts'
 import type { SourcePlan } from './plan.ts'
@@ -77,6 +77,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   let last: bigint | undefined
   let failure: unknown
   let end: LifeEnd | undefined
+  let isArmed = false
   let starting = 0
   let known: string | undefined
   let looking = false
@@ -140,6 +141,8 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       ends.push(ended)
       log.info(`${plan.name}/${point.key} ended: ${JSON.stringify(ended.report)}`)
       if (ended.failure !== undefined && !isRace(ended.failure)) failure ??= ended.failure
+      // The others would never be armed together.
+      if (failure !== undefined && !isArmed) each('interrupt', 'asked')
       check()
     })
     return source
@@ -164,7 +167,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     try {
       const interfaces = await listInterfaces(namespace)
       const wanted = interfaces.filter(
-        ({ name }) => request.interfaces.length === 0 || request.interfaces.includes(name),
+        nif => request.interfaces.length === 0 || request.interfaces.some(name => hasName(nif, name)),
       )
       // One that is down is looked at again.
       known = wanted.every(({ up }) => up) ? names : undefined
@@ -194,6 +197,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     prepared.interfaces,
   ).then(
     ready => {
+      isArmed = ready
       if (ready) seam?.cut()
       else seam?.finish()
       return ready

@@ -5,8 +5,9 @@
 import { hostname } from 'node:os'
 import { RemoraError } from '../base/errors.ts'
 import type { HostName, ResolvedTarget } from '../discover/resolve.ts'
-import { type DumpcapOptions, isCapturableName } from '../linux/capturing/dumpcap.ts'
-import type { NetworkInterface } from '../linux/network/iproute.ts'
+import { type CapturedInterface, openingOf } from '../linux/capturing/device.ts'
+import type { DumpcapOptions } from '../linux/capturing/dumpcap.ts'
+import { hasName, type NetworkInterface } from '../linux/network/iproute.ts'
 import { targetComment } from '../packetflix/comment.ts'
 import { didYouMean, nearestNames } from '../target/match.ts'
 import { both, carried, exclusion } from './own-stream.ts'
@@ -161,6 +162,7 @@ export function planSource(
   const netns = target.namespace.inode
   const central = target.type === 'host' || target.namespace.own === true
   const excluding = exclusion(carried(request.ownStream ?? [], { central, interfaces }))
+  const filter = both(excluding, request.filter)
   const description = [target.container?.engine, target.container?.image, `netns ${netns}`].filter(Boolean).join(' ')
   return {
     reference: target.reference,
@@ -171,12 +173,12 @@ export function planSource(
     woven,
     netns,
     names: request.names ? target.names : [],
-    interfaceIndexes: chosen.includes('any')
-      ? undefined
-      : interfaces.filter(({ name }) => chosen.includes(name)).map(({ index }) => index),
+    interfaceIndexes: chosen.includes(all) ? undefined : chosen.map(({ index }) => index),
     dumpcap: {
-      interfaces: chosen.map(name => ({ name, description })),
-      filter: both(excluding, request.filter),
+      interfaces: chosen.map(nif =>
+        nif === all ? { name: all.name, description } : capturedInterface(nif, description, filter),
+      ),
+      filter,
       snaplen: request.snaplen,
       promiscuous: request.promiscuous,
       bufferSize: Math.max(leastBuffer, Math.floor(buffer / chosen.length)),
@@ -188,26 +190,42 @@ export function planSource(
   }
 }
 
+/** An interface as it is captured, with the filter of the whole capture. */
+export function capturedInterface(
+  { name, index }: Pick<NetworkInterface, 'name' | 'index'>,
+  description: string,
+  filter: string,
+): CapturedInterface {
+  const { only, ...opening } = openingOf({ name, index })
+  return { name, description, ...opening, ...(only !== undefined && { filter: both(only, filter) }) }
+}
+
+type Chosen = Pick<NetworkInterface, 'name' | 'index'>
+
+/** The pseudo-interface for every interface there is; one of that name is captured as any other. */
+const all: Chosen = { name: 'any', index: 0 }
+
 function chooseInterfaces(
   wanted: readonly string[],
   interfaces: readonly NetworkInterface[],
   target: string,
   several: boolean,
-): string[] {
-  const usable = interfaces.filter(({ up, name }) => up && isCapturableName(name)).map(({ name }) => name)
-  const known = [...usable, 'any']
+): readonly Chosen[] {
+  const usable = interfaces.filter(({ up }) => up)
+  const find = (name: string) => (name === all.name ? all : usable.find(nif => hasName(nif, name)))
+  const found = [...new Set(wanted.flatMap(name => find(name) ?? []))]
   // Of several targets each has some of them.
-  const found = wanted.filter(name => known.includes(name))
   if (several && found.length > 0) return found
   for (const name of wanted) {
-    if (known.includes(name)) continue
-    const state = interfaces.some(candidate => candidate.name === name && !candidate.up) ? 'is down' : 'does not exist'
+    if (find(name) !== undefined) continue
+    const known = [...usable.map(nif => nif.name), all.name]
+    const state = interfaces.some(nif => hasName(nif, name)) ? 'is down' : 'does not exist'
     const there = `there are ${known.join(', ')}`
     throw new RemoraError('INTERFACE_NOT_FOUND', `interface "${name}" of ${target} ${state}; ${there}`, {
       hint: didYouMean(nearestNames(name, known, 1), 'Choose one of them, or none for all.'),
     })
   }
-  if (wanted.length > 0) return [...wanted]
+  if (wanted.length > 0) return found
   if (usable.length > 0) return usable
   throw new RemoraError('INTERFACE_NOT_FOUND', `${target} has no network interface that is up`, {
     hint: 'Bring one up, or capture on the pseudo-interface any, which waits for one: -i any',

@@ -5,10 +5,11 @@
 import { RemoraError } from '../base/errors.ts'
 import { findPeers } from '../discover/peer.ts'
 import type { ResolvedTarget } from '../discover/resolve.ts'
+import type { CapturedInterface } from '../linux/capturing/device.ts'
 import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import type { NetworkInterface } from '../linux/network/iproute.ts'
 import type { DirectedInterface } from './direction.ts'
-import { type SourcePlan, shownName } from './plan.ts'
+import { capturedInterface, type SourcePlan, shownName } from './plan.ts'
 import type { CapturePoint } from './request.ts'
 
 /** One end of an interface, where it is captured. */
@@ -18,7 +19,7 @@ export interface CapturePlace {
   /** Name of the target's own interface. */
   readonly near: string
   readonly namespace: NetworkNamespace
-  readonly nif: { readonly name: string; readonly description: string }
+  readonly nif: CapturedInterface
   /** Name in the capture. */
   readonly shown: string
   /** What tells the direction of its packets; undefined for `any`. */
@@ -36,7 +37,7 @@ const patience = 5_000
 export async function findPoints(
   { name, namespace }: Pick<ResolvedTarget, 'name' | 'namespace'>,
   plan: SourcePlan,
-  chosen: readonly { readonly name: string; readonly description: string }[],
+  chosen: readonly CapturedInterface[],
   interfaces: readonly NetworkInterface[],
   at: CapturePoint,
 ): Promise<{ readonly points: readonly CapturePlace[]; close(): void }> {
@@ -56,7 +57,7 @@ export async function findPoints(
       ...point,
       key: `${point.key}@${peer.name}`,
       namespace: peer.namespace,
-      nif: { ...point.nif, name: peer.name },
+      nif: capturedInterface(peer, point.nif.description, plan.dumpcap.filter),
       shown: `${point.shown}@${peer.name}`,
       facts: point.facts && { ...point.facts, peer: true },
     }

@@ -118,8 +118,7 @@ async function prepareLife(
     })
     // Without the right in our own hands only dumpcap itself can tell whether it may capture.
     if (filter !== '' || !hasCapability('netRaw')) {
-      const names = interfaces.map(({ name }) => name)
-      await checkFilter(namespace, filter, names, signal)
+      await checkFilter(namespace, filter, interfaces, signal)
     }
     return { ...known, context: await gathering, target, replan, head, close }
   } catch (error) {

@@ -82,9 +82,9 @@ async function previewTarget(
   const [rates, known, programs] = await Promise.all([
     measureRates(() => readNamespaceCounters(namespace, signal), signal),
     listInterfaces(namespace, signal),
-    filter === '' ? [] : compileFilter(namespace, filter, names, signal),
+    filter === '' ? [] : compileFilter(namespace, filter, interfaces, signal),
   ])
-  const others = names.includes('any') ? [] : known.filter(({ name }) => !names.includes(name))
+  const others = plan.interfaceIndexes === undefined ? [] : known.filter(({ name }) => !names.includes(name))
   const { reference, name, type, netns } = plan
   return {
     ...{ reference, name, type, netns, route, reasons },
@@ -96,9 +96,9 @@ async function previewTarget(
     bufferSize: options.bufferSize,
     stopConditions: options.stopConditions,
     interfaces: [
-      ...names.map((name, index) => ({
-        ...describe(name, known, rates),
-        ...{ captured: true, filter, program: programs[index] ?? '' },
+      ...interfaces.map(({ name, device, filter: own = filter }, index) => ({
+        ...describe(name, known, rates, name === 'any' && device === undefined),
+        ...{ captured: true, filter: own, program: programs[index] ?? '' },
       })),
       ...others.map(({ name }) => ({ ...describe(name, known, rates), captured: false, filter: '', program: '' })),
     ],
@@ -111,12 +111,13 @@ function describe(
   name: string,
   known: readonly NetworkInterface[],
   rates: Rates | undefined,
+  isAll = false,
 ): Omit<PreviewedInterface, 'captured' | 'filter' | 'program'> {
-  const { up, operstate, addresses } = known.find(nif => nif.name === name) ?? all
+  const { up, operstate, addresses } = isAll ? all : (known.find(nif => nif.name === name) ?? all)
   return {
     ...{ name, up, operstate },
     addresses: addresses.map(({ address }) => address),
-    rate: name === 'any' ? rates && sumOf([...rates.values()]) : rates?.get(name),
+    rate: isAll ? rates && sumOf([...rates.values()]) : rates?.get(name),
   }
 }
 

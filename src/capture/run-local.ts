@@ -13,6 +13,7 @@
  */
 import { fstatSync, statfsSync, writeSync } from 'node:fs'
 import { systemCode } from '../base/errors.ts'
+import { underOwnNames } from '../linux/capturing/device.ts'
 import {
   type DumpcapEnd,
   type DumpcapProcess,
@@ -163,7 +164,7 @@ function report(
 ): CaptureReport {
   const { statistics = [], packets = 0, goneInterface } = messages
   // Behind a stop condition dumpcap throws away what it was not asked for; in any other end that is a loss.
-  const interfaces = statistics.map(({ name, received, dropped, flushed }) => ({
+  const interfaces = underOwnNames(statistics, plan.dumpcap.interfaces).map(({ name, received, dropped, flushed }) => ({
     name,
     received,
     dropped: dropped + (end === 'stop-condition' ? 0 : flushed),

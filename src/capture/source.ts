@@ -4,6 +4,7 @@
  */
 import { closeSync } from 'node:fs'
 import { release, type } from 'node:os'
+import type { CapturedInterface } from '../linux/capturing/device.ts'
 import { type DumpcapOptions, dumpcapFailure, startDumpcap } from '../linux/capturing/dumpcap.ts'
 import type { CaptureProcess } from '../linux/capturing/program.ts'
 import { startTcpdump, tcpdumpFailure } from '../linux/capturing/tcpdump.ts'
@@ -66,12 +67,12 @@ const immediateTime = 20
  * @throws RemoraError TOOL_MISSING
  */
 export function startSource({ namespace, options, immediate, pipe, weave, strand }: SourceRequest): RunningSource {
-  const [{ name, description }] = options.interfaces as [DumpcapOptions['interfaces'][number]]
+  const [{ name, description, device, filter = options.filter, linkType }] = options.interfaces as [CapturedInterface]
   const shown = strand.name ?? name
   let dumpcap: CaptureProcess
   try {
     dumpcap = immediate
-      ? startTcpdump(namespace, { ...options, interface: name }, pipe.writer)
+      ? startTcpdump(namespace, { ...options, interface: name, device, filter, linkType }, pipe.writer)
       : startDumpcap(namespace, options, pipe.writer)
   } catch (error) {
     closeSync(pipe.reader)
@@ -97,7 +98,7 @@ export function startSource({ namespace, options, immediate, pipe, weave, strand
   })
   const ending = endingOf<Asked>(dumpcap, () => armed, immediate ? immediateTime : drainTime)
   const explain = (complaint: string) =>
-    immediate ? tcpdumpFailure(complaint, { ...options, interface: name }) : dumpcapFailure(complaint)
+    immediate ? tcpdumpFailure(complaint, { filter, interface: name }) : dumpcapFailure(complaint)
   return {
     pid: dumpcap.pid,
     name,

@@ -111,7 +111,7 @@ async function ownCapture(): Promise<Check> {
   let here: ReturnType<typeof openProcessNamespace> | undefined
   try {
     here = openProcessNamespace(process.pid)
-    await checkFilter(here, '', ['any'])
+    await checkFilter(here, '', [{ name: 'any' }])
     return good(name, 'dumpcap may capture as this user')
   } catch (error) {
     const { code, hint } = error instanceof RemoraError ? error : { code: 'CAPTURE_FAILED' as const, hint: undefined }

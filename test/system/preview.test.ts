@@ -88,7 +88,7 @@ test('any is one pseudo-interface, whose rate is that of all', async () => {
 test('each interface has a program of its own kind', async () => {
   const namespace = openNamespaceFile(`/run/netns/${pair.receiver}`)
   const before = descriptorCount()
-  const [ethernet, cooked] = await compileFilter(namespace, 'ip', ['b0', 'any'])
+  const [ethernet, cooked] = await compileFilter(namespace, 'ip', [{ name: 'b0' }, { name: 'any' }])
   expect(descriptorCount()).toBe(before)
   namespace.close()
   expect([ethernet, cooked]).toEqual([
@@ -99,6 +99,6 @@ test('each interface has a program of its own kind', async () => {
 
 test('a filter that is none is refused with its reason', async () => {
   const namespace = openNamespaceFile(`/run/netns/${pair.receiver}`)
-  await expect(compileFilter(namespace, 'tcp prt', ['b0'])).rejects.toMatchObject({ code: 'FILTER_INVALID' })
+  await expect(compileFilter(namespace, 'tcp prt', [{ name: 'b0' }])).rejects.toMatchObject({ code: 'FILTER_INVALID' })
   namespace.close()
 })

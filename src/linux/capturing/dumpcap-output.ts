@@ -2,6 +2,7 @@
  * What dumpcap says on standard error while it captures (dumpcap.c, report_*). Not an interface anyone promised, so every
  * line is optional and an unknown one is kept only as the possible reason of a failure.
  */
+import { withoutColon } from './device.ts'
 import { type CaptureReader, complaintCollector, type InterfaceStatistics, lineSplitter } from './messages.ts'
 
 /**
@@ -25,7 +26,8 @@ export function dumpcapReader(onReady: () => void = () => {}, countsDriver = tru
       ready = true
       onReady()
     } else if (said.startsWith('Packets received/dropped')) statistics.push(...parseStatistics(said, countsDriver))
-    else if (/no longer attached/.test(said)) goneInterface = /adapter "(.*?)"/.exec(said)?.[1] ?? 'an interface'
+    else if (/no longer attached/.test(said))
+      goneInterface = withoutColon(/adapter "(.*?)"/.exec(said)?.[1] ?? 'an interface')
     else complaints.add(said)
   }
 

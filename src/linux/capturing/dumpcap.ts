@@ -8,6 +8,7 @@ import type { NetworkNamespace } from '../namespace/netns.ts'
 import { nsenterFailure, runInNamespace } from '../namespace/nsenter.ts'
 import { run } from '../programs/run.ts'
 import { findTool } from '../programs/tools.ts'
+import { type CapturedInterface, withoutColon } from './device.ts'
 import { dumpcapReader } from './dumpcap-output.ts'
 import { captureFailed, filterInvalid, interfaceDown, interfaceMissing, mayNotCapture } from './failure.ts'
 import { type CaptureProcess, startCapturing } from './program.ts'
@@ -16,8 +17,7 @@ export type { CaptureEnd as DumpcapEnd, CaptureProcess as DumpcapProcess } from 
 
 /** What a dumpcap is told. */
 export interface DumpcapOptions {
-  /** Each with the text that describes it in the capture (if_description). */
-  readonly interfaces: readonly { readonly name: string; readonly description: string }[]
+  readonly interfaces: readonly CapturedInterface[]
   /** Capture filter; empty for none. */
   readonly filter: string
   /** Bytes kept of each packet; undefined: all. */
@@ -33,8 +33,6 @@ export interface DumpcapOptions {
   readonly stopConditions: readonly string[]
   /** Count packets on standard error while capturing. */
   readonly counting: boolean
-  /** Link type to ask for (`dumpcap -L`), where the interface has several. */
-  readonly linkType?: string
 }
 
 /**
@@ -55,19 +53,20 @@ export function dumpcapArguments(options: DumpcapOptions): string[] {
     ...(threads ? ['-N', '10000000', '-C', String(options.queueSize)] : []),
     ...['--capture-comment', options.comment],
     ...options.stopConditions.flatMap(condition => ['-a', condition]),
-    ...options.interfaces.flatMap(({ name, description }) => [
-      ...['-i', name, '--ifdescr', description],
-      ...(options.linkType === undefined ? [] : ['-y', options.linkType]),
-    ]),
+    ...options.interfaces.flatMap(nif => [...interfaceArguments(nif), ...['--ifdescr', nif.description]]),
   ]
 }
 
-/**
- * Interface names that dumpcap would take for something else (standard input, a number in its list, a remote capture), or
- * that are no UTF-8 and so cannot be handed on.
- */
-export function isCapturableName(name: string): boolean {
-  return !/^(?:-.*|\d+|TCP@.*|rpcap:.*)$/i.test(name) && name !== '' && !name.includes('\uFFFD')
+type OpenedInterface = Omit<CapturedInterface, 'description'>
+
+/** What is opened, under its own name in the capture. A filter behind `-i` is that of the interface alone. */
+function interfaceArguments({ name, device = name, filter, linkType }: OpenedInterface): string[] {
+  return [
+    ...['-i', device],
+    ...(device === name ? [] : ['--ifname', name]),
+    ...(linkType === undefined ? [] : ['-y', linkType]),
+    ...(filter === undefined ? [] : ['-f', filter]),
+  ]
 }
 
 /** Bytes of a capture filter; libpcap takes minutes for much longer ones. */
@@ -82,7 +81,7 @@ const longestFilter = 16_384
 export async function checkFilter(
   namespace: NetworkNamespace,
   filter: string,
-  interfaces: readonly string[],
+  interfaces: readonly OpenedInterface[],
   signal?: AbortSignal,
 ): Promise<string> {
   if (Buffer.byteLength(filter) > longestFilter) {
@@ -93,7 +92,7 @@ export async function checkFilter(
   // An argument ends there, and node refuses it.
   if (filter.includes('\0')) throw new RemoraError('FILTER_INVALID', 'the capture filter contains a NUL character')
   const filterArguments = filter === '' ? [] : ['-f', filter]
-  const command = [findTool('dumpcap'), '-d', ...filterArguments, ...interfaces.flatMap(name => ['-i', name])]
+  const command = [findTool('dumpcap'), '-d', ...filterArguments, ...interfaces.flatMap(interfaceArguments)]
   const { stdout, stderr } = await runInNamespace(namespace, command, { signal })
   const reader = dumpcapReader()
   reader.push(stderr)
@@ -144,11 +143,11 @@ export function dumpcapFailure(complaint: string): RemoraError {
     /^Invalid capture filter "(.*)" for interface '(.*?)'.*?(?:\((.*)\)\.|$)/.exec(
       text.slice(Math.max(0, text.indexOf('Invalid capture filter'))),
     ) ?? []
-  if (filter !== undefined) return filterInvalid(filter, nif ?? '', reason)
+  if (filter !== undefined) return filterInvalid(filter, withoutColon(nif ?? ''), reason)
   const [, missing] = /There is no device named "(.*?)"/.exec(text) ?? []
-  if (missing !== undefined) return interfaceMissing(missing)
+  if (missing !== undefined) return interfaceMissing(withoutColon(missing))
   const [, down] = /Device "(.*?)" is not up/.exec(text) ?? []
-  if (down !== undefined) return interfaceDown(down)
+  if (down !== undefined) return interfaceDown(withoutColon(down))
   if (/do(?:n't| not) have permission|Operation not permitted/.test(text)) return mayNotCapture('dumpcap')
   if (/no space left/i.test(text)) return diskFull()
   return captureFailed('dumpcap', text)

@@ -15,7 +15,7 @@ const mostInstructions = 4_096
 export async function compileFilter(
   namespace: NetworkNamespace,
   filter: string,
-  interfaces: readonly string[],
+  interfaces: Parameters<typeof checkFilter>[2],
   signal?: AbortSignal,
 ): Promise<string[]> {
   const programs = parsePrograms(await checkFilter(namespace, filter, interfaces, signal))

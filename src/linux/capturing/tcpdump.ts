@@ -16,6 +16,8 @@ import { tcpdumpReader } from './tcpdump-output.ts'
 /** What a tcpdump is told. */
 export interface TcpdumpOptions {
   readonly interface: string
+  /** What is opened in place of that name. */
+  readonly device?: string | undefined
   /** Capture filter; empty for none. */
   readonly filter: string
   /** Bytes kept of each packet; undefined: all. */
@@ -37,7 +39,16 @@ const wholePacket = 262_144
 export function tcpdumpArguments(options: TcpdumpOptions): string[] {
   const { filter, snaplen, promiscuous, bufferSize, linkType } = options
   return [
-    ...['-i', options.interface, '--immediate-mode', '-U', '-w', '-', '--time-stamp-precision=nano', '-n'],
+    ...[
+      '-i',
+      options.device ?? options.interface,
+      '--immediate-mode',
+      '-U',
+      '-w',
+      '-',
+      '--time-stamp-precision=nano',
+      '-n',
+    ],
     ...['-s', String(snaplen ?? wholePacket), '-B', String(bufferSize * 1024), '-Z', 'root'],
     ...(promiscuous ? [] : ['-p']),
     ...(linkType === undefined ? [] : ['-y', linkType]),

@@ -12,7 +12,10 @@ import { parseIpJson } from './ip-json.ts'
 /** An interface, as `ip -json address` tells of it (ip-address(8)). */
 export interface NetworkInterface {
   readonly index: number
+  /** Bytes of it that are no UTF-8 are U+FFFD; the index stands behind such a name, so that it is one. */
   readonly name: string
+  /** Alternative names (ip-link(8), altname); the kernel takes each for the interface. */
+  readonly altNames?: readonly string[]
   /** Administratively up (IFF_UP): a capture on it can start. */
   readonly up: boolean
   /** Operational state (RFC 2863), `UP`, `DOWN`, `UNKNOWN` …. */
@@ -126,7 +129,8 @@ export function parseInterfaces(json: string): NetworkInterface[] {
     .filter(link => typeof link.ifname === 'string')
     .map(link => ({
       index: link.ifindex ?? 0,
-      name: link.ifname ?? '',
+      name: nameOf(link),
+      ...(link.altnames !== undefined && { altNames: link.altnames }),
       up: link.flags?.includes('UP') ?? false,
       operstate: link.operstate ?? 'UNKNOWN',
       loopback: link.flags?.includes('LOOPBACK') ?? false,
@@ -136,6 +140,15 @@ export function parseInterfaces(json: string): NetworkInterface[] {
       ...linkFacts(link, links),
     }))
     .sort((a, b) => a.index - b.index)
+}
+
+function nameOf({ ifname = '', ifindex = 0 }: IpLink): string {
+  return ifname.includes('\uFFFD') ? `${ifname}#${ifindex}` : ifname
+}
+
+/** Whether an interface is called so, by its own name or an alternative one. */
+export function hasName({ name, altNames = [] }: NetworkInterface, wanted: string): boolean {
+  return name === wanted || altNames.includes(wanted)
 }
 
 type LinkFacts = Pick<NetworkInterface, 'mac' | 'mtu' | 'linkIndex' | 'linkNetnsId' | 'linkType'>
@@ -166,6 +179,7 @@ function linkIndexOf(
 interface IpLink {
   readonly ifindex?: number
   readonly ifname?: string
+  readonly altnames?: readonly string[]
   readonly flags?: readonly string[]
   readonly operstate?: string
   readonly address?: string

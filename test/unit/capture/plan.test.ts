@@ -25,22 +25,42 @@ const target = {
   namespace: { inode: 42 },
   names: [{ address: '10.0.0.2', name: 'web' }],
 } as const
-const nif = (name: string, up = true): NetworkInterface => ({
-  index: 1,
+const nif = (name: string, up = true, index = 1): NetworkInterface => ({
+  index,
   name,
   up,
   operstate: 'UP',
   loopback: false,
   addresses: [],
 })
-const interfaces = [nif('lo'), nif('eth0'), nif('eth1', false), nif('-'), nif('TCP@1.2.3.4'), nif('7')]
+const interfaces = [nif('lo'), nif('eth0'), nif('eth1', false), nif('-'), nif('any', true, 8), nif('nflog', true, 9)]
 
 describe('interfaces', () => {
   const chosen = (wanted: string[]) =>
     planSource({ ...request, interfaces: wanted }, target, interfaces).dumpcap.interfaces.map(({ name }) => name)
 
-  test('every one that is up, and that dumpcap takes for one', () => {
-    expect(chosen([])).toEqual(['lo', 'eth0'])
+  test('every one that is up, whatever it is called', () => {
+    expect(chosen([])).toEqual(['lo', 'eth0', '-', 'any', 'nflog'])
+    const { dumpcap, interfaceIndexes } = planSource({ ...request, filter: 'tcp' }, target, interfaces)
+    expect(dumpcap.interfaces.slice(1).map(({ device, filter }) => [device, filter])).toEqual([
+      [undefined, undefined],
+      ['-:', undefined],
+      ['any', 'ifindex 8 and (tcp)'],
+      ['any', 'ifindex 9 and (tcp)'],
+    ])
+    expect(interfaceIndexes).toEqual([1, 1, 1, 8, 9])
+  })
+
+  test('one that is asked for by an alternative name is captured once, under its own', () => {
+    const named = [nif('lo'), { ...nif('eth0'), altNames: ['Ethernet0-2'] }]
+    const asked = { ...request, interfaces: ['Ethernet0-2', 'eth0'] }
+    expect(planSource(asked, target, named).dumpcap.interfaces.map(({ name }) => name)).toEqual(['eth0'])
+  })
+
+  test('any that is asked for is every interface, whatever an interface is called', () => {
+    const { dumpcap, interfaceIndexes } = planSource({ ...request, interfaces: ['any'] }, target, interfaces)
+    expect(dumpcap.interfaces).toEqual([{ name: 'any', description: 'docker lab:1 netns 42' }])
+    expect(interfaceIndexes).toBeUndefined()
   })
 
   test('those asked for, in that order; any only when asked for', () => {
@@ -49,9 +69,9 @@ describe('interfaces', () => {
   })
 
   test.each([
-    ['eth1', /"eth1" of web is down; there are lo, eth0, any/],
-    ['eth9', /"eth9" of web does not exist; there are lo, eth0, any/],
-    ['-', /does not exist/],
+    ['eth1', /"eth1" of web is down; there are lo, eth0, -, any/],
+    ['eth9', /"eth9" of web does not exist; there are lo, eth0, -, any/],
+    ['-x', /does not exist/],
     ['TCP@1.2.3.4', /does not exist/],
     ['7', /does not exist/],
     ['/etc/passwd', /does not exist/],

@@ -1,10 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import {
-  type DumpcapOptions,
-  dumpcapArguments,
-  dumpcapFailure,
-  isCapturableName,
-} from '../../../../src/linux/capturing/dumpcap.ts'
+import { type DumpcapOptions, dumpcapArguments, dumpcapFailure } from '../../../../src/linux/capturing/dumpcap.ts'
 import { nsenterFailure } from '../../../../src/linux/namespace/nsenter.ts'
 
 const options: DumpcapOptions = {
@@ -49,6 +44,14 @@ describe('argument vector', () => {
     expect(args.filter(argument => argument === '-i')).toHaveLength(2)
   })
 
+  test('what is opened in place of a name keeps it in the capture; a filter behind it is its own', () => {
+    const cooked = { name: 'nflog', description: 'd', device: 'any', filter: 'ifindex 7 and (icmp)' }
+    const args = dumpcapArguments({ ...options, filter: 'icmp', interfaces: [cooked] })
+    expect(args.slice(args.indexOf('-i'))).toEqual([
+      ...['-i', 'any', '--ifname', 'nflog', '-f', 'ifindex 7 and (icmp)', '--ifdescr', 'd'],
+    ])
+  })
+
   test('it never names a file', () => {
     const args = dumpcapArguments({ ...options, stopConditions: ['packets:3', 'duration:1.3'], counting: true })
     expect(args[args.indexOf('-w') + 1]).toBe('-')
@@ -56,17 +59,6 @@ describe('argument vector', () => {
     expect(args).not.toContain('-q')
     expect(args).toEqual(expect.arrayContaining(['-a', 'packets:3', '-a', 'duration:1.3']))
   })
-})
-
-test.each(['-', '-x', '1', '42', 'TCP@1.2.3.4', 'tcp@host:1', 'rpcap://x', 'q\uFFFD', ''])(
-  '%j is no interface for dumpcap',
-  name => {
-    expect(isCapturableName(name)).toBe(false)
-  },
-)
-
-test.each(['eth0', 'lo', 'any', 'br-1', 'tcp0', '0x', 'rpcap0'])('%j is one', name => {
-  expect(isCapturableName(name)).toBe(true)
 })
 
 describe('complaints become errors with a code', () => {
