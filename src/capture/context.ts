@@ -13,4 +13,6 @@ export interface CaptureContext {
   readonly buffer?: number
   /** Called once, when no target is there and one is waited for. */
   readonly onPending?: () => void
+  /** Called when targets have been found, before anything is looked at in them. */
+  readonly onFound?: () => void
 }

@@ -42,7 +42,7 @@ export async function prepareCapture(
   signal: AbortSignal = context.lifetime.stop,
 ): Promise<PreparedCapture> {
   const { wait, follow, targets: references, names } = request
-  const { env = process.env, onPending } = context
+  const { env = process.env, onPending, onFound } = context
   const lives: PreparedLife[] = []
   let watch: TargetWatch | undefined
   const close = () => {
@@ -53,6 +53,7 @@ export async function prepareCapture(
     // dumpcap tells its version itself where it writes the stream.
     const version = isForSeveral(request) || follow ? readDumpcapVersion(signal) : undefined
     const known = wait === undefined ? await resolveTargets(references, { signal, env, names }) : []
+    if (known.length > 0) onFound?.()
     if (wait !== undefined || follow) watch = watchForTargets(request, context, known)
     lives.push(
       ...(await prepareLives(

@@ -5,11 +5,13 @@
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { makePipes } from '../linux/files/fifo.ts'
+import { type LocalPipe, makePipes } from '../linux/files/fifo.ts'
 import { runPrepared } from './capture.ts'
+import { claimPrepared } from './claim.ts'
 import type { CaptureContext } from './context.ts'
-import type { PreparedCapture } from './prepare.ts'
+import { type PreparedCapture, prepareCapture } from './prepare.ts'
 import type { CaptureReport, RunOptions } from './report.ts'
+import type { CaptureRequest } from './request.ts'
 
 /** A running capture, to be read. */
 export interface CaptureStream {
@@ -19,20 +21,99 @@ export interface CaptureStream {
   readonly report: Promise<CaptureReport>
 }
 
+/** A capture that may begin, and what it will flow through. */
+export interface PreparedStream {
+  readonly prepared: PreparedCapture
+  /** Takes the ends of the pipe, once; they are the caller's then. */
+  takePipe(): LocalPipe
+  /** Releases all of it that was not taken over. Again does nothing. */
+  close(): void
+}
+
 /**
- * Starts a prepared capture.
- * @throws RemoraError CAPTURE_FAILED or TOOL_MISSING when there can be no pipe; other failures come with the report
+ * Prepares a capture, and its pipe meanwhile: that takes a process.
+ * @throws RemoraError as a capture does that is prepared; the reason of the signal when that aborts
  */
-export async function openCaptureStream(
-  prepared: PreparedCapture,
+export async function prepareStream(
+  request: CaptureRequest,
+  context: CaptureContext,
+  signal?: AbortSignal,
+): Promise<PreparedStream> {
+  let making: Promise<LocalPipe[]> | undefined
+  // Not before there is something to capture: a request that means nothing starts nothing.
+  const onFound = () => {
+    making ??= makePipes(1)
+    making.catch(() => {})
+  }
+  try {
+    const prepared = await prepareCapture(request, { ...context, onFound }, signal)
+    try {
+      onFound()
+      const [pipe] = (await making) ?? []
+      return preparedStream(prepared, pipe)
+    } catch (error) {
+      prepared.close()
+      throw error
+    }
+  } catch (error) {
+    making?.then(
+      pipes => pipes.forEach(closePipe),
+      () => {},
+    )
+    throw error
+  }
+}
+
+function preparedStream(prepared: PreparedCapture, pipe: LocalPipe | undefined): PreparedStream {
+  let left = pipe
+  let isOpen = true
+  return {
+    prepared,
+    takePipe() {
+      const taken = left
+      left = undefined
+      if (taken === undefined) throw new Error('the pipe was taken already')
+      return taken
+    },
+    close() {
+      if (left !== undefined) closePipe(left)
+      left = undefined
+      if (isOpen) prepared.close()
+      isOpen = false
+    },
+  }
+}
+
+function closePipe({ reader, writer }: LocalPipe): void {
+  closeSync(reader)
+  closeSync(writer)
+}
+
+/**
+ * What was prepared earlier, as if it were prepared now; undefined, and closed, when it would be another capture by now.
+ * @param ownStream connections that will carry the capture away, by request
+ * @param buffer MiB of kernel buffer for all interfaces of a target together
+ */
+export function claimStream(
+  stream: PreparedStream,
+  now: Pick<CaptureRequest, 'ownStream'> & { readonly buffer: number },
+): PreparedStream | undefined {
+  const prepared = claimPrepared(stream.prepared, now)
+  if (prepared !== undefined) return { ...stream, prepared }
+  stream.close()
+  return undefined
+}
+
+/** Starts a prepared capture. */
+export function openCaptureStream(
+  stream: PreparedStream,
   context: CaptureContext & Omit<RunOptions, 'lifetime'>,
-): Promise<CaptureStream> {
-  const [pipe = { reader: -1, writer: -1 }] = await makePipes(1)
-  const { writer } = pipe
-  const reader = new Socket({ fd: pipe.reader, readable: true, writable: false })
-  reader.on('error', () => {})
-  const close = () => closeSync(writer)
-  const report = runPrepared(prepared, { fd: writer, finish: close, discard: close }, context)
+): CaptureStream {
+  const pipe = stream.takePipe()
+  const packets = new Socket({ fd: pipe.reader, readable: true, writable: false })
+  packets.on('error', () => {})
+  const close = () => closeSync(pipe.writer)
+  const report = runPrepared(stream.prepared, { fd: pipe.writer, finish: close, discard: close }, context)
   report.catch(() => {})
-  return { packets: reader, report }
+  return { packets, report }
 }

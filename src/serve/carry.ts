@@ -2,23 +2,37 @@
 import { isAbort } from '../base/abort.ts'
 import { type RemoraError, toRemoraError } from '../base/errors.ts'
 import { shownName } from '../capture/plan.ts'
-import { type PreparedCapture, prepareCapture } from '../capture/prepare.ts'
 import type { CaptureReport } from '../capture/report.ts'
-import { openCaptureStream } from '../capture/stream.ts'
+import type { CaptureRequest } from '../capture/request.ts'
+import { openCaptureStream, type PreparedStream, prepareStream } from '../capture/stream.ts'
 import type { Channel } from './channel.ts'
 import type { ServiceContext } from './context.ts'
 import type { Session } from './sessions.ts'
 
-/** Prepares the capture of a session; the caller closes it. */
+/**
+ * Prepares the capture of a session; the caller closes it.
+ * @param claimed what was prepared before
+ */
 export async function prepareSession(
   session: Session,
   context: ServiceContext,
-  request = session.request,
-): Promise<PreparedCapture> {
+  { request = session.request, claimed }: { readonly request?: CaptureRequest; readonly claimed?: PreparedStream } = {},
+): Promise<PreparedStream> {
+  const { state } = session
+  const stream = claimed ?? (await prepareNow(session, context, request))
+  const { plan } = stream.prepared
+  state.reference = plan.reference
+  state.interfaces = plan.sources.flatMap(source =>
+    source.dumpcap.interfaces.map(({ name }) => shownName(source, name)),
+  )
+  return stream
+}
+
+async function prepareNow(session: Session, context: ServiceContext, request: CaptureRequest): Promise<PreparedStream> {
   const { lifetime, state } = session
   // What waits for its target would keep the place for long.
   const leave = request.wait === undefined ? await context.starts.enter(lifetime.stop) : () => {}
-  const prepared = await prepareCapture(request, {
+  return prepareStream(request, {
     lifetime,
     log: context.logOf(session),
     counting: true,
@@ -27,11 +41,6 @@ export async function prepareSession(
       state.phase = 'waiting'
     },
   }).finally(leave)
-  state.reference = prepared.plan.reference
-  state.interfaces = prepared.plan.sources.flatMap(source =>
-    source.dumpcap.interfaces.map(({ name }) => shownName(source, name)),
-  )
-  return prepared
 }
 
 /**
@@ -41,7 +50,7 @@ export async function prepareSession(
 export function carry(
   session: Session,
   channel: Channel,
-  prepare: () => Promise<PreparedCapture>,
+  prepare: () => Promise<PreparedStream>,
   context: ServiceContext,
 ): void {
   carryWhole(session, channel, prepare, context).catch(error => context.log.error({ err: error }, 'fault'))
@@ -50,22 +59,22 @@ export function carry(
 async function carryWhole(
   session: Session,
   channel: Channel,
-  prepare: () => Promise<PreparedCapture>,
+  prepare: () => Promise<PreparedStream>,
   context: ServiceContext,
 ): Promise<void> {
-  let prepared: PreparedCapture | undefined
+  let stream: PreparedStream | undefined
   let report: CaptureReport | undefined
   let failure: RemoraError | undefined
   try {
-    prepared = await prepare()
-    report = await run(session, channel, prepared, context)
+    stream = await prepare()
+    report = await run(session, channel, stream, context)
     await channel.end(report, session.stopReason())
   } catch (thrown) {
     // Asked to stop while it was being prepared: that is no failure.
     if (!isAbort(thrown, session.lifetime.stop)) failure = toRemoraError(thrown)
     await (failure === undefined ? channel.end(nothing(session), session.stopReason()) : channel.fail(failure))
   } finally {
-    prepared?.close()
+    stream?.close()
     context.conclude(session, report, failure)
   }
 }
@@ -73,18 +82,19 @@ async function carryWhole(
 async function run(
   session: Session,
   channel: Channel,
-  prepared: PreparedCapture,
+  stream: PreparedStream,
   context: ServiceContext,
 ): Promise<CaptureReport> {
   const { lifetime, state, kill } = session
   const leave = await context.starts.enter(lifetime.stop)
-  const { packets, report } = await openCaptureStream(prepared, {
+  const { reference } = stream.prepared.plan
+  const { packets, report } = openCaptureStream(stream, {
     lifetime,
     counting: true,
     onArmed() {
       leave()
       state.phase = 'running'
-      channel.note({ note: 'armed', reference: prepared.plan.reference })
+      channel.note({ note: 'armed', reference })
     },
     onSilence(line) {
       state.silence = line
@@ -96,9 +106,6 @@ async function run(
       state.packets = progress.packets
       channel.note({ note: 'progress', ...progress })
     },
-  }).catch(error => {
-    leave()
-    throw error
   })
   report.then(leave, leave)
   const whole = await channel.take({ packets, over: report, kill: lifetime.kill }, bytes => {

@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts'
 import type { CaptureReport } from '../capture/report.ts'
 import type { AccessRules } from './access.ts'
 import { makeDiscovery, type SharedDiscovery } from './discovery.ts'
+import { type KeptCaptures, makeKeptCaptures } from './kept.ts'
 import type { ListenAddress } from './listen.ts'
 import { delayResolution, type Metrics, makeMetrics } from './metrics.ts'
 import type { CaptureBody } from './schemas.ts'
@@ -20,6 +21,8 @@ export interface ServiceContext {
   readonly rules: AccessRules
   readonly sessions: Sessions
   readonly tickets: Tickets<CaptureBody>
+  /** What was prepared for some of the tickets. */
+  readonly kept: KeptCaptures
   readonly discovery: SharedDiscovery
   readonly metrics: Metrics
   readonly starts: Starts
@@ -58,6 +61,7 @@ export function makeContext(rules: AccessRules, limits: Limits, log: Logger): Se
     rules,
     sessions,
     tickets,
+    kept: makeKeptCaptures(),
     discovery: makeDiscovery(metrics),
     metrics,
     starts: makeStarts(),

@@ -2,10 +2,10 @@
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
 import { compileFilter } from '../capture/filter.ts'
-import { prepareCapture } from '../capture/prepare.ts'
+import { type PreparedStream, prepareStream } from '../capture/stream.ts'
 import { parseReference } from '../target/reference.ts'
 import { checkKeys } from './access.ts'
-import type { RouteContext } from './context.ts'
+import type { RouteContext, ServiceContext } from './context.ts'
 import { type CaptureBody, captureBody, requestOf } from './schemas.ts'
 import type { Session } from './sessions.ts'
 import { ticketLife } from './tickets.ts'
@@ -25,8 +25,8 @@ export async function askForCapture(c: RouteContext): Promise<Response> {
   if (seconds > 0)
     throw new RemoraError('LIMIT', 'too many captures wait to be collected', { hint: `Try again in ${seconds} s.` })
   const leave = await starts.enter()
-  const target = await check(body).finally(leave)
-  const ticket = tickets.issue(body)
+  const { target, stream } = await check(body, c.env.service).finally(leave)
+  const ticket = issue(body, stream, c.env.service)
   const path = `/v1/capture/${ticket}`
   const { ws, http } = addresses(c)
   return c.json(
@@ -79,29 +79,53 @@ async function readText(c: RouteContext): Promise<string> {
   throw new RemoraError('USAGE', `the body is longer than ${longestBody} bytes`)
 }
 
-/** Prepares the capture and lets it go again; of a target that is waited for only the words can be checked. */
-async function check(body: CaptureBody): Promise<Record<string, unknown>> {
+/** A ticket for what was prepared, which is kept with it. */
+function issue(body: CaptureBody, stream: PreparedStream | undefined, { tickets, kept }: ServiceContext): string {
+  try {
+    const ticket = tickets.issue(body)
+    if (stream !== undefined) kept.keep(ticket, stream)
+    return ticket
+  } catch (error) {
+    stream?.close()
+    throw error
+  }
+}
+
+/** What was found out about a request. */
+interface Checked {
+  /** What the client is told of it. */
+  readonly target: Record<string, unknown>
+  /** What was prepared, to be closed; nothing where the target is waited for. */
+  readonly stream?: PreparedStream
+}
+
+/** Prepares the capture; of a target that is waited for only the words can be checked. */
+async function check(body: CaptureBody, context: ServiceContext): Promise<Checked> {
   const signal = AbortSignal.timeout(checkTime)
   const request = requestOf(body)
   if (request.wait !== undefined) {
     for (const target of request.targets) parseReference(target)
     if (request.filter !== '') await compileFilter(request.filter, signal)
-    return { reference: request.targets.join(', ') }
+    return { target: { reference: request.targets.join(', ') } }
   }
   const never = new AbortController().signal
-  const { plan, close } = await prepareCapture(
+  const stream = await prepareStream(
     { ...request, follow: false },
-    { lifetime: { stop: never, kill: never } },
+    { lifetime: { stop: never, kill: never }, counting: true, buffer: context.buffer() },
     signal,
   )
-  close()
-  const { reference, name, route, sources } = plan
+  // What follows its target needs more than was prepared.
+  if (request.follow) stream.close()
+  const { reference, name, route, sources } = stream.prepared.plan
   const described = sources.map(({ reference, name, type, netns, dumpcap }) => ({
     ...{ reference, name, type, netns },
     interfaces: dumpcap.interfaces.map(nif => nif.name),
     filter: dumpcap.filter,
   }))
-  return { ...described[0], reference, name, route, ...(described.length > 1 && { targets: described }) }
+  return {
+    target: { ...described[0], reference, name, route, ...(described.length > 1 && { targets: described }) },
+    ...(!request.follow && { stream }),
+  }
 }
 
 /** How the client reached the service, also through a proxy that tells of itself. */

@@ -1,6 +1,6 @@
 /** `GET /v1/capture/<ticket>.pcapng`: the capture as a file that grows, for browsers and curl. */
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import { carry, prepareSession } from './carry.ts'
+import { carry } from './carry.ts'
 import { downloadChannel } from './channel-download.ts'
 import type { RouteContext } from './context.ts'
 import { openTicket } from './upgrade.ts'
@@ -11,9 +11,9 @@ import { openTicket } from './upgrade.ts'
  */
 export function download(c: RouteContext): Response {
   const { incoming, outgoing, service } = c.env
-  const session = openTicket((c.req.param('file') ?? '').replace(/\.pcapng$/, ''), incoming, service)
+  const { session, prepare } = openTicket((c.req.param('file') ?? '').replace(/\.pcapng$/, ''), incoming, service)
   outgoing.once('close', () => session.kill())
   const name = session.request.targets.join('-').replace(/^\w+:/, '').slice(0, 100)
-  carry(session, downloadChannel(outgoing, name), () => prepareSession(session, service), service)
+  carry(session, downloadChannel(outgoing, name), prepare, service)
   return RESPONSE_ALREADY_SENT
 }

@@ -71,6 +71,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const close = async (hurry?: AbortSignal) => {
     if (tls !== undefined) forgetFiles(tls)
     await Promise.all(servers.map(({ server, address }) => closeServer(server, address, context, hurry)))
+    context.kept.close()
   }
   try {
     for (const address of listen) {

@@ -9,6 +9,7 @@ import { isAbort } from '../base/abort.ts'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { isPeerThere } from '../capture/interest.ts'
 import type { CaptureRequest } from '../capture/request.ts'
+import { claimStream, type PreparedStream } from '../capture/stream.ts'
 import { referenceOfStock } from '../discover/stock.ts'
 import { parseParameters, type StockParameters, type StockSubject, wantedInterfaces } from '../packetflix/parameters.ts'
 import { formatReference } from '../target/reference.ts'
@@ -86,14 +87,13 @@ async function redeem(
   upgrade: Upgrade,
   context: ServiceContext,
 ): Promise<void> {
-  const session = openTicket(ticket, request, context)
+  const { session, prepare } = openTicket(ticket, request, context)
   const gone = () => session.kill()
   socket.once('close', gone)
   const waits = session.request.wait !== undefined
-  const ready = waits ? undefined : await prepareSession(session, context).catch(abandon)
-  const prepare = async () => ready ?? prepareSession(session, context)
+  const ready = waits ? undefined : await prepare().catch(abandon)
   const upgraded = upgrade(websocket => {
-    carry(session, channelOf(websocket, session, request, false), prepare, context)
+    carry(session, channelOf(websocket, session, request, false), async () => ready ?? prepare(), context)
   })
   if (!upgraded) {
     ready?.close()
@@ -108,11 +108,18 @@ async function redeem(
   }
 }
 
+/** A ticket that was redeemed. */
+interface Redeemed {
+  readonly session: Session
+  /** Prepares its capture, or hands out what was prepared when it was asked for. To be called once, by who closes it. */
+  readonly prepare: () => Promise<PreparedStream>
+}
+
 /**
- * The session of a ticket, which is used up by it.
+ * Redeems a ticket, which is used up by it.
  * @throws RemoraError TARGET_NOT_FOUND or LIMIT
  */
-export function openTicket(ticket: string, request: IncomingMessage, context: ServiceContext): Session {
+export function openTicket(ticket: string, request: IncomingMessage, context: ServiceContext): Redeemed {
   const body = context.tickets.redeem(ticket)
   if (body === undefined) {
     throw new RemoraError('TARGET_NOT_FOUND', 'this ticket is unknown, used, or too old', {
@@ -120,7 +127,15 @@ export function openTicket(ticket: string, request: IncomingMessage, context: Se
     })
   }
   const ownStream = body.includeSelf ? [] : streamConnections(request)
-  return context.sessions.open({ ...requestOf(body), ownStream }, peerAddress(request))
+  const kept = context.kept.take(ticket)
+  try {
+    const session = context.sessions.open({ ...requestOf(body), ownStream }, peerAddress(request))
+    const claimed = kept && claimStream(kept, { ownStream, buffer: context.buffer() })
+    return { session, prepare: () => prepareSession(session, context, claimed ? { claimed } : {}) }
+  } catch (error) {
+    kept?.close()
+    throw error
+  }
 }
 
 /** A capture as a stock client asks for it. */
@@ -141,7 +156,7 @@ function captureStock(
   }
   const prepare = async () => {
     const targets = await Promise.all(parameters.subjects.map(subject => referenceOf(subject, context)))
-    return prepareSession(session, context, { ...session.request, targets })
+    return prepareSession(session, context, { request: { ...session.request, targets } })
   }
   carry(session, channelOf(websocket, session, request, true), prepare, context)
 }

@@ -10,6 +10,7 @@ import { startDocker } from '../helpers/docker.ts'
 import { makeNetnsPair } from '../helpers/netns.ts'
 import { startPodman } from '../helpers/podman.ts'
 import { armRows } from './arm.ts'
+import { firstPacketRows } from './first-packet.ts'
 import { latencyRows } from './latency.ts'
 import { containerListRows, namespaceListRows } from './list.ts'
 import { amount, type Row } from './measure.ts'
@@ -27,6 +28,7 @@ import { weaveRows } from './weave.ts'
 const groups: Record<string, () => Promise<Row[]>> = {
   start: async () => startRows(await buildHello()),
   arm: () => withOwned(makeNetnsPair, async pair => armRows(pair, await buildHello())),
+  first: () => withOwned(startDocker, async docker => firstPacketRows(docker, await buildHello())),
   rate: () => withOwned(makeNetnsPair, rateRows),
   weave: weaveRows,
   list: async () => [...(await withOwned(startPodman, containerListRows)), ...(await namespaceListRows())],

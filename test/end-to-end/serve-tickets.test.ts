@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { interfacesOf, pingsIn } from '../helpers/capture-file.ts'
-import { must, until } from '../helpers/command.ts'
+import { end, must, start, until } from '../helpers/command.ts'
+import { fakeDocker } from '../helpers/fake-docker.ts'
 import { dumpcapsIn, expectNoDumpcap } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
 import { scratch } from '../helpers/scratch.ts'
@@ -131,6 +132,47 @@ describe('a ticket', () => {
     const answer = await service.get(`/v1/capture/${forged}.pcapng`)
     expect(answer.status).toBe(404)
     await answer.arrayBuffer()
+  })
+
+  test('keeps what was prepared for a moment, and means the target that is there when it is collected', async () => {
+    const before = service.descriptors()
+    const tickets = await Promise.all([1, 2, 3].map(() => ticketFor({ interfaces: ['b0'], stop: { packets: 2 } })))
+    const inodes = async () => Number(await must('stat', '-Lc', '%i', `/run/netns/${pair.receiver}`))
+    await pair.remake()
+    expect(await inodes()).not.toBe(inode)
+    inode = await inodes()
+    const { notes, closed } = view(tickets[0]?.url ?? '')
+    await until('it is armed', () => notes.some(({ note }) => note === 'armed'))
+    expect(dumpcapsIn(inode)).toHaveLength(1)
+    await pair.ping(2)
+    expect(await closed).toMatchObject({ code: 1000 })
+    expect(notes.at(-1)).toMatchObject({ note: 'report', packets: 2, complete: true })
+    // Those nobody collects are let go long before their tickets are worth nothing.
+    await until('no descriptor is left', () => service.descriptors() <= before + 2, 15_000)
+    const late = fetch(tickets[1]?.download ?? '')
+    await running(service, 1)
+    await pair.ping(2)
+    expect((await pingsIn(await saved(await late, 'late.pcapng'))).length).toBeGreaterThan(0)
+  })
+
+  test('and its capture ask the engine once', async () => {
+    const engine = await fakeDocker()
+    const inside = start(['nsenter', `--net=/run/netns/${pair.receiver}`, 'sleep', '600'])
+    const own = await serve([], { env: { DOCKER_HOST: engine.env.DOCKER_HOST } })
+    try {
+      engine.add({ name: 'tkt-once', pid: inside.pid })
+      const body = { target: 'docker:tkt-once', interfaces: ['b0'], stop: { packets: 1 } }
+      const { url } = (await (await own.ask(body)).json()) as Ticket
+      const { notes, closed } = view(url)
+      await until('it is armed', () => notes.some(({ note }) => note === 'armed'))
+      await pair.ping(1)
+      expect(await closed).toMatchObject({ code: 1000 })
+      expect(engine.asked()).toBe(1)
+    } finally {
+      await own.close()
+      await end(inside.child)
+      engine.close()
+    }
   })
 
   test('is not to be had while a thousand wait', async () => {
