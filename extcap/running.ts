@@ -3,37 +3,23 @@
  * no rights of his own but may use that. What each way needs is loaded only when it is taken.
  */
 import { localService, type RemoteService } from '../src/capture/service.ts'
+import type { RunningTarget } from '../src/discover/running.ts'
+import { qualifiedName } from '../src/target/match.ts'
 import type { Target } from '../src/target/model.ts'
 import { listTimeout } from './step.ts'
 
-/** A container that gets an interface of its own. */
-export interface RunningContainer {
-  readonly name: string
-  readonly engine: string
-  /** What finds it again; only a capture asks for it. */
-  reference(): Promise<string>
-}
-
 /**
- * Running containers, newest first.
+ * Running containers and pods, newest first, what shares the network of another behind that one.
  * @param timeout milliseconds each engine has
  */
-export async function listRunning(timeout: number, signal: AbortSignal): Promise<RunningContainer[]> {
-  if ((await localService()) !== undefined) {
-    const targets = await listTargets(timeout, signal)
-    return targets
-      .toSorted((one, other) => other.startTime - one.startTime)
-      .flatMap(({ name, reference, container }) =>
-        container === undefined ? [] : [{ name, engine: container.engine, reference: async () => reference }],
-      )
+export async function listRunning(timeout: number, signal: AbortSignal): Promise<readonly RunningTarget[]> {
+  if ((await localService()) === undefined) {
+    return (await import('../src/discover/running.ts')).listRunningTargets(timeout, signal)
   }
-  const { listContainers } = await import('../src/discover/ask.ts')
-  const containers = await listContainers(timeout, signal)
-  return containers.map(container => ({
-    name: container.name,
-    engine: container.engine,
-    reference: async () => (await import('../src/discover/units.ts')).unambiguousReference(container),
-  }))
+  const targets = await listTargets(timeout, signal)
+  return targets
+    .filter(({ container, members }) => container !== undefined || members !== undefined)
+    .map(target => ({ name: qualifiedName(target), type: target.type, reference: target.reference }))
 }
 
 /** Milliseconds a service has on top of its engines: it looks into every namespace. */

@@ -105,11 +105,11 @@ async function targetReferences({ interface: nif, values }: CaptureStep, signal:
   const containers = await listRunning(engineTimeout, signal)
   const match = uniqueInterfaces(containers).find(({ value }) => value === nif)
   if (match === undefined) {
-    throw new RemoraError('TARGET_NOT_FOUND', `the container of interface ${nif} is no longer running`, {
+    throw new RemoraError('TARGET_NOT_FOUND', `the container or pod of interface ${nif} is no longer running`, {
       hint: 'Refresh the interfaces (F5), or start the container.',
     })
   }
-  return [await match.container.reference()]
+  return [match.container.reference]
 }
 
 /** A capture that ends by itself looks like a fault to whoever watches it, so the reason is told. */

@@ -1,5 +1,5 @@
 /**
- * `--extcap-interfaces`: the newest running containers, then the interfaces that are always there. Never fails, never waits
+ * `--extcap-interfaces`: the newest running containers and pods, then the interfaces that are always there. Never fails, never waits
  * long.
  */
 import { readConfig } from '../src/base/config.ts'
@@ -32,7 +32,10 @@ async function listedContainers(limit: number): Promise<{ value: string; display
   const containers = await listRunning(listTimeout, new AbortController().signal)
   return uniqueInterfaces(containers)
     .slice(0, limit)
-    .map(({ value, container: { name, engine } }) => ({ value, display: `Container ${name} (${engine})` }))
+    .map(({ value, container: { name, type } }) => ({
+      value,
+      display: `${name} (${type === 'pod' ? type : `${type} container`})`,
+    }))
 }
 
 /** Containers by the interface that stands for them; of several whose names look alike to Wireshark the newest counts. */

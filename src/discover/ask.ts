@@ -2,7 +2,8 @@
  * All engines of the host, asked at once and brought together: nothing twice, and the containers of an engine that runs
  * in a container under the name of that one.
  */
-import { type Container, type Engine, type EngineAnswer, newestFirst } from '../engine/engine.ts'
+import { criKind } from '../engine/containerd.ts'
+import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
 import { askEngines, type EngineTimeout, findEngines } from '../engine/engines.ts'
 import { readCgroupContainer } from '../linux/process/cgroup.ts'
 import { readStat } from '../linux/process/proc.ts'
@@ -31,33 +32,19 @@ export async function askHost(
   return withPrefixes(withoutDoubles(await askEngines(engines, timeout, signal, { addresses })))
 }
 
-/**
- * Running containers of all engines, newest first, without a closer look at any of them.
- * @param timeout milliseconds each engine has; one that is late is left out
- */
-export async function listContainers(
-  timeout: number,
-  signal: AbortSignal,
-  env?: NodeJS.ProcessEnv,
-): Promise<Container[]> {
-  const answers = await askHost(timeout, signal, env)
-  return answers.flatMap(({ containers }) => containers).sort(newestFirst)
-}
-
 /** Leaves out what another engine lists too, or would list. */
 function withoutDoubles(answers: readonly EngineAnswer[]): EngineAnswer[] {
-  const runtimes = new Set(
-    answers.flatMap(({ engine, failure }) => (engine.name === 'cri' && !failure ? [engine.address] : [])),
-  )
-  const inPods = new Set(
-    answers.flatMap(({ engine, containers }) => (engine.name === 'cri' ? containers : [])).map(({ id }) => id),
-  )
+  const told = answers.flatMap(({ engine, containers }) => (engine.name === 'cri' ? containers : []))
+  const inPods = new Set(told.map(({ id }) => id))
+  // A containerd without its CRI part tells of nothing there.
+  const runtimes = new Set(told.map(({ socket }) => socket))
   const seen = new Set<string>()
-  const isDouble = ({ engine, id, name, socket }: Container): boolean => {
+  const isDouble = ({ engine, id, labels, socket }: Container): boolean => {
     // What Docker runs for the CRI has its names there.
     if (engine === 'docker' && inPods.has(id)) return true
-    // What containerd runs for the CRI has its names there.
-    if (engine === 'containerd' && name.startsWith('k8s.io/') && runtimes.has(socket)) return true
+    // What containerd runs for the CRI has its names there, and will have them when it has just been made.
+    if (engine === 'containerd' && runtimes.has(socket) && (inPods.has(id) || labels[criKind] !== undefined))
+      return true
     // A trace has no socket: it counts only where no engine told of that id.
     const key = socket === '' ? id : `${engine} ${id}`
     if (seen.has(key)) return true

@@ -76,7 +76,7 @@ async function targetsOf(
   signal: AbortSignal,
 ): Promise<{ targets: Target[]; unlocated: readonly string[] }> {
   const host = findHost()
-  const { targets: containers, unlocated } = await containerTargets(answers, table, signal)
+  const { targets: containers, unlocated } = await containerTargets(answers, table, host?.netns, signal)
   const taken = new Set([host?.netns, ...containers.map(({ netns }) => netns)])
   const take = <T extends { readonly inode: number }>(mounts: readonly T[]) =>
     mounts.filter(({ inode }) => !taken.has(inode) && taken.add(inode))

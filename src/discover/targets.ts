@@ -17,12 +17,14 @@ import { formatReference } from '../target/reference.ts'
 import { hostPid } from './containers.ts'
 import { isAtHome, type Tenant } from './processes.ts'
 import {
+  behindTheirOwners,
   containerFacts,
   describeUnit,
-  distinctReferences,
   groupUnits,
   type Listed,
   listContainersOf,
+  referencesIn,
+  type Unit,
   unambiguousReference,
 } from './units.ts'
 
@@ -45,12 +47,14 @@ export function hostTarget(host: { netns: number; pid: number; startTime: number
 }
 
 /**
- * Containers and pods, newest first.
+ * Containers and pods, newest first, but none before the one whose network it shares.
+ * @param host inode of the host's network namespace, which nobody owns
  * @returns with a sentence for each engine whose containers were too many for a closer look at each
  */
 export async function containerTargets(
   answers: readonly EngineAnswer[],
   table: readonly ProcessEntry[],
+  host: number | undefined,
   signal: AbortSignal,
 ): Promise<{ readonly targets: Target[]; readonly unlocated: readonly string[] }> {
   const answered = answeredEngines(answers)
@@ -60,19 +64,22 @@ export async function containerTargets(
   for (const [container, process] of processes)
     if (container.owner.name === 'traces' && isStarting(container.engine, process, answered))
       processes.delete(container)
-  const units = groupUnits(listed.filter(container => processes.has(container)))
-  const references = distinctReferences(units)
-  const targets = units.map((unit, index): Target => {
+  const running = listed.filter(container => processes.has(container))
+  const locatedOf = ({ containers }: Unit) =>
+    containers.map(member => processes.get(member)).find(process => process?.netns !== undefined)
+  const units = behindTheirOwners(groupUnits(running), unit => {
+    const netns = locatedOf(unit)?.netns
+    return netns === host ? undefined : netns
+  })
+  const references = referencesIn(units)
+  const targets = units.map((unit): Target => {
     const { name, type, container } = describeUnit(unit)
     const [first] = unit.containers
-    const {
-      pid = 0,
-      startTime = 0,
-      netns = 0,
-    } = unit.containers.map(member => processes.get(member)).find(process => process?.netns !== undefined) ?? {}
-    const target = { reference: references[index] ?? '', name, type, prefix: first.prefix, netns, pid, startTime }
+    const { pid = 0, startTime = 0, netns = 0 } = locatedOf(unit) ?? {}
+    const target = { reference: references.ofUnit(unit), name, type, prefix: first.prefix, netns, pid, startTime }
     const addresses = unit.containers.flatMap(member => member.addresses)
-    const details = unit.pod ? { members: podMembers(unit.containers, processes) } : container && { container }
+    const members = () => unit.containers.map(member => podMember(member, references.ofContainer(member), processes))
+    const details = unit.pod ? { members: members().sort(sandboxLast) } : container && { container }
     return { ...nothing, ...target, addresses, ...details }
   })
   return { targets, unlocated }
@@ -209,19 +216,16 @@ function answeredEngines(answers: readonly EngineAnswer[]): Set<string> {
   return new Set(answers.flatMap(({ engine, failure }) => (failure ? [] : engine.name)))
 }
 
-function podMembers(containers: readonly Listed[], processes: ReadonlyMap<Listed, Located>): PodMember[] {
-  const units = containers.map((container): { pod: boolean; containers: [Listed] } => ({
-    pod: false,
-    containers: [container],
-  }))
-  const references = distinctReferences(units)
-  return containers
-    .map((container, index) => ({
-      ...containerFacts(container),
-      reference: references[index] ?? '',
-      name: container.name,
-      pid: processes.get(container)?.pid ?? 0,
-      sandbox: container.pod?.sandbox ?? false,
-    }))
-    .sort((a, b) => Number(a.sandbox) - Number(b.sandbox))
+function podMember(container: Listed, reference: string, processes: ReadonlyMap<Listed, Located>): PodMember {
+  return {
+    ...containerFacts(container),
+    reference,
+    name: container.name,
+    pid: processes.get(container)?.pid ?? 0,
+    sandbox: container.pod?.sandbox ?? false,
+  }
+}
+
+function sandboxLast(a: PodMember, b: PodMember): number {
+  return Number(a.sandbox) - Number(b.sandbox)
 }

@@ -23,7 +23,7 @@ export interface Unit {
 export function matchUnits(reference: ContainerReference, answers: readonly EngineAnswer[]): Unit[] {
   const matches = matchContainers(reference, listContainersOf(answers))
   const wholePods = reference.scheme === 'pod' || reference.scheme === 'label' || reference.scheme === 'compose'
-  return wholePods ? groupUnits(matches) : matches.map(container => ({ pod: false, containers: [container] }))
+  return wholePods ? groupUnits(matches) : singleUnits(matches)
 }
 
 /** Containers of all engines, each with its own. */
@@ -91,6 +91,27 @@ function schemeOf(engine: ContainerEngine): EngineScheme | 'container' {
   return engineSchemes.find(scheme => scheme === engine) ?? 'container'
 }
 
+/** Each container by itself, whatever pod it is in. */
+export function singleUnits(containers: readonly Listed[]): Unit[] {
+  return containers.map(container => ({ pod: false, containers: [container] }))
+}
+
+/**
+ * Puts what shares the network of another behind that one; the order is else as given, which is newest first.
+ * @param networkOf what tells its network from others; undefined: none that counts, as that of the host
+ */
+export function behindTheirOwners(
+  units: readonly Unit[],
+  networkOf: (unit: Unit) => string | number | undefined,
+): Unit[] {
+  const sharing = new Map<Unit, readonly Unit[]>()
+  for (const together of Map.groupBy(units, unit => networkOf(unit) ?? unit).values()) {
+    const owner = together.findLast(({ containers }) => containers[0].networkOf === undefined) ?? together.at(-1)
+    if (owner !== undefined) sharing.set(owner, [owner, ...together.filter(unit => unit !== owner)])
+  }
+  return units.flatMap(unit => sharing.get(unit) ?? [])
+}
+
 /** References that tell targets apart: by name, or by id where a name stands for several. */
 export function distinctReferences(units: readonly Unit[]): string[] {
   const byName = units.map(unit => describeUnit(unit).reference)
@@ -99,6 +120,28 @@ export function distinctReferences(units: readonly Unit[]): string[] {
     const reference = byName[index] ?? ''
     return counts.get(reference)?.length === 1
       ? reference
-      : formatReference({ scheme: schemeOf(engine), name: id.slice(0, 12) })
+      : formatReference({ scheme: schemeOf(engine), name: shortId(id) })
   })
+}
+
+/** References that tell units from each other, and each container from all others, whatever pod it is in. */
+export function referencesIn(units: readonly Unit[]): {
+  ofUnit(unit: Unit): string
+  ofContainer(container: Listed): string
+} {
+  const containers = units.flatMap(unit => unit.containers)
+  const alone = distinctReferences(singleUnits(containers))
+  const byContainer = new Map(containers.map((container, index) => [container, alone[index] ?? '']))
+  const together = distinctReferences(units)
+  const byUnit = new Map(units.map((unit, index) => [unit, together[index] ?? '']))
+  const ofContainer = (container: Listed) => byContainer.get(container) ?? ''
+  return {
+    ofContainer,
+    ofUnit: unit => (unit.pod ? (byUnit.get(unit) ?? '') : ofContainer(unit.containers[0])),
+  }
+}
+
+/** Enough of a random id; one that somebody chose is a name. */
+function shortId(id: string): string {
+  return /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id
 }

@@ -80,8 +80,21 @@ async function containersOf(connection: Connection, socket: string, namespace: s
       labels: container.labels,
       addresses: [],
       process,
+      ...podOf(container.id, container.labels),
     } satisfies Container
   })
+}
+
+/** The label by which containerd's CRI marks what it made: `sandbox` or `container`. */
+export const criKind = 'io.cri-containerd.kind'
+
+/** The pod of a container that the CRI made, as a kubelet labels it: where the CRI itself does not answer. */
+function podOf(id: string, labels: Readonly<Record<string, string>>): Pick<Container, 'pod'> {
+  const { [criKind]: kind, 'io.kubernetes.pod.name': name, 'io.kubernetes.pod.namespace': namespace } = labels
+  const sandbox = kind === 'sandbox'
+  if (kind === undefined || (name === undefined && !sandbox)) return {}
+  const whole = namespace === undefined ? name : `${namespace}/${name}`
+  return { pod: { id: labels['io.kubernetes.pod.uid'] || id, name: whole ?? id.slice(0, 12), sandbox } }
 }
 
 async function taskProcess(

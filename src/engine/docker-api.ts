@@ -99,11 +99,14 @@ function podByName(name: string): Container['pod'] {
   return id === undefined ? undefined : { id, name: `${namespace}/${pod}`, sandbox: container === 'POD' }
 }
 
-/** `{Id, Names, Image, Created, State, Labels, NetworkSettings: {Networks}}`, an element of GET /containers/json. */
+/**
+ * `{Id, Names, Image, Created, State, Labels, HostConfig: {NetworkMode}, NetworkSettings: {Networks}}`, an element of
+ * GET /containers/json.
+ */
 function toContainer(
   engine: ContainerEngine,
   socket: string,
-  { Id, Names, Image, Created, State, Labels, NetworkSettings }: Readonly<Record<string, unknown>>,
+  { Id, Names, Image, Created, State, Labels, HostConfig, NetworkSettings }: Readonly<Record<string, unknown>>,
 ): Container {
   const id = textOf(Id)
   const networks = Object.values(membersOf(membersOf(NetworkSettings).Networks)).map(membersOf)
@@ -111,6 +114,7 @@ function toContainer(
   const own = textsOf(Names).find(known => known.lastIndexOf('/') === 0)
   const name = own?.slice(1) || id.slice(0, 12)
   const pod = podByName(name)
+  const [, networkOf] = /^container:(.+)$/.exec(textOf(membersOf(HostConfig).NetworkMode)) ?? []
   return {
     engine,
     socket,
@@ -125,5 +129,6 @@ function toContainer(
       .flatMap(({ IPAddress, GlobalIPv6Address }) => [textOf(IPAddress), textOf(GlobalIPv6Address)])
       .filter(address => address !== ''),
     ...(pod && { pod }),
+    ...(networkOf !== undefined && { networkOf }),
   }
 }

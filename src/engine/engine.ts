@@ -17,6 +17,8 @@ export interface Container extends NamedContainer {
   readonly addresses: readonly string[]
   /** The pod it belongs to. */
   readonly pod?: Pod
+  /** Id of the container whose network it shares, where the list tells. */
+  readonly networkOf?: string
   /** Its process, where the list tells it; else {@link Engine.process} does. */
   readonly process?: ContainerProcess
 }

@@ -95,6 +95,20 @@ test('the executable alone in an extcap folder of an empty home is enough', asyn
   expect(readdirSync(extcap)).toEqual(['remora'])
 })
 
+test('what shares the network of another is listed behind it', async () => {
+  await engine.container('web-proxy', ['--network', 'container:web'])
+  const [listed, interfaces] = await Promise.all([
+    remora(['list', '--json', '--type', 'docker'], { env }),
+    remora(['--extcap-interfaces'], { env }),
+  ])
+  const ours = (names: readonly string[]) => names.filter(name => /^(?:db|web|web-proxy)(?: |$)/.test(name))
+  const targets: { name: string }[] = JSON.parse(listed.stdout)
+  expect(ours(targets.map(({ name }) => name))).toEqual(['db', 'web', 'web-proxy'])
+  const shown = parseSentences(interfaces.stdout).map(({ attributes }) => attributes.display ?? '')
+  expect(ours(shown)).toEqual(['db', 'web', 'web-proxy'].map(name => `${name} (docker container)`))
+  await engine.docker('rm', '-f', 'web-proxy')
+})
+
 describe('references', () => {
   const id = async () => engine.docker('inspect', '-f', '{{.Id}}', 'web')
 

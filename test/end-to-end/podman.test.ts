@@ -39,6 +39,36 @@ test('is listed with its engine, and found by every reference', async () => {
   expect(await remora(['capture', 'docker:pm', '--dry-run'], { env })).toMatchObject({ status: 3 })
 })
 
+test('a pod is one entry and one interface, without its infra container and monitor; a sidecar stands behind', async () => {
+  await engine.podman('run', '-d', '--name', 'pm-side', '--network', 'container:pm', podmanImage)
+  await engine.podman('pod', 'create', '--name', 'crew')
+  for (const name of ['crew-a', 'crew-b'])
+    await engine.podman('run', '-d', '--pod', 'crew', '--name', name, podmanImage)
+  const [listed, interfaces] = await Promise.all([
+    remora(['list', '--json'], { env }),
+    remora(['--extcap-interfaces'], { env }),
+  ])
+  const podId = (await engine.podman('pod', 'inspect', '-f', '{{.Id}}', 'crew')).trim()
+  const targets: { name: string; type: string; netns: number; id?: string }[] = JSON.parse(listed.stdout)
+  const host = targets.find(({ type }) => type === 'host')?.netns
+  const own = targets.filter(
+    ({ name, type, netns }) => /^(?:pm|crew)/.test(name) || (type === 'containerd' && netns === host),
+  )
+  expect(own.map(({ name, type }) => [name, type])).toEqual([
+    ['crew', 'pod'],
+    ['pm', 'podman'],
+    ['pm-side', 'podman'],
+  ])
+  expect(targets.filter(({ id }) => id === podId)).toEqual([])
+  const shown = Array.from(
+    interfaces.stdout.matchAll(/\{display=((?:pm|crew|[0-9a-f]{12}-infra).*)\}/g),
+    ([, name]) => name,
+  )
+  expect(shown).toEqual(['crew (pod)', 'pm (podman container)', 'pm-side (podman container)'])
+  const plan = await remora(['capture', 'crew-a', '--dry-run', '--json'], { env })
+  expect(JSON.parse(plan.stdout).netns).toBe(targets.find(({ name }) => name === 'crew')?.netns)
+})
+
 test('is an interface of Wireshark that captures', async () => {
   const file = join(scratch(), 'podman.pcapng')
   const args = ['-i', 'remora-pm', '-f', 'icmp', '-c', '4', '-w', file]

@@ -1,8 +1,11 @@
 /** The CRI of containerd, the real one, with pods made as a kubelet makes them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { discover } from '../../src/discover/discover.ts'
+import { resolveTarget } from '../../src/discover/resolve.ts'
+import { listRunningTargets } from '../../src/discover/running.ts'
 import { criEngine } from '../../src/engine/cri.ts'
 import { readNamespaceInode } from '../../src/linux/process/proc.ts'
-import { type Containerd, startContainerd } from '../helpers/containerd.ts'
+import { type Containerd, containerdImage, startContainerd } from '../helpers/containerd.ts'
 import { testEngine } from './compliance.ts'
 
 testEngine(
@@ -77,5 +80,39 @@ describe('a pod', () => {
     expect(await engine.process(id, signal())).toBeUndefined()
     expect(await engine.process(member, signal())).toBeUndefined()
     expect(await engine.containers(signal())).toEqual([])
+  })
+
+  test('is one target; equal containers of two have references that work; what the CRI did not make is there too', async () => {
+    const { pods, socket, ctr } = containerd
+    const env = { CONTAINERD_ADDRESS: socket }
+    const sandboxes = [await pods.runPod('one'), await pods.runPod('two')]
+    const members = [
+      await pods.runContainer(sandboxes[0] ?? '', 'main'),
+      await pods.runContainer(sandboxes[1] ?? '', 'main'),
+    ]
+    await ctr('k8s.io', 'run', '-d', containerdImage, 'by-hand')
+    const isOurs = ({ name }: { name: string }) =>
+      /^(?:lab|k8s\.io)\//.test(name) || sandboxes.includes(name) || name === 'main'
+    const targets = (await discover({ signal: signal(), interfaces: false, env })).targets.filter(isOurs)
+    expect(targets.map(({ name, type, reference }) => [name, type, reference]).sort()).toEqual([
+      ['k8s.io/by-hand', 'containerd', 'containerd:k8s.io/by-hand'],
+      ['lab/one', 'pod', 'pod:lab/one'],
+      ['lab/two', 'pod', 'pod:lab/two'],
+    ])
+    const running = (await listRunningTargets(2_000, signal(), env)).filter(isOurs)
+    expect(running.map(({ reference }) => reference).sort()).toEqual(targets.map(({ reference }) => reference).sort())
+    const references = targets.flatMap(target => target.members ?? []).filter(({ sandbox }) => !sandbox)
+    expect(references.map(({ reference }) => reference).sort()).toEqual(
+      members.map(id => `cri:${id.slice(0, 12)}`).sort(),
+    )
+    for (const { reference, pid = 0, netns = readNamespaceInode(pid, 'net') } of [...targets, ...references] as {
+      reference: string
+      pid?: number
+      netns?: number
+    }[]) {
+      const { namespace } = await resolveTarget(reference, { signal: signal(), env })
+      namespace.close()
+      expect(namespace.inode, reference).toBe(netns)
+    }
   })
 })

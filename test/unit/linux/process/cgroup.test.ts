@@ -11,6 +11,8 @@ test.each<[string, { engine: string; id: string } | undefined]>([
   [`0::/machine.slice/libpod-${id}.scope/container`, { engine: 'podman', id }],
   [`5:pids:/libpod_parent/libpod-${id}`, { engine: 'podman', id }],
   [`5:pids:/libpod_parent/${other}/libpod-${id}`, { engine: 'podman', id }],
+  [`5:pids:/libpod_parent/${id}/conmon`, undefined],
+  [`5:pids:/docker/${other}/libpod_parent/${id}/conmon`, { engine: 'docker', id: other }],
   [`0::/machine.slice/libpod-conmon-${id}.scope`, undefined],
   [`3:cpu:/k8s.io/${id}`, { engine: 'cri', id }],
   [`0::/kubepods/besteffort/pod6b2f3c9e-0000-4000-8000-000000000000/${id}`, { engine: 'cri', id }],
