@@ -4,7 +4,7 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import { ghostwireType } from '../ghostwire/engine-types.ts'
-import { tenantName } from '../ghostwire/mobyshark.ts'
+import { mountName, pathOfMount, tenantName } from '../ghostwire/mobyshark.ts'
 import { readCommand } from '../linux/process/proc.ts'
 import { readProcessTable } from '../linux/process/table.ts'
 import type { StockTarget } from '../packetflix/target.ts'
@@ -48,16 +48,18 @@ export function referenceOfStock(wanted: StockTarget, targets: readonly Target[]
 
 /**
  * Targets of the name: a mount's own, too, where a process has come to live in it. The first process of a host speaks for
- * the host, whatever it is called there.
+ * the host, whatever it is called there; which process sees a mount does not matter where the namespace is the same.
  */
-function candidates({ name, prefix }: StockTarget, targets: readonly Target[]): Target[] {
+function candidates({ name, prefix, netns }: StockTarget, targets: readonly Target[]): Target[] {
   const isInit = prefix === '' && /^[^()]+\(1\)$/.test(name)
+  const isNamed = (target: Target): boolean => {
+    if (target.name === name) return true
+    if (target.type === 'host') return isInit || tenantName(target, commandOf) === name
+    if (target.type !== 'bindmount') return false
+    return mountName(target.name) === name || (target.netns === netns && pathOfMount(target.name) === pathOfMount(name))
+  }
   const known = new Set([...targets, ...withResidents(targets, readProcessTable())])
-  return [...known].filter(
-    target =>
-      target.prefix === prefix &&
-      (target.name === name || (target.type === 'host' && (isInit || tenantName(target, commandOf) === name))),
-  )
+  return [...known].filter(target => target.prefix === prefix && isNamed(target))
 }
 
 const commandOf = (pid: number) => readCommand(pid) ?? ''

@@ -15,7 +15,7 @@ export function mobysharkDocument(targets: readonly Target[], host: HostFacts, c
   return {
     metadata: metadataJson(host),
     containers: targets.map(target => ({
-      name: tenantName(target, commandOf),
+      name: target.type === 'bindmount' ? mountName(target.name) : tenantName(target, commandOf),
       type: ghostwireType(target.type),
       netns: target.netns,
       'network-interfaces': target.interfaces,
@@ -25,6 +25,21 @@ export function mobysharkDocument(targets: readonly Target[], host: HostFacts, c
     })),
   }
 }
+
+/**
+ * The name of a namespace that a mount keeps alive, as Ghostwire has it: every mount is seen by a process, those of the host by
+ * its first.
+ */
+export function mountName(name: string): string {
+  return viewer.test(name) ? name : `/proc/1/ns/mnt:${name}`
+}
+
+/** A name of {@link mountName} without the process that sees the mount. */
+export function pathOfMount(name: string): string {
+  return name.replace(viewer, '')
+}
+
+const viewer = /^\/proc\/\d+\/ns\/mnt:/
 
 /** The name of a target; the host goes by the process that speaks for it. */
 export function tenantName({ type, name, pid }: Target, commandOf: (pid: number) => string): string {

@@ -22,8 +22,9 @@ afterAll(async () => {
 
 test('a namespace without processes is a target too', async () => {
   const all = await document<{ containers: Record<string, unknown>[] }>(['mobyshark'])
-  expect(all.containers.find(({ name }) => name === `/run/netns/${lab.left}`)).toEqual({
-    name: `/run/netns/${lab.left}`,
+  const name = `/proc/1/ns/mnt:/run/netns/${lab.left}`
+  expect(all.containers.find(target => target.name === name)).toEqual({
+    name,
     type: 'bindmount',
     netns: inodeOf(lab.left),
     'network-interfaces': ['eth0'],
@@ -139,7 +140,7 @@ test('interfaces know what they hang together with', async () => {
     slaves: expect.arrayContaining(['v0', 'v1', 'vx0'].map(name => expect.objectContaining({ name }))),
     macvlans: [{ idref: idOf(right, 'mv0'), name: 'mv0' }],
   })
-  expect(nif(hub, 'v1')).toMatchObject({ master: { name: 'br0' }, promisc: true })
+  expect(nif(hub, 'v1')).toMatchObject({ master: { name: 'br0' }, promisc: false })
   expect(nif(right, 'mv0')).toMatchObject({ kind: 'macvlan', macvlan: { idref: idOf(hub, 'br0'), name: 'br0' } })
   expect(nif(hub, 'vx0')).toMatchObject({
     vxlan: {

@@ -1,6 +1,7 @@
 /** What a process resolves names with: hostname(5), resolv.conf(5) and hosts(5), as it sees them and may read them. */
 import type { Dns } from '../../ghostwire/snapshot.ts'
 import { readInRoot } from '../files/file-in-root.ts'
+import { canonicalAddress } from '../network/address.ts'
 import { readCredentials } from '../process/credentials.ts'
 
 /** Reads the files through the root of a process; what cannot be read is empty. */
@@ -43,9 +44,12 @@ export function parseResolver(text: string): Pick<Dns, 'domain' | 'nameservers' 
   }
 }
 
-/** Each name of a line with its address. */
+/** Each name of a line with its address, in one form where it is one. */
 export function parseHosts(text: string): Dns['hosts'] {
-  return linesOf(text).flatMap(([address = '', ...names]) => names.map(name => ({ name, address })))
+  return linesOf(text).flatMap(([first = '', ...names]) => {
+    const address = canonicalAddress(first) ?? first
+    return names.map(name => ({ name, address }))
+  })
 }
 
 /** Words of the lines, without comments and empty ones. */

@@ -58,18 +58,64 @@ export function isBelow(path: string, places: ReadonlySet<string>): boolean {
   return folders.some((_, index) => places.has(folders.slice(0, index + 1).join('/')))
 }
 
-/** Picks the nsfs mounts of network namespaces out of mountinfo; later mounts hide earlier ones at the same path. */
+/** Picks the nsfs mounts of network namespaces out of mountinfo that a path leads to: another mount may hide them. */
 export function parseNamespaceMounts(mountinfo: string): NamespaceMount[] {
-  const found = new Map<string, number>()
-  for (const line of mountinfo.split('\n')) {
-    const fields = line.split(' ')
-    const [root, mountPoint] = [fields[3], fields[4]]
-    const type = fields[fields.indexOf('-') + 1]
-    const [, inode] = /^net:\[(\d+)\]$/.exec(root ?? '') ?? []
-    if (type === 'nsfs' && inode !== undefined && mountPoint !== undefined)
-      found.set(unescapeOctal(mountPoint), Number(inode))
+  if (!mountinfo.includes('net:[')) return []
+  const mounts = mountinfo.split('\n').flatMap(line => parseMount(line) ?? [])
+  const found = mounts.flatMap(({ id, root, place, type }) => {
+    const [, inode] = /^net:\[(\d+)\]$/.exec(root) ?? []
+    return type === 'nsfs' && inode !== undefined ? { id, path: place, inode: Number(inode) } : []
+  })
+  if (found.length === 0) return []
+  const lookUp = mountLookup(mounts)
+  return found
+    .filter(({ id, path }) => lookUp(path) === id)
+    .map(({ path, inode }) => ({ path, inode }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+interface Mount {
+  readonly id: string
+  readonly parent: string
+  /** What of its file system is mounted. */
+  readonly root: string
+  /** Where. */
+  readonly place: string
+  readonly type: string
+}
+
+function parseMount(line: string): Mount | undefined {
+  const fields = line.split(' ')
+  const [id, parent, , root, place] = fields
+  if (id === undefined || parent === undefined || root === undefined || place === undefined) return undefined
+  return { id, parent, root, place: unescapeOctal(place), type: fields[fields.indexOf('-') + 1] ?? '' }
+}
+
+/**
+ * Finds the mount a path ends on, as the kernel does: folder by folder, and at each of them up through what is mounted there.
+ * A mount whose parent is not listed, or itself as that of rootfs, lies on the root of the process.
+ */
+function mountLookup(mounts: readonly Mount[]): (path: string) => string {
+  const listed = new Set(mounts.map(({ id }) => id))
+  const below = ({ id, parent }: Mount) => (listed.has(parent) && parent !== id ? parent : '')
+  const above = new Map(mounts.map(mount => [`${below(mount)} ${mount.place}`, mount.id]))
+  return path => {
+    const folders = path.split('/')
+    let current = ''
+    // No more steps than mounts, also where they were said to lie on one another in a circle.
+    let steps = mounts.length
+    for (let length = 1; length <= folders.length; length++) {
+      const place = folders.slice(0, length).join('/') || '/'
+      for (
+        let next = above.get(`${current} ${place}`);
+        next !== undefined && steps-- > 0;
+        next = above.get(`${current} ${place}`)
+      ) {
+        current = next
+      }
+    }
+    return current
   }
-  return [...found].map(([path, inode]) => ({ path, inode })).sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
 /** Types of file systems that may not answer (fuse(4), autofs(5), nfs(5)). */

@@ -15,7 +15,6 @@ export interface IpLink {
   /** Index of that, in another namespace. */
   readonly link_index?: number
   readonly link_netnsid?: number
-  readonly promiscuity?: number
   readonly linkinfo?: { readonly info_kind?: string; readonly info_data?: IpLinkData }
   readonly addr_info?: readonly IpAddress[]
 }
@@ -66,7 +65,8 @@ function toLink(link: IpLink, indexOf: (name: string) => number | undefined): Li
     alias: link.ifalias ?? '',
     operstate: link.operstate ?? 'UNKNOWN',
     loopback: link.flags?.includes('LOOPBACK') ?? false,
-    promiscuous: (link.promiscuity ?? 0) > 0 || (link.flags?.includes('PROMISC') ?? false),
+    // The flag that somebody has set; the counter of the kernel has the ports of bridges and captures too.
+    promiscuous: link.flags?.includes('PROMISC') ?? false,
     mac: /^[0-9a-f]{2}(?::[0-9a-f]{2})+$/.test(link.address ?? '') ? (link.address ?? noMac) : noMac,
     master: link.master ?? '',
     lower: lowerOf(link, indexOf),

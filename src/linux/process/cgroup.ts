@@ -28,6 +28,9 @@ const patterns: readonly [ContainerEngine, RegExp][] = [
   ['nspawn', /^machine-(?!qemu)(.+)\.scope$/],
 ]
 
+/** Where Podman's monitors (conmon) of a pod's containers run: in a folder that is called after the pod. */
+const podMonitor = /\/[0-9a-f]{64}\/conmon$/
+
 /** The innermost container a process runs in; undefined outside of any. */
 export function readCgroupContainer(pid: number, proc = '/proc'): CgroupContainer | undefined {
   return parseCgroup(readText(`${proc}/${pid}/cgroup`) ?? '')
@@ -39,7 +42,7 @@ export function parseCgroup(text: string): CgroupContainer | undefined {
   let innermost: CgroupContainer | undefined
   let depth = -1
   for (const path of new Set(text.split('\n').map(line => line.split(':').slice(2).join(':')))) {
-    const folders = path.split('/')
+    const folders = path.replace(podMonitor, '').split('/')
     for (let at = folders.length - 1; at > depth; at--) {
       const found = parseFolder(folders[at - 1] ?? '', folders[at] ?? '')
       if (found === undefined) continue

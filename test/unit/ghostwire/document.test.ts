@@ -49,6 +49,7 @@ const targets = [
   target({ type: 'cri', pid: 0, netns: 0, container: facts }),
   target({ type: 'lxc' }),
   target({ type: 'bindmount', pid: 0, name: '/run/netns/x', netns: 11 }),
+  target({ type: 'bindmount', pid: 0, name: '/proc/7/ns/mnt:/run/netns/y', netns: 12 }),
 ]
 
 test('mobyshark: types, and the host as a process', () => {
@@ -61,7 +62,8 @@ test('mobyshark: types, and the host as a process', () => {
     ['default/web', 'pod', 'kind'],
     ['n', 'CRI', ''],
     ['n', 'lxc', ''],
-    ['/run/netns/x', 'bindmount', ''],
+    ['/proc/1/ns/mnt:/run/netns/x', 'bindmount', ''],
+    ['/proc/7/ns/mnt:/run/netns/y', 'bindmount', ''],
   ])
 })
 

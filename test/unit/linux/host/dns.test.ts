@@ -109,9 +109,11 @@ test('resolv.conf', () => {
 })
 
 test('hosts', () => {
-  expect(parseHosts('127.0.0.1 localhost\tme # and you\n\n::1\n#10.0.0.1 x\n')).toEqual([
+  expect(parseHosts('127.0.0.1 localhost\tme # and you\n\n::1\n#10.0.0.1 x\nfe00::0 net\nno address\n')).toEqual([
     { name: 'localhost', address: '127.0.0.1' },
     { name: 'me', address: '127.0.0.1' },
+    { name: 'net', address: 'fe00::' },
+    { name: 'address', address: 'no' },
   ])
 })
 

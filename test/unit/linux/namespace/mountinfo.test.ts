@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { isBelow, listForeignMounts } from '../../../../src/linux/namespace/mountinfo.ts'
+import { isBelow, listForeignMounts, parseNamespaceMounts } from '../../../../src/linux/namespace/mountinfo.ts'
 import type { ProcessEntry } from '../../../../src/linux/process/table.ts'
 import { scratch } from '../../../helpers/scratch.ts'
 
@@ -23,6 +23,35 @@ test('namespaces in other mount namespaces are found through one process each, b
   expect(await listForeignMounts([process(9, 1), process(8, 2), process(7, 3)], undefined, proc)).toEqual([
     { path: `${proc}/7/root/run/netns/good`, inode: 77, pid: 7, inside: '/run/netns/good' },
   ])
+})
+
+const root = '20 1 8:1 / / rw - ext4 /dev/a rw'
+const run = '21 20 0:5 / /run rw - tmpfs tmpfs rw'
+const named = '22 21 0:4 net:[70] /run/netns/x rw - nsfs nsfs rw'
+
+test.each<[string, string[], string[]]>([
+  ['a namespace on a mount', [root, run, named], ['/run/netns/x 70']],
+  ['in the order of a tree, which need not be that of time', [named, run, root], ['/run/netns/x 70']],
+  ['below what was mounted over its folder', [root, run, named, '23 21 0:6 / /run/netns rw - tmpfs tmpfs rw'], []],
+  ['below what was mounted over the folder of that', [root, run, named, '23 21 0:6 / /run rw - tmpfs tmpfs rw'], []],
+  ['below a new root', [root, run, named, '23 20 0:6 / / rw - tmpfs tmpfs rw'], []],
+  [
+    'beside what was mounted next to it',
+    [root, run, named, '23 21 0:6 / /run/net rw - tmpfs tmpfs rw'],
+    ['/run/netns/x 70'],
+  ],
+  ['under another one', [root, run, named, '24 22 0:4 net:[71] /run/netns/x rw - nsfs nsfs rw'], ['/run/netns/x 71']],
+  ['under what is none', [root, run, named, '24 22 0:4 mnt:[71] /run/netns/x rw - nsfs nsfs rw'], []],
+  [
+    'on what hides a folder',
+    [root, run, named, '23 21 0:6 / /run/netns rw - tmpfs tmpfs rw', '25 23 0:4 net:[72] /run/netns/y rw - nsfs n rw'],
+    ['/run/netns/y 72'],
+  ],
+  ['on a root that lies on rootfs', ['1 1 0:2 / / rw - rootfs rootfs rw', root, run, named], ['/run/netns/x 70']],
+  ['on one another in a circle', ['22 23 0:4 net:[70] /x rw - nsfs n rw', '23 22 0:4 net:[71] /x rw - nsfs n rw'], []],
+  ['in a root that is no mount itself', [run, named], ['/run/netns/x 70']],
+])('%s', (_, lines, expected) => {
+  expect(parseNamespaceMounts(lines.join('\n')).map(({ path, inode }) => `${path} ${inode}`)).toEqual(expected)
 })
 
 test.each([

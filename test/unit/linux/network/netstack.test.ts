@@ -35,7 +35,8 @@ describe('interfaces', () => {
       { lower: { index: 5, nsid: 1 } },
     ],
     ['a tunnel with addresses in place of a MAC', { address: '10.0.0.1' }, { mac: '00:00:00:00:00:00' }],
-    ['promiscuous', { promiscuity: 1 }, { promiscuous: true }],
+    ['promiscuous', { flags: ['PROMISC'], promiscuity: 1 }, { promiscuous: true }],
+    ['port of a bridge, which the kernel alone makes promiscuous', { promiscuity: 1 }, { promiscuous: false }],
   ])('%s', (_, given, expected) => {
     expect(parse([{ ifindex: 5, ifname: 'x', ...given }]).links).toMatchObject([{ index: 5, name: 'x', ...expected }])
   })
