@@ -113,10 +113,12 @@ async function targetReferences({ interface: nif, values }: CaptureStep, signal:
 }
 
 /** A capture that ends by itself looks like a fault to whoever watches it, so the reason is told. */
-function explain({ end, goneInterface, reference }: CaptureReport): void {
+function explain({ end, goneInterface, missedInterfaces, reference }: CaptureReport): void {
   const reason = {
     'target-gone': `${reference} has stopped`,
     'interface-gone': `interface ${goneInterface} of ${reference} was removed`,
   }[end as string]
-  if (reason !== undefined) writeFully(2, `${printable(reason)}; the capture has ended\n`)
+  const missed = missedInterfaces && `${missedInterfaces.join(', ')} of ${reference} came up later and was not captured`
+  if (missed !== undefined) writeFully(2, `${printable(reason === undefined ? missed : `${reason}; ${missed}`)}\n`)
+  else if (reason !== undefined) writeFully(2, `${printable(reason)}; the capture has ended\n`)
 }

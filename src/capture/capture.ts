@@ -97,6 +97,7 @@ export async function runPrepared(
     else output.discard()
     throw error
   }
-  output.finish(report.complete)
+  // An interface that was not captured leaves no half a block.
+  output.finish(report.complete || (report.missedInterfaces !== undefined && report.end !== 'killed'))
   return report
 }

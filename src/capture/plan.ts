@@ -38,6 +38,8 @@ export interface SourcePlan {
   readonly label?: string | undefined
   /** Inode of the network namespace. */
   readonly netns: number
+  /** Every interface that is up was asked for. */
+  readonly everyInterface: boolean
   /** Indexes of the interfaces captured, as packets on `any` tell them; undefined: of every one. */
   readonly interfaceIndexes: readonly number[] | undefined
   /** Capture filter that was asked for; what dumpcap gets may leave out more. */
@@ -173,6 +175,7 @@ export function planSource(
     woven,
     netns,
     names: request.names ? target.names : [],
+    everyInterface: request.interfaces.length === 0,
     interfaceIndexes: chosen.includes(all) ? undefined : chosen.map(({ index }) => index),
     dumpcap: {
       interfaces: chosen.map(nif =>

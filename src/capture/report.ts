@@ -10,8 +10,10 @@ export interface CaptureReport {
   /** What was captured, in canonical form. */
   readonly reference: string
   readonly end: CaptureEnd
-  /** Whether dumpcap ended by itself, with its statistics written. */
+  /** Whether dumpcap ended by itself, with its statistics written, and every interface was captured that was asked for. */
   readonly complete: boolean
+  /** Interfaces that came up while it ran, and were not captured. */
+  readonly missedInterfaces?: readonly string[] | undefined
   /** Interface whose removal ended the capture. */
   readonly goneInterface?: string | undefined
   readonly interfaces: readonly InterfaceReport[]
@@ -49,7 +51,7 @@ export interface RunOptions {
   readonly parent?: number
   /** Called when the capture is active on every interface, and again for each life that joins it. */
   readonly onArmed?: () => void
-  /** Told why nothing comes, in a line for people. */
+  /** Told why packets are missing, or none come, in a line for people. */
   readonly onSilence?: (line: string) => void
   /** Called each second while the capture runs. */
   readonly onProgress?: (progress: Progress) => void

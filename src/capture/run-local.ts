@@ -31,6 +31,7 @@ import { type Preface, prelude, sectionComment } from './prelude.ts'
 import type { PreparedLife } from './prepare-life.ts'
 import type { CaptureEnd, CaptureReport, RunOptions } from './report.ts'
 import { packetsWrittenBy, watchedTarget, watchSilence } from './silence.ts'
+import { watchUncaptured } from './uncaptured.ts'
 
 /** Bytes of what dumpcap itself writes into a section header: hardware, operating system, program. */
 const ownOptions = 320
@@ -42,7 +43,7 @@ const ownOptions = 320
  * @throws RemoraError when the capture cannot start or breaks
  */
 export async function runLocal(
-  life: Pick<PreparedLife, 'plan' | 'target'>,
+  life: Pick<PreparedLife, 'plan' | 'target' | 'interfaces'>,
   preface: Preface,
   output: number,
   options: RunOptions,
@@ -68,7 +69,11 @@ export async function runLocal(
   try {
     // Only now: looking for the reader takes a moment that dumpcap can use to start.
     const watch = watcher(namespace, output, options, dumpcap, () => armedAt)
-    const timer = setInterval(() => watch(ending), watchInterval)
+    const uncaptured = watchUncaptured(plan, namespace, life.interfaces, dumpcap.pid, line => onSilence?.(line))
+    const timer = setInterval(() => {
+      watch(ending)
+      if (armedAt !== undefined) uncaptured.look()
+    }, watchInterval)
     cleanUp.signal.addEventListener('abort', () => clearInterval(timer))
     if (await dumpcap.ready) {
       armedAt = performance.now()
@@ -81,7 +86,7 @@ export async function runLocal(
     }
     const end = await dumpcap.ended
     const seconds = armedAt === undefined ? 0 : (performance.now() - armedAt) / 1000
-    return conclude(plan, namespace, end, ending.reason(), seconds)
+    return withMissed(conclude(plan, namespace, end, ending.reason(), seconds), uncaptured.names())
   } finally {
     cleanUp.abort()
     ending.done()
@@ -153,6 +158,10 @@ function conclude(
   if (reason !== undefined) return finished(reason)
   if (messages.goneInterface === undefined) return finished('stop-condition')
   return finished(isStillThere(namespace) ? 'interface-gone' : 'target-gone', messages.goneInterface)
+}
+
+function withMissed(report: CaptureReport, missedInterfaces: readonly string[] | undefined): CaptureReport {
+  return missedInterfaces === undefined ? report : { ...report, complete: false, missedInterfaces }
 }
 
 function report(

@@ -28,6 +28,7 @@ const captureNote = v.variant('note', [
       'stop-condition',
     ]),
     complete: v.boolean(),
+    missedInterfaces: v.optional(v.pipe(v.array(v.string()), v.maxLength(1_000), v.readonly())),
     goneInterface: v.optional(v.string()),
     interfaces: v.array(v.object({ name: v.string(), received: count, dropped: count })),
     packets: count,

@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { interfacesOf, packetsOf, pingsIn } from '../helpers/capture-file.ts'
-import { end, must, type Running, run, sleep, until } from '../helpers/command.ts'
+import { end, must, type Running, run, sleep, start, until } from '../helpers/command.ts'
 import { dumpcapsIn, expectNoDumpcap, processesWith } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
 import { environment, executable, hasLogged, remora, startRemora } from '../helpers/remora.ts'
@@ -386,6 +386,36 @@ describe('it ends cleanly', () => {
     const { status, stdout } = await running.result
     expect([status, JSON.parse(stdout)]).toMatchObject([0, { end: 'interface-gone', goneInterface: 'b0' }])
     await expectNoDumpcap(there)
+    await other.close()
+  })
+
+  test('an interface that comes up meanwhile is told of at once, and in the report; a new name of one is not', async () => {
+    const other = await makeNetnsPair()
+    const link = (...args: string[]) => must('ip', '-n', other.receiver, 'link', ...args)
+    await link('add', 'c0', 'type', 'veth', 'peer', 'name', 'c1')
+    await link('set', 'c1', 'up')
+    const log = join(folder, 'log')
+    const running = startRemora(['capture', `named:${other.receiver}`, '-w', file, '--json'], {
+      env: { REMORA_LOG_FILE: log },
+    })
+    await until('it is armed', () => hasLogged(log, 'armed'))
+    await link('property', 'add', 'dev', 'b0', 'altname', 'b0-before')
+    await link('add', 'd0', 'type', 'veth', 'peer', 'name', 'd1')
+    await link('set', 'd0', 'up')
+    await until('it tells of the new one', () => /^d0 of .* is up now, and not captured/m.test(running.stderr()))
+    // That one was there, and down: it is seen by its packets.
+    await link('set', 'c0', 'up')
+    await must('ip', '-n', other.receiver, 'addr', 'add', '10.9.9.1/24', 'dev', 'c0')
+    const ping = ['nsenter', `--net=/run/netns/${other.receiver}`, 'ping', '-q', '-i', '0.2', '10.9.9.2']
+    const pinging = start(ping)
+    await until('it tells of the other', () => /^c0 of .* is up now/m.test(running.stderr()))
+    await end(pinging.child)
+    await other.ping(1)
+    const { status, stdout, stderr } = await stop(running)
+    const report = { end: 'stopped', complete: false, missedInterfaces: ['d0', 'c0'] }
+    expect([status, JSON.parse(stdout)]).toMatchObject([0, report])
+    expect(stderr.trim().split('\n')).toHaveLength(2)
+    expect(await pingsIn(file)).toEqual([1])
     await other.close()
   })
 

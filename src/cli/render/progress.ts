@@ -45,12 +45,13 @@ const endings: Record<CaptureEnd, string> = {
 
 /** What was captured, what was lost, and why it ended. */
 export function summary(report: CaptureReport, destination: OutputRequest): string {
-  const { packets, dropped, goneInterface, end, lives = 1 } = report
+  const { packets, dropped, goneInterface, missedInterfaces, end, lives = 1 } = report
   const where = destination.kind === 'file' ? ` in ${destination.path}` : ''
   const lost = dropped > 0 ? `, ${count(dropped)} LOST` : ''
   const gone = goneInterface === undefined ? '' : ` (${goneInterface} was removed)`
+  const without = missedInterfaces === undefined ? '' : `, without ${printable(missedInterfaces.join(', '))}`
   const life = lives > 1 ? ` in ${lives} lives` : ''
-  return `${count(packets)} packets${where}${life}${lost}; ${endings[end]}${printable(gone)}\n`
+  return `${count(packets)} packets${where}${life}${without}${lost}; ${endings[end]}${printable(gone)}\n`
 }
 
 /** The same for a capture around a command: one line, that nothing else may come before. */
