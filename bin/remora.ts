@@ -4,6 +4,13 @@
  * captures once.
  */
 
+async function main(argv: readonly string[]): Promise<void> {
+  const { installLastResort, endSoon } = await import('../src/base/last-resort.ts')
+  installLastResort()
+  await run(argv)
+  endSoon()
+}
+
 async function run(argv: readonly string[]): Promise<void> {
   const [first, ...rest] = argv
   if (hasLentRights()) return refuse()
@@ -32,4 +39,4 @@ function refuse(): void {
   process.exitCode = 4
 }
 
-run(process.argv.slice(2))
+main(process.argv.slice(2))

@@ -102,9 +102,29 @@ export class RemoraError extends Error {
   }
 }
 
+/** What the system says when descriptors or memory have run out (open(2)). */
+const exhaustionCodes: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
+
+/** Whether something failed for want of descriptors or memory, itself or by its cause. */
+export function isExhaustion(thrown: unknown): boolean {
+  for (let error = thrown, depth = 0; error instanceof Error && depth < 8; error = error.cause, depth++) {
+    if (exhaustionCodes.has(systemCode(error))) return true
+  }
+  return false
+}
+
+/** The failure of what there were no descriptors or no memory for. */
+export function exhausted(cause: unknown = Object.assign(new Error('too many open files'), { code: 'EMFILE' })) {
+  return new RemoraError('CAPTURE_FAILED', `descriptors or memory have run out: ${reasonOf(cause)}`, {
+    cause,
+    hint: 'End something, or raise the limits (ulimit -a; LimitNOFILE= of a service).',
+  })
+}
+
 /** Turns whatever was thrown into a {@link RemoraError}; what remora does not know becomes `BUG`. */
 export function toRemoraError(thrown: unknown): RemoraError {
   if (thrown instanceof RemoraError) return thrown
+  if (isExhaustion(thrown)) return exhausted(thrown)
   const message = thrown instanceof Error ? thrown.message : String(thrown)
   return new RemoraError('BUG', message, {
     cause: thrown,

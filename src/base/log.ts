@@ -62,3 +62,12 @@ export function openLog(file = process.env.REMORA_LOG_FILE, level = process.env.
   }
   return { error: writer('error'), warning: writer('warning'), info: writer('info'), debug: writer('debug') }
 }
+
+/** Writes a fault into the log that the environment names, if it names one. */
+export function logFault(thrown: unknown): void {
+  try {
+    openLog().error(`fault: ${thrown instanceof Error ? thrown.stack : thrown}`)
+  } catch {
+    // What went wrong goes on as it would without a log.
+  }
+}

@@ -3,6 +3,7 @@
  * and when it goes on, every timer has run out before anything is heard of what happened meanwhile. A wait in own time is made
  * of short steps, of which a stop costs one.
  */
+import { setTimeout } from './timers.ts'
 
 /** Milliseconds of a step. */
 const longestStep = 250

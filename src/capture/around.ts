@@ -2,7 +2,9 @@
  * A capture around a command: the command starts when every interface is armed, the capture ends after it, and what comes
  * of the command is what comes of all. Signals are meant for the command: the capture goes on until that has ended.
  */
+
 import { RemoraError, toRemoraError } from '../base/errors.ts'
+import { setTimeout } from '../base/timers.ts'
 import {
   type CommandEnd,
   isInForeground,

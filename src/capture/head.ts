@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { type Log, silentLog } from '../base/log.ts'
+import { setTimeout } from '../base/timers.ts'
 import { type DumpcapProcess, startDumpcap } from '../linux/capturing/dumpcap.ts'
 import { openArriving } from '../linux/namespace/arrivals.ts'
 import type { NetworkNamespace } from '../linux/namespace/netns.ts'

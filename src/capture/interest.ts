@@ -1,4 +1,5 @@
 /** Whether anybody still wants what is captured: the reader of the output, and the process that asked for it. */
+import { setInterval } from '../base/timers.ts'
 import { readerCheck } from '../linux/files/readers.ts'
 import { doesAcknowledge } from '../linux/network/tcp.ts'
 

@@ -13,6 +13,7 @@
  */
 import { fstatSync, statfsSync, writeSync } from 'node:fs'
 import { systemCode } from '../base/errors.ts'
+import { setInterval } from '../base/timers.ts'
 import { underOwnNames } from '../linux/capturing/device.ts'
 import {
   type DumpcapEnd,

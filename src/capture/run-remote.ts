@@ -2,10 +2,12 @@
  * Runs a capture that a service elsewhere makes, from the connection to the report: what comes over the WebSocket goes into
  * the output, and nothing of it is looked at but its beginning and the number of packets.
  */
+
 import { isAbort } from '../base/abort.ts'
 import { RemoraError, systemCode } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import { afterOwnTime } from '../base/own-time.ts'
+import { setInterval, setTimeout } from '../base/timers.ts'
 import { openSink } from '../linux/files/sink.ts'
 import { parseNote } from '../packetflix/notes.ts'
 import { packetCounter } from '../pcapng/count.ts'

@@ -4,6 +4,7 @@
  * come from the head, all others from the interfaces. The kernel stamps a packet once for all who see it (net/core/dev.c), so
  * none is lost there and none comes twice.
  */
+import { setTimeout } from '../base/timers.ts'
 import { type Accept, packetField } from '../pcapng/lane.ts'
 import { joined } from '../pcapng/merge.ts'
 import { directionOf } from './direction.ts'

@@ -2,6 +2,7 @@
  * Watches captures for silence: three seconds after one is armed without a packet, a line says why, once. Two reads of
  * counters a second at most, and none at all after half a minute, so that a capture costs nothing for it.
  */
+import { setInterval } from '../base/timers.ts'
 import { sharesHostNetwork } from '../discover/resolve.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
 import { type DeviceCounters, type NetworkCounters, readDeviceCounters } from '../linux/network/net-dev.ts'

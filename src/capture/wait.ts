@@ -2,9 +2,11 @@
  * Waiting for targets: they are looked for again whenever something on the host changes. Meanwhile every network namespace
  * that is mounted is captured on suspicion, so that the first packets are there when it turns out to be the one.
  */
-import { RemoraError } from '../base/errors.ts'
+
+import { isExhaustion, RemoraError, reasonOf } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import { makeSignal } from '../base/signal.ts'
+import { setInterval } from '../base/timers.ts'
 import { followHost, type HostChange } from '../discover/changes.ts'
 import { namespaceOfContainer, type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
 import { isStillThere } from '../linux/namespace/netns.ts'
@@ -76,6 +78,7 @@ export function watchForTargets(
   }
   known.forEach(serve)
   let failure: unknown
+  let delivered = known.length > 0
 
   const take = (target: ResolvedTarget) => {
     if (current.has(identity(target))) {
@@ -89,6 +92,7 @@ export function watchForTargets(
     serve(target)
     clearInterval(timer)
     if (!ended.signal.aborted) timer = setInterval(() => changes.raise(), lookInterval.later)
+    delivered = true
     lives.push(life)
     if (lives.length > mostLives) release(lives.shift())
     arrivals.raise()
@@ -97,7 +101,7 @@ export function watchForTargets(
     for (;;) {
       const others = started
       started = []
-      const { targets, complete } = await lookFor(request, ended.signal, env)
+      const { targets, complete } = await lookFor(request, ended.signal, env).catch(unlessExhausted)
       if (ended.signal.aborted) {
         for (const { namespace } of targets) namespace.close()
         return
@@ -112,6 +116,12 @@ export function watchForTargets(
       await releaseAll(others, heads, ended.signal)
       await changes.next()
     }
+  }
+  /** Who has a life goes on without another, until there are descriptors and memory again. */
+  const unlessExhausted = (error: unknown) => {
+    if (!delivered || !isExhaustion(error)) throw error
+    log.warning(reasonOf(error))
+    return { targets: [], complete: false }
   }
   followHost({
     signal: ended.signal,

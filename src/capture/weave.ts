@@ -6,7 +6,9 @@
  * kernel's buffer takes over. When the sink takes nothing, lanes are read on, and packets are thrown away where they would
  * have stood: the next packet tells how many (epb_dropcount). So a source that is slow or dead never holds up the others.
  */
+
 import { restAfter } from '../base/rest.ts'
+import { setTimeout } from '../base/timers.ts'
 import type { HostName } from '../discover/resolve.ts'
 import type { Sink } from '../linux/files/sink.ts'
 import { interfaceStatisticsBlock, nameResolutionBlock } from '../pcapng/block.ts'

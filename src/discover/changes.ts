@@ -9,6 +9,7 @@
  */
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { guarded, setInterval } from '../base/timers.ts'
 import type { Engine, EngineEvent } from '../engine/engine.ts'
 import { findEngines, namespaceFolders } from '../engine/engines.ts'
 import { watchFolders } from '../linux/namespace/arrivals.ts'
@@ -43,17 +44,17 @@ const retry = { first: 100, most: 3_000 } as const
 /** Tells of changes until the signal aborts. What exists already is not told of: list after this returns. */
 export function followHost({ signal, env, onChange }: FollowOptions): void {
   const followed = new Set<string>()
-  const folders = watchFolders(path => onChange({ source: 'mount', path }))
+  const folders = watchFolders(guarded((path: string) => onChange({ source: 'mount', path })))
   const lookForEngines = () => {
     const engines = findEngines(env)
     for (const engine of engines) {
       const key = `${engine.name} ${engine.address}`
-      if (!followed.has(key)) void followEngine(engine, { signal, onChange }, () => followed.delete(key))
+      if (!followed.has(key)) guarded(followEngine)(engine, { signal, onChange }, () => followed.delete(key))
       followed.add(key)
     }
     folders.follow([...new Set([...namespaceFolders(engines), ...mountedFolders()])])
   }
-  lookForEngines()
+  guarded(lookForEngines)()
   const hasNewProcesses = processWatch()
   const timers = [
     setInterval(lookForEngines, engineInterval),
@@ -106,7 +107,10 @@ function processWatch(): () => boolean {
   const look = (): boolean => {
     const now = new Map<number, number | undefined>()
     let changed = false
-    for (const pid of listProcesses()) {
+    const pids = listProcesses()
+    // This process is there at least: /proc could not be read, which tells of no change.
+    if (pids.length === 0) return false
+    for (const pid of pids) {
       const before = known.has(pid)
       const netns = before ? known.get(pid) : readNamespaceInode(pid, 'net')
       now.set(pid, netns)

@@ -3,7 +3,8 @@
  * processes by /proc, and namespaces that only a mount keeps alive. A source that fails costs its part of the list and
  * one warning.
  */
-import { reasonOf } from '../base/errors.ts'
+import { exhausted, reasonOf } from '../base/errors.ts'
+import { watchExhaustion } from '../base/exhaustion.ts'
 import type { EngineAnswer } from '../engine/engine.ts'
 import { lookForEngines } from '../engine/engines.ts'
 import { tracesEngine } from '../engine/traces.ts'
@@ -44,9 +45,13 @@ export interface DiscoverOptions {
 /** Milliseconds for closer looks at containers, beyond those that the engines have for their lists. */
 const closerLooks = 1_000
 
-/** Lists all targets: the host first, then containers and pods newest first, then processes, then mounts. */
+/**
+ * Lists all targets: the host first, then containers and pods newest first, then processes, then mounts.
+ * @throws RemoraError CAPTURE_FAILED when some were not seen for want of descriptors or memory
+ */
 export async function discover(options: DiscoverOptions): Promise<Discovery> {
   const { signal, timeout = engineTimeout, interfaces, env } = options
+  const ranOut = watchExhaustion()
   // One deadline for all that is asked of engines, so that many late answers are no later than one.
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout + closerLooks)])
   const table = await scanProcesses(signal)
@@ -64,8 +69,8 @@ export async function discover(options: DiscoverOptions): Promise<Discovery> {
   ]
   const answered = answers.flatMap(({ engine, failure }) => (failure ? [] : engine.address))
   const engines = answers.flatMap(({ engine, failure }) => (failure || engine.name === 'traces' ? [] : engine))
-  if (!interfaces) return { targets, warnings, answered, engines }
-  const detailed = await addInterfaces(targets, signal)
+  const detailed = interfaces ? await addInterfaces(targets, signal) : { targets, warnings: [] }
+  if (ranOut()) throw exhausted()
   return { targets: detailed.targets, warnings: [...warnings, ...detailed.warnings], answered, engines }
 }
 

@@ -69,8 +69,17 @@ function named({ addresses }: Pick<Container, 'addresses'>, names: readonly stri
   return addresses.flatMap(address => names.map(name => ({ address, name })))
 }
 
+/** Interfaces of this host; none when there is no descriptor to ask the kernel with. */
+function ownInterfaces(): NodeJS.Dict<NetworkInterfaceInfo[]> {
+  try {
+    return networkInterfaces()
+  } catch {
+    return {}
+  }
+}
+
 /** The name of this host for its own addresses; loopback, and those that are unique on one link only, are everybody's. */
-export function hostNames(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces()): HostName[] {
+export function hostNames(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = ownInterfaces()): HostName[] {
   const addresses = Object.values(interfaces)
     .flatMap(found => found ?? [])
     .filter(({ internal, address }) => !internal && !isLinkLocal(address))
@@ -117,7 +126,7 @@ const meansNobody = /^(?:0|127|22[4-9]|2[3-5]\d)\.|^::1?$|^ff|^fe00:/
 /** Default routes lead to a gateway; where that is this host it has the name of the host too. */
 export function gatewayNames(
   routes: readonly KernelRoute[],
-  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
+  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = ownInterfaces(),
 ): HostName[] {
   const gateways = routes.flatMap(({ destination, gateway }) => (destination === 'default' ? (gateway ?? []) : []))
   const own = new Set(Object.values(interfaces).flatMap(found => (found ?? []).map(({ address }) => address)))

@@ -2,7 +2,8 @@
  * From a target reference to an open, checked network namespace. What is returned is a descriptor, so it cannot become
  * another target; whoever gets it closes it.
  */
-import { RemoraError } from '../base/errors.ts'
+import { exhausted, RemoraError } from '../base/errors.ts'
+import { watchExhaustion } from '../base/exhaustion.ts'
 import type { Engine } from '../engine/engine.ts'
 import { makePidTranslator } from '../linux/process/pid-namespace.ts'
 import { readNamespaceInode } from '../linux/process/proc.ts'
@@ -68,6 +69,7 @@ export interface ResolveManyOptions extends ResolveOptions {
  */
 export async function resolveTargets(texts: readonly string[], options: ResolveManyOptions): Promise<ResolvedTarget[]> {
   const { signal, env, names = true, onMissing } = options
+  const ranOut = watchExhaustion()
   const references = texts.map(text => ({ text, reference: parseReference(text) }))
   const schemes = references.flatMap(({ reference }) => (isContainerReference(reference) ? [reference.scheme] : []))
   const answers =
@@ -88,6 +90,7 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
           }
         }
       } catch (error) {
+        if (ranOut()) throw exhausted()
         if (onMissing === undefined || !(error instanceof RemoraError)) throw error
         onMissing(text, error)
       }

@@ -3,7 +3,9 @@
  * since (Docker writes it anew when a network is connected). Whatever tells of a change is only a reason to look again.
  */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import { isAbort } from '../base/abort.ts'
 import { makeSignal } from '../base/signal.ts'
+import { guarded, setInterval } from '../base/timers.ts'
 import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import { followHost } from './changes.ts'
 import { gatherNames, type HostName, type NamesOptions, targetNames } from './names.ts'
@@ -56,23 +58,28 @@ export function watchNames({ known = [], targets = () => [], onChange, ...option
     },
     { once: true },
   )
+  let gathered: readonly HostName[] = []
+  const gather = async () => {
+    if (changed) {
+      await sleep(settling, undefined, { signal })
+      changed = false
+      gathered = await gatherNames(options).catch(() => gathered)
+    }
+    const found = memory.take([...gathered, ...(await namesOf(targets()))])
+    if (found.length > 0 && !signal.aborted) onChange(found)
+  }
   const run = async () => {
-    let gathered: readonly HostName[] = []
     // The first look is for what has happened since the known names were gathered.
     for (changed = true; !signal.aborted; await changes.next()) {
-      if (changed) {
-        await sleep(settling, undefined, { signal })
-        changed = false
-        gathered = await gatherNames(options).catch(() => gathered)
-      }
-      const found = memory.take([...gathered, ...(await namesOf(targets()))])
-      if (found.length > 0 && !signal.aborted) onChange(found)
+      // Names that cannot be had now may be had with the next look.
+      await gather().catch(unlessAborted)
       await sleep(intervals.least, undefined, { signal })
     }
   }
-  run().catch(error => {
-    if (!signal.aborted) throw error
+  const unlessAborted = guarded((error: unknown) => {
+    if (!isAbort(error, signal)) throw error
   })
+  run().catch(unlessAborted)
   return { look, told: names => void memory.take(names) }
 }
 

@@ -3,8 +3,11 @@
  * (changes.ts); what is told here is the difference between two looks (watch-state.ts), so nothing comes twice, and what one
  * source missed is found with the next look at the latest.
  */
+
 import { isAbort } from '../base/abort.ts'
+import { isExhaustion, reasonOf } from '../base/errors.ts'
 import { makeSignal } from '../base/signal.ts'
+import { setInterval, setTimeout } from '../base/timers.ts'
 import { followHost, type HostChange } from './changes.ts'
 import { discover } from './discover.ts'
 import { namespaceCache } from './namespace-cache.ts'
@@ -26,6 +29,8 @@ export interface WatchOptions {
 const reconciliation = 60_000
 /** Milliseconds between looks whether what is known of the namespaces is old. */
 const lookInterval = 10_000
+/** Milliseconds from a look that there were no descriptors or no memory for to the next. */
+const retryInterval = 1_000
 
 /**
  * Tells of targets until the signal aborts.
@@ -49,17 +54,26 @@ export async function watchTargets({ signal, env, timeout, onEvent, onWarning }:
   })
   signal.addEventListener('abort', () => changes.raise(), { once: true })
   let timer: NodeJS.Timeout | undefined
+  /** What is not seen for want of descriptors has not gone: the look is made again. */
+  const unlessExhausted = (error: unknown) => {
+    if (!isExhaustion(error)) throw error
+    const warning = reasonOf(error)
+    if (!warned.includes(warning)) onWarning(warning)
+    warned = [warning]
+  }
   const looks = setInterval(() => namespaces.findOld() && changes.raise(), lookInterval)
   try {
     while (!signal.aborted) {
       const seen = told
       told = []
-      const { targets, warnings, answered } = await discover({
-        signal,
-        timeout,
-        interfaces: false,
-        ...(env && { env }),
-      })
+      const found = await discover({ signal, timeout, interfaces: false, ...(env && { env }) }).catch(unlessExhausted)
+      if (found === undefined) {
+        told = [...seen, ...told]
+        timer = setTimeout(() => changes.raise(), retryInterval)
+        await changes.next()
+        continue
+      }
+      const { targets, warnings, answered } = found
       const present = state.take({ targets, answered, changes: seen, now: performance.now() })
       for (const event of state.differences(await namespaces.fill(present, seen, signal))) onEvent(event)
       for (const warning of warnings) if (!warned.includes(warning)) onWarning(warning)

@@ -1,6 +1,7 @@
 /** One question to a service, one answer: bounded in time and size. */
 import { type IncomingMessage, request as plainRequest } from 'node:http'
 import { request as tlsRequest } from 'node:https'
+import { setTimeout } from '../base/timers.ts'
 import { connectionOptions } from './connection.ts'
 import { connectionFailure, silentService } from './failure.ts'
 import { authorization, type RemoteService } from './service.ts'

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type ClientOptions, type RawData, WebSocket } from 'ws'
 import type { RemoraError } from '../base/errors.ts'
+import { setInterval } from '../base/timers.ts'
 import { closeFrameLimit, faultyClose } from '../packetflix/close.ts'
 import { connectionOptions } from './connection.ts'
 import { connectionFailure, lostUpgrade, silentService, statusFailure } from './failure.ts'

@@ -3,6 +3,7 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { RemoraError } from '../base/errors.ts'
+import { setTimeout } from '../base/timers.ts'
 import { type Channel, pump, type Send } from './channel.ts'
 import { writeError } from './error-answer.ts'
 

@@ -6,6 +6,7 @@
  */
 import { WebSocket } from 'ws'
 import type { RemoraError } from '../base/errors.ts'
+import { setInterval, setTimeout } from '../base/timers.ts'
 import type { CaptureReport } from '../capture/report.ts'
 import { type CloseReason, closeOf, shorten } from '../packetflix/close.ts'
 import type { CaptureNote } from '../packetflix/notes.ts'

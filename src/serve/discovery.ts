@@ -2,7 +2,9 @@
  * What is on the host, for many clients at once: requests that come together share one look, and all who watch share one
  * watch, which runs only while somebody does.
  */
+
 import { sharing } from '../base/share.ts'
+import { setTimeout } from '../base/timers.ts'
 import { discover } from '../discover/discover.ts'
 import { mobyshark } from '../discover/mobyshark.ts'
 import { ghostwire } from '../discover/topology.ts'

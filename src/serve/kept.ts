@@ -3,6 +3,7 @@
  * looked up a second time. What is kept holds descriptors, so there are few of them, and not for long: whoever collects
  * later has the capture prepared again.
  */
+import { setTimeout } from '../base/timers.ts'
 import type { PreparedStream } from '../capture/stream.ts'
 
 /** What was prepared and not collected yet. */

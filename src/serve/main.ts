@@ -7,6 +7,7 @@ import { type Logger, pino } from 'pino'
 import { complain } from '../base/complain.ts'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { redact } from '../base/redact.ts'
+import { onFault } from '../base/timers.ts'
 import { escapeControls, writeFully } from '../base/write.ts'
 import { cleanUpOrphans } from '../capture/cleanup.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
@@ -89,6 +90,7 @@ function serveCommand(): Command {
 
 async function serve(options: ServeOptions): Promise<void> {
   const log = pino({ level: levelOf(options.logLevel) }, { write: line => writeFully(2, escapeControls(redact(line))) })
+  onFault(error => log.error({ err: error }, 'fault'))
   for (const line of cleanUpOrphans()) log.warn(line)
   const service = await startService({
     listen: options.listen?.map(parseListenAddress) ?? standardAddresses,

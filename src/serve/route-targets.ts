@@ -1,6 +1,7 @@
 /** `/v1/targets`: what can be captured, now and as it changes (server-sent events, WHATWG HTML §9.2). */
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { RemoraError } from '../base/errors.ts'
+import { setInterval } from '../base/timers.ts'
 import { targetJson } from '../target/model.ts'
 import type { RouteContext } from './context.ts'
 

@@ -11,6 +11,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { afterOwnTime } from '../base/own-time.ts'
+import { setTimeout } from '../base/timers.ts'
 import type { AccessRules } from './access.ts'
 import { makeApp } from './app.ts'
 import { makeContext } from './context.ts'
@@ -168,7 +169,8 @@ async function closeServer(
   const cancel = afterOwnTime(patience, () => {
     isLate = true
   })
-  while (sessions.list().length > 0 && !isLate && !hurry?.aborted) await new Promise(resolve => setTimeout(resolve, 20))
+  while (sessions.list().length > 0 && !isLate && !hurry?.aborted)
+    await new Promise<void>(resolve => setTimeout(() => resolve(), 20))
   cancel()
   for (const session of sessions.list()) session.kill()
   server.closeAllConnections()

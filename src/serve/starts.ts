@@ -4,6 +4,7 @@
  * those whose captures run.
  */
 import { availableParallelism } from 'node:os'
+import { setTimeout } from '../base/timers.ts'
 
 /** Places for captures that are starting. */
 export interface Starts {

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { guardArgument, selfCommand } from '../../base/self.ts'
-import { readStartTime } from '../process/proc.ts'
+import { hasEnded, readStartTime } from '../process/proc.ts'
 
 /** The hold on one process that is watched over. */
 export interface Guard {
@@ -60,7 +60,7 @@ export async function runGuard(input: Readable = process.stdin): Promise<void> {
     else if (sign === '-') watched.delete(Number(pid))
   }
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    const left = [...watched].filter(([pid, startTime]) => readStartTime(pid) === startTime)
+    const left = [...watched].filter(([pid, startTime]) => !hasEnded({ pid, startTime }))
     for (const [pid] of left) tryKill(pid, signal)
     if (left.length === 0) return
     await sleep(1_000)

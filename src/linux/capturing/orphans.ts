@@ -3,7 +3,14 @@
  * signal. Each carries its owner in its environment; whose owner is gone is ended at the next opportunity.
  */
 import { kill } from 'node:process'
-import { listProcesses, readCommand, readEnvironment, readNamespaceInode, readStartTime } from '../process/proc.ts'
+import {
+  hasEnded,
+  listProcesses,
+  readCommand,
+  readEnvironment,
+  readNamespaceInode,
+  readStartTime,
+} from '../process/proc.ts'
 
 const variable = 'REMORA_OWNER'
 
@@ -42,7 +49,9 @@ export function endOrphans(): number[] {
 export function isOrphan(owner: string | undefined, proc = '/proc'): boolean {
   const [, pid, startTime, namespace] = /^(\d+)@(\d+)@(\d+)$/.exec(owner ?? '') ?? []
   return (
-    pid !== undefined && Number(namespace) === pidNamespace() && readStartTime(Number(pid), proc) !== Number(startTime)
+    pid !== undefined &&
+    Number(namespace) === pidNamespace() &&
+    hasEnded({ pid: Number(pid), startTime: Number(startTime) }, proc)
   )
 }
 

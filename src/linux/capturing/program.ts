@@ -5,6 +5,8 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
+import { endWithUs } from '../../base/children.ts'
+import { setTimeout } from '../../base/timers.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { namespaceEntry } from '../namespace/nsenter.ts'
 import { spawnCommand, startFailure, toolEnvironment } from '../programs/run.ts'
@@ -63,6 +65,7 @@ export function startCapturing(
     env: { ...toolEnvironment, ...ownerMark() },
     stdio: ['ignore', output, 'pipe', ...descriptors],
   })
+  endWithUs(child)
   return watchProcess(child, command, program)
 }
 

@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readlinkSync, statSync } from 'node:fs'
 import { systemCode } from '../../base/errors.ts'
-import { listDescriptors, listProcesses, readLink, readText } from '../process/proc.ts'
+import { isCertain, listDescriptors, listProcesses, readLink, readText } from '../process/proc.ts'
 import { run } from '../programs/run.ts'
 import { lookUpTool } from '../programs/tools.ts'
 import { isPipe } from './fifo.ts'
@@ -40,9 +40,12 @@ function pipeReaderCheck(link: string): () => boolean {
   let readers = findPipeReaders(link)
   const visible = readers.length > 0
   return () => {
-    if (!visible || readers.some(reader => isReading(reader, link))) return true
-    readers = findPipeReaders(link)
-    return readers.length > 0
+    const hasGone = () => {
+      if (readers.some(reader => isReading(reader, link))) return false
+      readers = findPipeReaders(link)
+      return readers.length === 0
+    }
+    return !visible || !isCertain(hasGone)
   }
 }
 

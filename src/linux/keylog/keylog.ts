@@ -4,6 +4,7 @@
  * go to one callback and nowhere else: never into a message, a log or an error.
  */
 import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout } from '../../base/timers.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { openKeylogFiles } from './files.ts'
 import { findKeylogs, type KeylogPlace } from './place.ts'

@@ -4,7 +4,15 @@
  */
 import { closeSync, constants, fstatSync, openSync, readlinkSync, statfsSync, statSync } from 'node:fs'
 import { RemoraError, reasonOf, systemCode } from '../../base/errors.ts'
-import { hasCapability, namespaceInode, readInode, readNamespaceInode, readStartTime } from '../process/proc.ts'
+import {
+  hasCapability,
+  hasEnded,
+  isCertain,
+  namespaceInode,
+  readInode,
+  readNamespaceInode,
+  readStartTime,
+} from '../process/proc.ts'
 
 /** A network namespace that is open. */
 export interface NetworkNamespace {
@@ -120,7 +128,7 @@ export function hasGone(error: unknown): boolean {
 
 /** Whether the target still is what it was when it was opened: the same process, or the same mount. */
 export function isStillThere({ process, path, inode }: NetworkNamespace): boolean {
-  return process === undefined ? readInode(path) === inode : readStartTime(process.pid) === process.startTime
+  return process === undefined ? !isCertain(() => readInode(path) !== inode) : !hasEnded(process)
 }
 
 /** NSFS_MAGIC of linux/magic.h. */

@@ -3,6 +3,7 @@
  * undefined and never an error.
  */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs'
+import { noteExhaustion, watchExhaustion } from '../../base/exhaustion.ts'
 
 /** The part of /proc/PID/stat that is used (proc_pid_stat(5)). */
 export interface ProcessStat {
@@ -54,7 +55,7 @@ export function namespaceInode(link: string, kind: NamespaceKind): number | unde
 
 /** Numbers of all processes, ascending. */
 export function listProcesses(proc = '/proc'): number[] {
-  return readdirSync(proc)
+  return listNames(proc)
     .filter(name => /^\d+$/.test(name))
     .map(Number)
     .sort((a, b) => a - b)
@@ -62,13 +63,13 @@ export function listProcesses(proc = '/proc'): number[] {
 
 /** Numbers of the descriptors a process has open, ascending; none where this user may not look. */
 export function listDescriptors(pid: number, proc = '/proc'): number[] {
-  try {
-    return readdirSync(`${proc}/${pid}/fd`)
-      .map(Number)
-      .sort((a, b) => a - b)
-  } catch {
-    return []
-  }
+  return listNames(`${proc}/${pid}/fd`)
+    .map(Number)
+    .sort((a, b) => a - b)
+}
+
+function listNames(folder: string): string[] {
+  return read(() => readdirSync(folder)) ?? []
 }
 
 /**
@@ -148,31 +149,42 @@ export function hasCapability(
   return mask !== undefined && ((BigInt(`0x${mask}`) >> BigInt(capabilities[capability])) & 1n) === 1n
 }
 
-/** Text of a file of /proc, undefined when it cannot be read. */
-export function readText(path: string): string | undefined {
+/** What can be read; undefined, and noted where that is for want of descriptors or memory, when it cannot. */
+function read<T>(action: () => T): T | undefined {
   try {
-    return readFileSync(path, 'utf8')
-  } catch {
+    return action()
+  } catch (error) {
+    noteExhaustion(error)
     return undefined
   }
+}
+
+/**
+ * Whether a process has ended, or its number is another's. What cannot be told for want of descriptors or memory is no.
+ */
+export function hasEnded({ pid, startTime }: { pid: number; startTime: number }, proc = '/proc'): boolean {
+  return isCertain(() => readStartTime(pid, proc) !== startTime)
+}
+
+/** Whether something follows from what was read, and not from what could not be for want of descriptors or memory. */
+export function isCertain(finding: () => boolean): boolean {
+  const ranOut = watchExhaustion()
+  return finding() && !ranOut()
+}
+
+/** Text of a file of /proc, undefined when it cannot be read. */
+export function readText(path: string): string | undefined {
+  return read(() => readFileSync(path, 'utf8'))
 }
 
 /** Where a link leads, undefined when it cannot be read. */
 export function readLink(path: string): string | undefined {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return undefined
-  }
+  return read(() => readlinkSync(path))
 }
 
 /** Inode of what a path leads to; undefined when it leads nowhere. */
 export function readInode(path: string): number | undefined {
-  try {
-    return statSync(path).ino
-  } catch {
-    return undefined
-  }
+  return read(() => statSync(path).ino)
 }
 
 /** Where beginnings are read: what it holds is text before the next one comes. */
@@ -219,7 +231,8 @@ export function readInto(buffer: Buffer, path: string): Buffer | undefined {
     for (let read = -1; read !== 0 && size < buffer.length; size += read)
       read = readSync(file, buffer, size, buffer.length - size, null)
     return buffer.subarray(0, size)
-  } catch {
+  } catch (error) {
+    noteExhaustion(error)
     return undefined
   } finally {
     if (file !== undefined) closeSync(file)

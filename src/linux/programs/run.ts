@@ -3,6 +3,7 @@
  * from number 3 on. Straight on node:child_process, because a capture's start waits for it (docs/performance.md).
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { endWithUs } from '../../base/children.ts'
 import { RemoraError, systemCode } from '../../base/errors.ts'
 import { afterOwnTime } from '../../base/own-time.ts'
 
@@ -53,6 +54,7 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
     if (signal?.aborted) return reject(signal.reason)
     const stdin = input === undefined ? 'ignore' : 'pipe'
     const child = spawnCommand(command, { cwd: '/', env, stdio: [stdin, 'pipe', 'pipe', ...descriptors] })
+    endWithUs(child)
     // A child that ends without reading has told why by then.
     child.stdin?.once('error', () => {}).end(input)
     const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
