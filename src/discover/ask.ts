@@ -4,10 +4,11 @@
  */
 import { criKind } from '../engine/containerd.ts'
 import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
-import { askEngines, type EngineTimeout, findEngines } from '../engine/engines.ts'
+import { askEngines, type EngineTimeout, findEngines, tellsOfHost } from '../engine/engines.ts'
 import { readCgroupContainer } from '../linux/process/cgroup.ts'
 import { readStat } from '../linux/process/proc.ts'
 import { qualifiedName } from '../target/match.ts'
+import { mayTellOf } from './containers.ts'
 
 /** Milliseconds an engine has when somebody waits for what it knows. */
 export const engineTimeout = 2_000
@@ -32,26 +33,38 @@ export async function askHost(
   return withPrefixes(withoutDoubles(await askEngines(engines, timeout, signal, { addresses })))
 }
 
-/** Leaves out what another engine lists too, or would list. */
+/** Leaves out what another engine lists too, or would list; one with less authority leaves nothing of another out. */
 function withoutDoubles(answers: readonly EngineAnswer[]): EngineAnswer[] {
-  const told = answers.flatMap(({ engine, containers }) => (engine.name === 'cri' ? containers : []))
-  const inPods = new Set(told.map(({ id }) => id))
+  const told = answers.flatMap(({ engine, containers }) => containers.map(({ id, socket }) => ({ engine, id, socket })))
+  const tellers = Map.groupBy(told, ({ id }) => id)
   // A containerd without its CRI part tells of nothing there.
-  const runtimes = new Set(told.map(({ socket }) => socket))
+  const runtimes = new Set(told.flatMap(({ engine, socket }) => (engine.name === 'cri' ? socket : [])))
   const seen = new Set<string>()
-  const isDouble = ({ engine, id, labels, socket }: Container): boolean => {
+  const isDouble = (own: Engine, { engine, id, labels, socket, process }: Container): boolean => {
+    const others = (tellers.get(id) ?? []).map(teller => teller.engine).filter(teller => teller !== own)
+    // A trace has no socket: it counts only where no engine told of that id that may tell of the process.
+    if (socket === '') return others.some(teller => process !== undefined && mayTellOf(teller, process.pid))
+    const inPods = others.some(teller => teller.name === 'cri' && rank(teller) >= rank(own))
     // What Docker runs for the CRI has its names there.
-    if (engine === 'docker' && inPods.has(id)) return true
+    if (engine === 'docker' && inPods) return true
     // What containerd runs for the CRI has its names there, and will have them when it has just been made.
-    if (engine === 'containerd' && runtimes.has(socket) && (inPods.has(id) || labels[criKind] !== undefined))
-      return true
-    // A trace has no socket: it counts only where no engine told of that id.
-    const key = socket === '' ? id : `${engine} ${id}`
+    if (engine === 'containerd' && runtimes.has(socket) && (inPods || labels[criKind] !== undefined)) return true
+    const key = `${engine} ${id}`
     if (seen.has(key)) return true
-    seen.add(key).add(id)
+    seen.add(key)
     return false
   }
-  return answers.map(answer => ({ ...answer, containers: answer.containers.filter(container => !isDouble(container)) }))
+  const kept = new Map<EngineAnswer, Container[]>()
+  for (const answer of answers.toSorted((a, b) => rank(b.engine) - rank(a.engine)))
+    kept.set(
+      answer,
+      answer.containers.filter(container => !isDouble(answer.engine, container)),
+    )
+  return answers.map(answer => ({ ...answer, containers: kept.get(answer) ?? [] }))
+}
+
+function rank(engine: Engine): number {
+  return Number(tellsOfHost(engine))
 }
 
 function withPrefixes(answers: readonly EngineAnswer[]): EngineAnswer[] {
@@ -96,7 +109,8 @@ function enclosing(
   own: Engine,
   { byId, byPid }: ReturnType<typeof containersByTrace>,
 ): Held | undefined {
-  const ofAnother = (held: readonly Held[] = []) => held.find(({ engine }) => engine !== own)
+  const ofAnother = (held: readonly Held[] = []) =>
+    held.find(({ engine }) => engine !== own && mayTellOf(engine, daemon))
   const id = readCgroupContainer(daemon)?.id
   const byGroup = id === undefined ? undefined : ofAnother(byId.get(id))
   if (byGroup !== undefined) return byGroup

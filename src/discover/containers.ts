@@ -1,11 +1,12 @@
 /**
  * From a container to its open network namespace: the engine names a process, the process's namespace is opened, and
  * only when the engine still says the same is it the right one. So neither a restart nor a reused process number can
- * lead into another container.
+ * lead into another container. An engine that may not speak for the process is not believed.
  */
 import { RemoraError } from '../base/errors.ts'
+import { hostAuthority, maySpeakFor } from '../engine/authority.ts'
 import type { Container, ContainerProcess, Engine } from '../engine/engine.ts'
-import { type NetworkNamespace, openIfThere, openProcessNamespace } from '../linux/namespace/netns.ts'
+import { isStillThere, type NetworkNamespace, openIfThere, openProcessNamespace } from '../linux/namespace/netns.ts'
 import { makePidTranslator, type PidTranslator } from '../linux/process/pid-namespace.ts'
 
 const attempts = 3
@@ -34,8 +35,12 @@ export async function openContainer(
     const namespace = openIfThere(() => openProcessNamespace(pid))
     if (namespace === undefined) continue
     try {
+      const isItsOwn = mayTellOf(engine, pid)
+      // Else the number that was looked at may be another's by now.
+      const isSame = isStillThere(namespace)
+      if (isSame && !isItsOwn) throw notItsOwn(engine, container, pid)
       const after = await engine.process(container.id, signal)
-      if (after?.incarnation === before.incarnation) return { namespace, process: after }
+      if (isSame && after?.incarnation === before.incarnation) return { namespace, process: after }
     } catch (error) {
       namespace.close()
       throw error
@@ -50,6 +55,22 @@ export async function openContainer(
   throw new RemoraError('TARGET_STALE', `the container ${container.name} restarts again and again`, {
     hint: `Look at its log: ${container.engine} logs ${container.name}`,
   })
+}
+
+/** Whether an engine may tell of a process of this host. */
+export function mayTellOf({ authority = hostAuthority }: Engine, pid: number): boolean {
+  return maySpeakFor(authority, pid)
+}
+
+function notItsOwn({ name, address, authority }: Engine, container: Container, pid: number): RemoraError {
+  const whose = `${name} at ${address}, which runs as user ${authority?.uid}`
+  return new RemoraError(
+    'TARGET_NOT_FOUND',
+    `${container.name} is no container of ${whose}: process ${pid} is another's`,
+    {
+      hint: `If you trust it, capture pid:${pid}.`,
+    },
+  )
 }
 
 /** The number a process of an engine has here; 0 when there is none. */

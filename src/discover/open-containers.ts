@@ -8,7 +8,7 @@ import { formatReference } from '../target/reference.ts'
 import { engineTimeout } from './ask.ts'
 import { type OpenedContainer, openContainer } from './containers.ts'
 import { ambiguous, type FoundTarget, listHint } from './found.ts'
-import { describeUnit, distinctReferences, lifeFacts, matchUnits, type Unit } from './units.ts'
+import { describeUnit, distinctReferences, isUnitOfHost, lifeFacts, matchUnits, type Unit } from './units.ts'
 
 /** References that mean every match. */
 const setSchemes = new Set(['label', 'compose'])
@@ -23,9 +23,7 @@ export async function openContainers(
   answers: readonly EngineAnswer[],
   signal: AbortSignal,
 ): Promise<FoundTarget[]> {
-  let units = matchUnits(reference, answers)
-  // What no engine knows may still run.
-  if (units.length === 0) units = matchUnits(reference, await askEngines([tracesEngine()], engineTimeout, signal))
+  const units = await findUnits(reference, answers, signal)
   if (units.length === 0) throw notFound(reference, answers)
   if (units.length > 1 && !setSchemes.has(reference.scheme)) {
     throw ambiguous(formatReference(reference), distinctReferences(units))
@@ -47,6 +45,39 @@ export async function openContainers(
     throw error
   }
   return opened
+}
+
+/** What a reference means, also of what no engine tells but that still runs. */
+async function findUnits(
+  reference: ContainerReference,
+  answers: readonly EngineAnswer[],
+  signal: AbortSignal,
+): Promise<Unit[]> {
+  const told = matchUnits(reference, answers)
+  const silent = new Set(answers.flatMap(({ engine, failure }) => (failure ? [engine.name] : [])))
+  if (told.length > 0 && silent.size === 0) return foremost(reference, told)
+  const traces = matchUnits(reference, await askEngines([tracesEngine()], engineTimeout, signal))
+  if (told.length === 0) return foremost(reference, traces)
+  // An engine that does not answer may have one of that name: its traces tell, so that none is taken for another's.
+  const ids = new Set(answers.flatMap(({ containers }) => containers.map(({ id }) => id)))
+  const unknown = traces.filter(({ containers: [{ id, engine }] }) => silent.has(engine) && !ids.has(id))
+  return foremost(reference, [...told, ...unknown])
+}
+
+/** As many digits of an id as nobody types by chance. */
+const shortId = 12
+
+/**
+ * Of several matches those that engines with authority over the host tell of: whoever may run an engine of his own cannot
+ * make a name mean two. A short beginning of an id is no such match beside somebody else's whole name.
+ */
+function foremost(reference: ContainerReference, units: Unit[]): Unit[] {
+  if (setSchemes.has(reference.scheme)) return units
+  const ofHost = units.filter(isUnitOfHost)
+  if (ofHost.length === 0) return units
+  const isNamed = ({ containers: [first] }: Unit) => 'name' in reference && qualifiedName(first) === reference.name
+  const mayBeChance = 'name' in reference && reference.name.length < shortId && reference.scheme !== 'pod'
+  return mayBeChance && !ofHost.some(isNamed) && units.some(isNamed) ? units : ofHost
 }
 
 /** Opens the namespace of the first container that still runs. */

@@ -10,7 +10,7 @@ import { readNamespaceInode } from '../linux/process/proc.ts'
 import type { ContainerReference } from '../target/match.ts'
 import { engineSchemes, parseReference, type Reference } from '../target/reference.ts'
 import { askHost, engineTimeout } from './ask.ts'
-import { hostPid } from './containers.ts'
+import { hostPid, mayTellOf } from './containers.ts'
 import { ambiguous, type FoundTarget } from './found.ts'
 import { findHost } from './host.ts'
 import { engineNames, type HostName, hostNames, targetNames } from './names.ts'
@@ -119,7 +119,8 @@ export async function namespaceOfContainer(
 ): Promise<number | undefined> {
   const process = await engine.process(id, signal)
   if (process === undefined) return undefined
-  return readNamespaceInode(await hostPid(engine, process.pid, makePidTranslator(signal)), 'net')
+  const pid = await hostPid(engine, process.pid, makePidTranslator(signal))
+  return mayTellOf(engine, pid) ? readNamespaceInode(pid, 'net') : undefined
 }
 
 /** Whether a target has no network of its own, but that of the host. */

@@ -14,7 +14,7 @@ import { readUptime } from '../linux/process/proc.ts'
 import { eldestBy, type ProcessEntry, readProcess } from '../linux/process/table.ts'
 import { type ContainerEngine, containerEngines, type PodMember, type Target } from '../target/model.ts'
 import { formatReference } from '../target/reference.ts'
-import { hostPid } from './containers.ts'
+import { hostPid, mayTellOf } from './containers.ts'
 import { isAtHome, type Tenant } from './processes.ts'
 import {
   behindTheirOwners,
@@ -49,7 +49,7 @@ export function hostTarget(host: { netns: number; pid: number; startTime: number
 /**
  * Containers and pods, newest first, but none before the one whose network it shares.
  * @param host inode of the host's network namespace, which nobody owns
- * @returns with a sentence for each engine whose containers were too many for a closer look at each
+ * @returns with a sentence for each engine whose containers were too many for a closer look at each, or are not its own
  */
 export async function containerTargets(
   answers: readonly EngineAnswer[],
@@ -154,7 +154,10 @@ type Located = Pick<ProcessEntry, 'pid' | 'startTime' | 'netns'>
 /** Closer looks at the containers of one engine: its list or a control group tells the process of all but a few. */
 const mostLooks = 256
 
-/** Processes of containers; those that have stopped meanwhile are left out. */
+/**
+ * Processes of containers; those that have stopped meanwhile are left out, and those whose engine may not tell of their
+ * process: it is somebody else's, under whatever name.
+ */
 async function locateAll(
   listed: readonly Listed[],
   byId: ReadonlyMap<string, ProcessEntry>,
@@ -164,6 +167,12 @@ async function locateAll(
   const locate = async ({ owner }: Listed, told: ContainerProcess | undefined) =>
     told === undefined ? undefined : (readProcess(await hostPid(owner, told.pid, translate)) ?? unknownProcess)
   const looks = new Map<Engine, number>()
+  const refused = new Map<Engine, number>()
+  const isBelieved = (owner: Engine, { pid }: Located): boolean => {
+    if (pid === 0 || mayTellOf(owner, pid)) return true
+    refused.set(owner, (refused.get(owner) ?? 0) + 1)
+    return false
+  }
   const pause = makePause()
   const found = await eachOf(listed, 16, async (container): Promise<Located | undefined> => {
     const { owner, process, id } = container
@@ -182,14 +191,18 @@ async function locateAll(
   const processes = new Map<Listed, Located>()
   for (const [index, container] of listed.entries()) {
     const process = found[index]
-    if (process !== undefined) processes.set(container, process)
+    if (process !== undefined && isBelieved(container.owner, process)) processes.set(container, process)
   }
-  const unlocated = [...looks].flatMap(([{ name, address }, count]) =>
+  const tooMany = [...looks].flatMap(([{ name, address }, count]) =>
     count > mostLooks
       ? [`${name} at ${address} tells of ${count} containers without a process: only ${mostLooks} were asked for`]
       : [],
   )
-  return { processes, unlocated }
+  const others = [...refused].map(
+    ([{ name, address }, count]) =>
+      `${name} at ${address} tells of ${count} containers whose processes are not its own`,
+  )
+  return { processes, unlocated: [...tooMany, ...others] }
 }
 
 /** Seconds after which a container that its engine does not list is no longer taken for one that is being started. */

@@ -3,6 +3,7 @@
  * what is known of them, not in how they are captured.
  */
 import type { Container, ContainerProcess, Engine, EngineAnswer } from '../engine/engine.ts'
+import { tellsOfHost } from '../engine/engines.ts'
 import { type ContainerReference, matchContainers, qualifiedName } from '../target/match.ts'
 import type { ContainerEngine, ContainerFacts, TargetType } from '../target/model.ts'
 import { type EngineScheme, engineSchemes, formatReference } from '../target/reference.ts'
@@ -19,16 +20,32 @@ export interface Unit {
   readonly containers: readonly [Listed, ...Listed[]]
 }
 
-/** What a reference means. Labels and pod names mean whole pods; a container's own name means the container. */
+/**
+ * What a reference means. Labels and pod names mean whole pods; a container's own name means the container. Containers of
+ * engines with less authority match by themselves: one that is called like another one's id takes nothing from that.
+ */
 export function matchUnits(reference: ContainerReference, answers: readonly EngineAnswer[]): Unit[] {
-  const matches = matchContainers(reference, listContainersOf(answers))
+  const { true: ofHost = [], false: others = [] } = Object.groupBy(listContainersOf(answers), ({ owner }) =>
+    String(tellsOfHost(owner)),
+  )
+  const matches = [ofHost, others].flatMap(containers => matchContainers(reference, containers))
   const wholePods = reference.scheme === 'pod' || reference.scheme === 'label' || reference.scheme === 'compose'
   return wholePods ? groupUnits(matches) : singleUnits(matches)
 }
 
 /** Containers of all engines, each with its own. */
 export function listContainersOf(answers: readonly EngineAnswer[]): Listed[] {
-  return answers.flatMap(({ engine, containers }) => containers.map(container => ({ ...container, owner: engine })))
+  return answers.flatMap(({ engine, containers }) =>
+    containers.map(({ authority, ...container }) => ({
+      ...container,
+      owner: authority === undefined ? engine : { ...engine, authority },
+    })),
+  )
+}
+
+/** Whether an engine that may speak for the whole host tells of it, or the caller's own. */
+export function isUnitOfHost({ containers: [{ owner }] }: Unit): boolean {
+  return tellsOfHost(owner)
 }
 
 /** Brings the containers of a pod together; the order is that of the first of each. */
@@ -112,15 +129,17 @@ export function behindTheirOwners(
   return units.flatMap(unit => sharing.get(unit) ?? [])
 }
 
-/** References that tell targets apart: by name, or by id where a name stands for several. */
+/**
+ * References that tell targets apart: by name, or by id where a name stands for several. What an engine with less authority
+ * calls the same counts only for its own.
+ */
 export function distinctReferences(units: readonly Unit[]): string[] {
-  const byName = units.map(unit => describeUnit(unit).reference)
-  const counts = Map.groupBy(byName, reference => reference)
+  const byName = units.map(unit => ({ reference: describeUnit(unit).reference, ofHost: isUnitOfHost(unit) }))
+  const groups = Map.groupBy(byName, ({ reference }) => reference)
   return units.map(({ containers: [{ engine, id }] }, index) => {
-    const reference = byName[index] ?? ''
-    return counts.get(reference)?.length === 1
-      ? reference
-      : formatReference({ scheme: schemeOf(engine), name: shortId(id) })
+    const { reference = '', ofHost = false } = byName[index] ?? {}
+    const rivals = (groups.get(reference) ?? []).filter(rival => rival.ofHost || !ofHost)
+    return rivals.length === 1 ? reference : formatReference({ scheme: schemeOf(engine), name: shortId(id) })
   })
 }
 

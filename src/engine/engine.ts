@@ -4,6 +4,7 @@
  */
 import type { NamedContainer } from '../target/match.ts'
 import type { ContainerEngine } from '../target/model.ts'
+import type { Authority } from './authority.ts'
 
 /** A running or paused container, as an engine lists it. */
 export interface Container extends NamedContainer {
@@ -21,6 +22,8 @@ export interface Container extends NamedContainer {
   readonly networkOf?: string
   /** Its process, where the list tells it; else {@link Engine.process} does. */
   readonly process?: ContainerProcess
+  /** Who runs it, where that was found without its engine. */
+  readonly authority?: Authority
 }
 
 /** A group of containers that the engine itself keeps together, in one network namespace. */
@@ -91,6 +94,8 @@ export interface Engine {
   readonly address: string
   /** Its process, where that is known: tells whether the engine itself runs in a container. */
   readonly daemon?: number
+  /** Which processes it may speak for; any where that is not told. */
+  readonly authority?: Authority
   /**
    * Running and paused containers, newest first.
    * @param wanted `addresses`: also where an engine must look for them container by container

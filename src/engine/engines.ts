@@ -4,6 +4,7 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import { listProcesses, readArguments, readCommand, readNamespaceInode } from '../linux/process/proc.ts'
+import { hostAuthority, isOfHost } from './authority.ts'
 import { containerd } from './containerd.ts'
 import { cri } from './cri.ts'
 import { docker } from './docker.ts'
@@ -11,7 +12,7 @@ import type { Container, Engine, EngineAnswer, Wanted } from './engine.ts'
 import type { EngineKind } from './kind.ts'
 import { podman } from './podman.ts'
 import { mostElements } from './socket-json.ts'
-import { distinctSockets, existingPaths, findDaemons, type NamedProcess } from './sockets.ts'
+import { distinctSockets, findDaemons, type NamedProcess } from './sockets.ts'
 
 const kinds: readonly EngineKind[] = [docker, podman, containerd, cri]
 
@@ -34,13 +35,17 @@ export function lookForEngines(
   const { daemons, leftOut } = findDaemons(daemonNames, processes)
   const engines = kinds.flatMap(kind => {
     const own = daemons.filter(({ command }) => kind.daemons.includes(command))
-    return distinctSockets(existingPaths(kind.places(env)), own)
+    return distinctSockets(kind.places(env), own)
       .filter(({ path }) => kind.accepts(path))
-      .map(({ path, daemon }) => ({ ...kind.open(path), ...(daemon !== undefined && { daemon }) }))
+      .map(({ path, ...found }) => ({ ...kind.open(path), ...found }))
   })
   if (engines.length <= mostEngines) return { engines, leftOut }
   const sentence = `${engines.length} sockets may be those of engines: only ${mostEngines} of them are asked`
-  return { engines: engines.slice(0, mostEngines), leftOut: [...leftOut, sentence] }
+  return { engines: greatestFirst(engines).slice(0, mostEngines), leftOut: [...leftOut, sentence] }
+}
+
+function greatestFirst<E extends Engine>(engines: readonly E[]): E[] {
+  return engines.toSorted((a, b) => Number(tellsOfHost(b)) - Number(tellsOfHost(a)))
 }
 
 /** Sockets that are asked at once: each costs a connection, and may cost its deadline. */
@@ -55,16 +60,24 @@ export function findEngines(env?: NodeJS.ProcessEnv): readonly Engine[] {
   return lookForEngines(env).engines
 }
 
+/** Whether names that an engine tells count as much as any; what one with less authority tells makes none of them ambiguous. */
+export function tellsOfHost({ authority = hostAuthority }: Engine): boolean {
+  return isOfHost(authority)
+}
+
 /** Folders in which the engines of this host mount network namespaces, whether or not they exist. */
 export function namespaceFolders(engines: readonly Engine[]): string[] {
   const standard = kinds.flatMap(kind => kind.namespaceFolders())
-  const own = engines.flatMap(({ name, daemon }) =>
-    kinds.flatMap(kind =>
-      kind.name === name && daemon !== undefined
-        ? kind.namespaceFolders(readArguments(daemon)).map(folder => seenFrom(daemon, folder))
-        : [],
-    ),
-  )
+  // A folder that a plain user names is not gone to.
+  const own = engines
+    .filter(tellsOfHost)
+    .flatMap(({ name, daemon }) =>
+      kinds.flatMap(kind =>
+        kind.name === name && daemon !== undefined
+          ? kind.namespaceFolders(readArguments(daemon)).map(folder => seenFrom(daemon, folder))
+          : [],
+      ),
+    )
   return [...new Set([...standard, ...own])]
 }
 

@@ -2,13 +2,17 @@
  * Where engines answer: the places their sockets are known to be, and whatever socket a process listens on that is named
  * like an engine, in whichever container. The same socket found in two ways is one.
  */
-import { realpathSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
+import { type FoundSocket, findSocket, ownRoot } from '../linux/files/file-in-root.ts'
 import { listeningSockets } from '../linux/process/listeners.ts'
+import { type Authority, processAuthority, userAuthority } from './authority.ts'
 
 /** A socket that an engine may answer at. */
 export interface EngineSocket {
   /** As it can be reached from here. */
   readonly path: string
+  /** Which processes may be spoken for at it. */
+  readonly authority: Authority
   /** Process that listens on it, where that is known. */
   readonly daemon?: number
 }
@@ -55,38 +59,50 @@ function rootFirst(processes: readonly NamedProcess[], proc: string): NamedProce
   return [true, false].flatMap(wanted => processes.filter(process => isRoot(process) === wanted))
 }
 
-/** Sockets that exist, each once, in the order given; a known place lends its shorter path. */
+/**
+ * Sockets that exist, each once, in the order given; a known place lends its shorter path. Any process can say of any socket
+ * that it listens there, so it is believed where its user can have put the socket in its place; of several the one with the
+ * most authority counts.
+ */
 export function distinctSockets(known: readonly string[], daemons: readonly Daemon[]): EngineSocket[] {
   const found = new Map<string, EngineSocket>()
-  const add = (socket: EngineSocket) => {
-    const identity = socketIdentity(socket.path)
-    if (identity !== undefined) found.set(identity, { ...socket, ...found.get(identity), ...daemonOf(socket) })
+  for (const path of known) {
+    const socket = findSocket(ownRoot, path)
+    if (socket === undefined || found.has(socket.identity)) continue
+    const { identity, placers } = socket
+    found.set(identity, { path: socket.path, authority: userAuthority(placers.includes(0) ? 0 : (placers[0] ?? 0)) })
   }
-  for (const path of known) add({ path })
-  for (const { pid, sockets } of daemons) for (const path of sockets) add({ path, daemon: pid })
+  for (const { pid, sockets } of daemons) {
+    const listener = processAuthority(pid)
+    for (const path of listener === undefined ? [] : sockets) {
+      const socket = findSocket(...placeOf(path))
+      const authority = socket && listener && believed(listener, socket)
+      if (socket === undefined || authority === undefined) continue
+      const before = found.get(socket.identity)
+      if (before?.daemon !== undefined && reach(before.authority) >= reach(authority)) continue
+      found.set(socket.identity, { path: before?.path ?? socket.path, authority, daemon: pid })
+    }
+  }
   return [...found.values()]
 }
 
-function daemonOf({ daemon }: EngineSocket): { daemon?: number } {
-  return daemon === undefined ? {} : { daemon }
+/** Root of the process, and the path in it, of a socket as {@link listeningSockets} tells it. */
+function placeOf(path: string): [root: string, path: string] {
+  const [, root = ownRoot, inside = path] = /^(\/proc\/\d+\/root)(\/.*)$/.exec(path) ?? []
+  return [root, inside]
 }
 
-function socketIdentity(path: string): string | undefined {
-  try {
-    const stats = statSync(path)
-    return stats.isSocket() ? `${stats.dev}:${stats.ino}` : undefined
-  } catch {
-    return undefined
-  }
+/** The authority of a process that listens on a socket; undefined for one that cannot have put it there. */
+function believed(listener: Authority, { placers }: FoundSocket): Authority | undefined {
+  if (placers.includes(listener.uid)) return listener
+  // Whoever owns the place may have put another socket there since.
+  return isRootOfHost(listener) ? userAuthority(placers[0] ?? 0) : undefined
 }
 
-/** Real paths of those that exist. */
-export function existingPaths(paths: readonly string[]): string[] {
-  return paths.flatMap(path => {
-    try {
-      return [realpathSync(path)]
-    } catch {
-      return []
-    }
-  })
+function isRootOfHost({ root, pidns }: Authority): boolean {
+  return root && pidns === undefined
+}
+
+function reach(authority: Authority): number {
+  return isRootOfHost(authority) ? 2 : Number(authority.root)
 }

@@ -8,6 +8,7 @@ import { basename } from 'node:path'
 import type { CgroupContainer } from '../linux/process/cgroup.ts'
 import { optionValue, readArguments } from '../linux/process/proc.ts'
 import { eldestBy, type ProcessEntry, readProcessTable } from '../linux/process/table.ts'
+import { processAuthority } from './authority.ts'
 import { type Container, type Engine, newestFirst } from './engine.ts'
 
 /** The traces as an engine; it has no events. */
@@ -18,7 +19,10 @@ export function tracesEngine(readTable: () => readonly ProcessEntry[] = readProc
     const eldest = eldestBy(table, process => keyOf(traceOf(process, commands.get(process.parent))))
     return [...eldest.values()].flatMap(process => {
       const trace = traceOf(process, commands.get(process.parent))
-      return trace === undefined ? [] : [toContainer(trace, process)]
+      if (trace === undefined) return []
+      // Who started it gave it its name; what lost its parent stands for itself.
+      const authority = processAuthority(process.parent > 1 ? process.parent : process.pid)
+      return [{ ...toContainer(trace, process), ...(authority && { authority }) }]
     })
   }
   return {

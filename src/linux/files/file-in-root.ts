@@ -82,6 +82,40 @@ export function resolveInRoot(root: string, path: string): string | undefined {
   return findInRoot({ root, path }, (_, names) => [root, ...names].join('/'))
 }
 
+/** A socket in the file system. */
+export interface FoundSocket {
+  /** From here, without links in it. */
+  readonly path: string
+  /** Tells it from every other file. */
+  readonly identity: string
+  /** Users of whom one has put it there, or another in its place: the owner, and root where nobody else may do that. */
+  readonly placers: readonly number[]
+}
+
+/**
+ * Looks for a socket under another root.
+ * @param root as `/proc/1234/root`; `/proc/self/root` for this one
+ */
+export function findSocket(root: string, path: string): FoundSocket | undefined {
+  let ofRoot = true
+  const mayPass = ({ uid, mode }: Stats) => {
+    ofRoot &&= uid === 0 && (mode & 0o022) === 0
+    return true
+  }
+  return findInRoot({ root, path, mayPass }, (descriptor, names) => {
+    const stats = fstatSync(descriptor)
+    if (!stats.isSocket()) return undefined
+    return {
+      path: [root === ownRoot ? '' : root, ...names].join('/'),
+      identity: `${stats.dev}:${stats.ino}`,
+      placers: [...new Set([stats.uid, ...(ofRoot ? [0] : [])])],
+    }
+  })
+}
+
+/** The root of this process, as those of others are called. */
+export const ownRoot = '/proc/self/root'
+
 /** What is looked for: a path under a root, by a way of which each folder passes. */
 interface Find {
   readonly root: string
@@ -96,6 +130,9 @@ function findInRoot<T>(
 ): T | undefined {
   const mountinfo = readText(`${dirname(root)}/mountinfo`) ?? ''
   const blocked = remoteMounts(mountinfo)
+  const isOwn = root === ownRoot
+  // This program itself lies there.
+  if (isOwn) blocked.delete('/')
   if (blocked.has('/')) return undefined
   const descriptors: number[] = []
   const open = (place: string, flags: number) => {
@@ -108,7 +145,8 @@ function findInRoot<T>(
     const answering = answeringMounts(mountinfo)
     const first = mountOf(start)
     // A process that changed its root (chroot(2)) is not told of the mount its root lies on.
-    if (!answering.has(first) && !answeringMounts(readText('/proc/self/mountinfo') ?? '').has(first)) return undefined
+    if (!isOwn && !answering.has(first) && !answeringMounts(readText('/proc/self/mountinfo') ?? '').has(first))
+      return undefined
     answering.add(first)
     if (!mayPass(fstatSync(start))) return undefined
     const step = (next: string) => {

@@ -105,7 +105,7 @@ export function optionValue(args: readonly string[], names: readonly string[]): 
 /**
  * Numbers of a process from the outermost PID namespace that /proc shows to its own (proc_pid_status(5), `NSpid`).
  */
-export function readNestedPids(pid: number, proc = '/proc'): number[] {
+export function readNestedPids(pid: number | 'self', proc = '/proc'): number[] {
   const [, numbers] = /^NSpid:\s*(.*)$/m.exec(readText(`${proc}/${pid}/status`) ?? '') ?? []
   return (numbers ?? '')
     .split(/\s+/)
