@@ -2,12 +2,13 @@
  * One life of one target in a woven stream: a source for each of its interfaces, also for those that come later, and the
  * head, where it was waited for.
  */
-import { RemoraError } from '../base/errors.ts'
+import { RemoraError, reasonOf } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import { type LocalPipe, makePipes } from '../linux/files/fifo.ts'
 import { isStillThere } from '../linux/namespace/netns.ts'
 import { hasName, listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
 import { readDeviceCounters } from '../linux/network/net-dev.ts'
+import { leftOutLine } from './applicable.ts'
 import { both, directionOf } from './direction.ts'
 import type { SourcePlan } from './plan.ts'
 import { type CapturePlace, findPoints } from './points.ts'
@@ -28,6 +29,8 @@ export interface LifeReport {
   readonly complete: boolean
   readonly goneInterface: string | undefined
   readonly interfaces: readonly InterfaceReport[]
+  /** Names of interfaces that came up later and could not be captured. */
+  readonly missed: readonly string[]
   /** What broke; undefined when nothing did. */
   readonly failure: unknown
 }
@@ -59,6 +62,8 @@ export interface LifeOptions {
   readonly request: CaptureRequest
   /** Makes what numbers the packets of one more point. */
   readonly number?: (() => NumberPacket) | undefined
+  /** Told in a line for people what is not captured. */
+  readonly onLine?: ((line: string) => void) | undefined
   /** Comment for its first packet, made when that is known. */
   readonly comment?: ((time: bigint) => string | undefined) | undefined
 }
@@ -73,6 +78,11 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   const running = new Map<string, RunningSource>()
   const near = new WeakMap<RunningSource, CapturePlace>()
   const ends: SourceEnd[] = []
+  // Interfaces that are not tried again.
+  const refused = new Set(
+    prepared.interfaces.filter(nif => prepared.leftOut.some(({ name }) => name === nif.name)).map(identity),
+  )
+  const missed: string[] = []
   const over = Promise.withResolvers<void>()
   let last: bigint | undefined
   let failure: unknown
@@ -87,6 +97,9 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   }
   const comment = options.comment && once(options.comment)
   const seam = head && openSeam(head, weave, plan, { comment, withDirection: request.direction === true })
+
+  const leftOut = leftOutLine(plan.name, prepared.leftOut)
+  if (leftOut !== undefined) options.onLine?.(leftOut)
 
   const check = () => {
     if (running.size > 0 || starting > 0) return
@@ -129,6 +142,10 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       immediate: request.immediate === true,
       ...{ pipe, weave, strand: { name: point.shown, comment, accept: seam?.accept, decorate } },
     })
+    let wasArmed = false
+    source.ready.then(ready => {
+      wasArmed = ready
+    })
     running.set(point.key, source)
     near.set(source, point)
     if (end !== undefined) source.interrupt()
@@ -140,12 +157,22 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       noteTime(source.woven.lastTime())
       ends.push(ended)
       log.info(`${plan.name}/${point.key} ended: ${JSON.stringify(ended.report)}`)
-      if (ended.failure !== undefined && !isRace(ended.failure)) failure ??= ended.failure
+      if (ended.failure !== undefined && !isRace(ended.failure)) {
+        if (isArmed && !wasArmed) miss(point, ended.failure)
+        else failure ??= ended.failure
+      }
       // The others would never be armed together.
       if (failure !== undefined && !isArmed) each('interrupt', 'asked')
       check()
     })
     return source
+  }
+
+  /** One that came later and cannot be captured is no reason to end the others. */
+  const miss = ({ shown, facts }: CapturePlace, reason: unknown) => {
+    if (facts !== undefined) refused.add(identity(facts))
+    missed.push(shown)
+    options.onLine?.(`${shown} has come up in ${plan.name} and cannot be captured: ${reasonOf(reason)}`)
   }
 
   /** A source in the namespace itself. */
@@ -169,9 +196,9 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       const wanted = interfaces.filter(
         nif => request.interfaces.length === 0 || request.interfaces.some(name => hasName(nif, name)),
       )
-      // One that is down is looked at again.
-      known = wanted.every(({ up }) => up) ? names : undefined
-      const there = wanted.filter(({ up }) => up).map(({ name }) => name)
+      // One that is down is looked at again, and whether one that was refused is the same still.
+      known = wanted.every(({ up }) => up) && refused.size === 0 ? names : undefined
+      const there = wanted.filter(nif => nif.up && !refused.has(identity(nif))).map(({ name }) => name)
       const fresh = there.filter(name => !isCaptured(name))
       if (fresh.length === 0 || end !== undefined) return
       log.info(`${plan.name}: interfaces ${fresh.join(', ')} have come`)
@@ -217,9 +244,10 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     prepared.close()
     return {
       end: end ?? 'asked',
-      complete: ends.every(({ complete }) => complete),
+      complete: ends.every(({ complete, report }) => complete || missed.includes(report.name)),
       goneInterface: end === 'interface-gone' ? ends.findLast(({ gone }) => gone)?.report.name : undefined,
-      interfaces: ends.map(({ report }) => report),
+      interfaces: ends.filter(({ report }) => !missed.includes(report.name)).map(({ report }) => report),
+      missed,
       failure: short ? undefined : failure,
     }
   })
@@ -242,6 +270,11 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     interrupt: () => each('interrupt', 'asked'),
     kill: () => each('kill', 'asked'),
   }
+}
+
+/** What tells an interface from another of its name, or of its index. */
+function identity({ index, name, linkType }: Pick<NetworkInterface, 'index' | 'name' | 'linkType'>): string {
+  return `${index} ${linkType} ${name}`
 }
 
 /** A comment that is made once, whichever source comes first. */

@@ -22,8 +22,8 @@ export interface CapturePlace {
   readonly nif: CapturedInterface
   /** Name in the capture. */
   readonly shown: string
-  /** What tells the direction of its packets; undefined for `any`. */
-  readonly facts: DirectedInterface | undefined
+  /** The target's own interface, and what tells the direction of its packets; undefined for `any`. */
+  readonly facts: (DirectedInterface & NetworkInterface) | undefined
 }
 
 /** Milliseconds within which the other ends must be found. */

@@ -9,13 +9,13 @@ import { silentLog } from '../base/log.ts'
 import { gatherContext } from '../discover/context.ts'
 import { gatewayNames, interfaceNames } from '../discover/names.ts'
 import type { ResolvedTarget } from '../discover/resolve.ts'
-import { checkFilter } from '../linux/capturing/dumpcap.ts'
 import { isStillThere } from '../linux/namespace/netns.ts'
 import type { NetworkInterface } from '../linux/network/iproute.ts'
 import { type Network, readNetwork } from '../linux/network/network.ts'
 import { hasCapability } from '../linux/process/proc.ts'
 import { findTool } from '../linux/programs/tools.ts'
 import type { TargetContext } from '../packetflix/context.ts'
+import { type LeftOut, withApplicableFilter } from './applicable.ts'
 import type { CaptureContext } from './context.ts'
 import type { Head } from './head.ts'
 import { bufferFor, type PlanOptions, planRoute, planSource, type SourcePlan } from './plan.ts'
@@ -30,6 +30,8 @@ export interface PreparedLife {
   readonly target: ResolvedTarget
   /** Interfaces it has, also those that are not captured. */
   readonly interfaces: readonly NetworkInterface[]
+  /** Interfaces that are up and not captured, since the filter means nothing on them. */
+  readonly leftOut: readonly LeftOut[]
   /** Plans again, for all of the interfaces that are up. */
   readonly replan: (interfaces: readonly NetworkInterface[]) => SourcePlan
   /** What was captured before the target was known, where it was waited for. */
@@ -109,18 +111,21 @@ async function prepareLife(
     const onAny = () => planSource({ ...request, interfaces: ['any'] }, target, [], options)
     const waiting = request.wait !== undefined
     const known = await planWhenUp(planFor, head === undefined ? undefined : onAny, target, waiting, signal)
-    const { plan, routes } = known
-    const { interfaces, filter } = plan.dumpcap
-    const captured = new Set(interfaces.map(({ name }) => name))
-    const gathering = gatherContext(target, known.interfaces, {
-      ...{ signal, routes, offloads: plan.woven },
-      filterOf: name => (captured.has(name) ? filter : undefined),
-    })
-    // Without the right in our own hands only dumpcap itself can tell whether it may capture.
-    if (filter !== '' || !hasCapability('netRaw')) {
-      await checkFilter(namespace, filter, interfaces, signal)
+    const gather = ({ dumpcap, woven }: SourcePlan) => {
+      const captured = new Set(dumpcap.interfaces.map(({ name }) => name))
+      return gatherContext(target, known.interfaces, {
+        ...{ signal, routes: known.routes, offloads: woven },
+        filterOf: name => (captured.has(name) ? dumpcap.filter : undefined),
+      })
     }
-    return { ...known, context: await gathering, target, replan, head, close }
+    const gathering = gather(known.plan)
+    // Without the right in our own hands only dumpcap itself can tell whether it may capture.
+    const needsCheck = known.plan.dumpcap.filter !== '' || !hasCapability('netRaw')
+    const { plan, leftOut } = needsCheck
+      ? await withApplicableFilter(known.plan, namespace, known.interfaces, signal)
+      : { plan: known.plan, leftOut: [] }
+    const context = await (plan === known.plan ? gathering : gather(plan))
+    return { ...known, plan, leftOut, context, target, replan, head, close }
   } catch (error) {
     close()
     throw error

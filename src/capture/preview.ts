@@ -7,6 +7,7 @@ import { sharesHostNetwork } from '../discover/resolve.ts'
 import { compileFilter } from '../linux/capturing/filter-program.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
 import { type NetworkCounters, readNamespaceCounters } from '../linux/network/net-dev.ts'
+import { leftOutLine } from './applicable.ts'
 import { exclusionIn } from './own-stream.ts'
 import type { CapturePlan } from './plan.ts'
 import type { PreparedCapture } from './prepare.ts'
@@ -35,6 +36,8 @@ export interface CapturePreview {
   readonly bufferSize: number
   /** In dumpcap's notation. */
   readonly stopConditions: readonly string[]
+  /** What is told when the capture begins. */
+  readonly notes: readonly string[]
   /** Those that are captured, in the order of the plan, then the others. */
   readonly interfaces: readonly PreviewedInterface[]
 }
@@ -71,7 +74,7 @@ export function previewCapture(
 }
 
 async function previewTarget(
-  { plan, target }: PreparedLife,
+  { plan, target, leftOut }: PreparedLife,
   { route, reasons }: CapturePlan,
   request: CaptureRequest,
   signal: AbortSignal,
@@ -89,6 +92,7 @@ async function previewTarget(
   return {
     ...{ reference, name, type, netns, route, reasons },
     hostNetwork: sharesHostNetwork(target),
+    notes: [leftOutLine(name, leftOut)].filter(line => line !== undefined),
     filter: request.filter,
     excluding: exclusionIn(filter, request.filter),
     snaplen: options.snaplen,

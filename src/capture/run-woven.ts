@@ -88,7 +88,8 @@ export async function runWoven(
   const begin = (prepared: PreparedLife): Life => {
     const { reference } = prepared.plan
     const comment = history.begin(prepared, () => lastOf(reference, life))
-    const life = startLife(prepared, { weave, log, request, comment, number: numberPackets })
+    const onLine = (line: string) => context.onSilence?.(line)
+    const life = startLife(prepared, { weave, log, request, comment, number: numberPackets, onLine })
     lives.set(life, prepared)
     life.armed.then(() => {
       const pid = life.pid()
@@ -221,6 +222,7 @@ function summed(
     const sum = interfaces.get(name) ?? { name, received: 0, dropped: 0 }
     interfaces.set(name, { name, received: sum.received + received, dropped: sum.dropped + dropped })
   }
+  const missed = [...new Set(reports.flatMap(report => report.missed))]
   const last = reports.at(-1)
   const ownEnd = last === undefined || last.end === 'asked' ? 'target-gone' : last.end
   const references = history.references()
@@ -228,6 +230,7 @@ function summed(
     reference: references.length > 0 ? references.join(', ') : plan.reference,
     end: end ?? ownEnd,
     complete: reports.every(({ complete }) => complete),
+    ...(missed.length > 0 && { complete: false, missedInterfaces: missed }),
     ...(end === undefined && last?.goneInterface !== undefined && { goneInterface: last.goneInterface }),
     interfaces: [...interfaces.values()],
     packets,

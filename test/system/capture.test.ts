@@ -96,6 +96,39 @@ describe('what is captured', () => {
     expect(packets.every(({ info }) => /ping|unreachable/.test(info))).toBe(true)
   })
 
+  test('a filter that means nothing on one interface leaves that out, and says so; whoever asks for it is told the way', async () => {
+    const other = await makeNetnsPair()
+    const ip = (...args: string[]) => must('ip', '-n', other.receiver, ...args)
+    const tun = async (name: string) => {
+      await ip('tuntap', 'add', 'mode', 'tun', 'name', name)
+      await ip('link', 'set', name, 'up')
+    }
+    const args = ['capture', `named:${other.receiver}`, '-f', 'arp', '-w', file, '--json']
+    await tun('tun0')
+    const said = /^tun0 of \S+ left out: the capture filter "arp" is not valid on tun0: expression rejects all packets$/
+    const { status, stdout, stderr } = await remora([...args, '-a', 'duration:0.2'])
+    expect([status, stderr.trim()]).toEqual([0, expect.stringMatching(said)])
+    const names = (text: string) => JSON.parse(text).interfaces.map(({ name }: { name: string }) => name)
+    expect([names(stdout), JSON.parse(stdout).complete]).toEqual([['lo', 'b0'], true])
+    const asked = await remora([...args, '-i', 'tun0', '-i', 'b0', '-a', 'duration:0.2'])
+    expect([asked.status, asked.stderr]).toEqual([6, expect.stringMatching(/hint: .* -i b0$/m)])
+    const plan = await remora(['capture', `named:${other.receiver}`, '-f', 'arp', '--dry-run'])
+    expect(plan.stdout).toMatch(/^note +tun0 of .* left out: /m)
+
+    const log = join(folder, 'log')
+    const running = startRemora([...args, '--direction'], { env: { REMORA_LOG_FILE: log } })
+    await until('it is armed', () => hasLogged(log, 'armed'))
+    await tun('tun1')
+    await until('it tells of the new one', () =>
+      /tun1 has come up in .* and cannot be captured: /.test(running.stderr()),
+    )
+    const end = await stop(running)
+    expect([end.status, names(end.stdout).toSorted(), JSON.parse(end.stdout)]).toMatchObject([
+      ...[0, ['b0', 'lo'], { complete: false, missedInterfaces: ['tun1'] }],
+    ])
+    await other.close()
+  })
+
   test('any is one cooked interface, and only when asked for', async () => {
     const running = await armed(['-w', file, '-i', 'any'])
     await pair.ping(2)

@@ -23,6 +23,7 @@ export function renderPlan(preview: CapturePreview): string {
     ['route', routeText(preview)],
     ['filter', filter === '' ? 'none' : filter],
     ['left out', excluding === '' ? undefined : `the connection that carries the capture: ${excluding}`],
+    ...preview.notes.map((note): [string, string] => ['note', note]),
     ['snaplen', snaplen === undefined ? undefined : `${snaplen} bytes of each packet`],
     ['promiscuous', promiscuous ? 'yes' : 'no'],
     ['buffer', `${bufferSize} MiB an interface`],

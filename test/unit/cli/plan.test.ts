@@ -18,6 +18,7 @@ const preview: CapturePreview = {
     hostNetwork: false,
     route: 'direct',
     reasons: [],
+  notes: [],
   },
   ...{ filter: '', excluding: '', snaplen: undefined, promiscuous: true, bufferSize: 16, stopConditions: [] },
   interfaces: [
