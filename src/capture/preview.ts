@@ -5,11 +5,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sharesHostNetwork } from '../discover/resolve.ts'
 import { compileFilter } from '../linux/capturing/filter-program.ts'
+import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
 import { type NetworkCounters, readNamespaceCounters } from '../linux/network/net-dev.ts'
 import { leftOutLine } from './applicable.ts'
 import { exclusionIn } from './own-stream.ts'
 import type { CapturePlan } from './plan.ts'
+import { type CapturePlace, findPoints } from './points.ts'
 import type { PreparedCapture } from './prepare.ts'
 import type { PreparedLife } from './prepare-life.ts'
 import type { CaptureRequest } from './request.ts'
@@ -34,7 +36,7 @@ export interface CapturePreview {
   readonly promiscuous: boolean
   /** Kernel buffer of each interface, MiB. */
   readonly bufferSize: number
-  /** In dumpcap's notation. */
+  /** In the notation of dumpcap's `-a`. */
   readonly stopConditions: readonly string[]
   /** What is told when the capture begins. */
   readonly notes: readonly string[]
@@ -74,47 +76,92 @@ export function previewCapture(
 }
 
 async function previewTarget(
-  { plan, target, leftOut }: PreparedLife,
+  { plan, target, interfaces: known, leftOut }: PreparedLife,
   { route, reasons }: CapturePlan,
   request: CaptureRequest,
   signal: AbortSignal,
 ): Promise<CapturePreview> {
-  const { namespace } = target
-  const { filter, interfaces, ...options } = plan.dumpcap
-  const names = interfaces.map(({ name }) => name)
-  const [rates, known, programs] = await Promise.all([
-    measureRates(() => readNamespaceCounters(namespace, signal), signal),
-    listInterfaces(namespace, signal),
-    filter === '' ? [] : compileFilter(namespace, filter, interfaces, signal),
-  ])
-  const others = plan.interfaceIndexes === undefined ? [] : known.filter(({ name }) => !names.includes(name))
-  const { reference, name, type, netns } = plan
-  return {
-    ...{ reference, name, type, netns, route, reasons },
-    hostNetwork: sharesHostNetwork(target),
-    notes: [leftOutLine(name, leftOut)].filter(line => line !== undefined),
-    filter: request.filter,
-    excluding: exclusionIn(filter, request.filter),
-    snaplen: options.snaplen,
-    promiscuous: options.promiscuous,
-    bufferSize: options.bufferSize,
-    stopConditions: options.stopConditions,
-    interfaces: [
-      ...interfaces.map(({ name, device, filter: own = filter }, index) => ({
-        ...describe(name, known, rates, name === 'any' && device === undefined),
-        ...{ captured: true, filter: own, program: programs[index] ?? '' },
-      })),
-      ...others.map(({ name }) => ({ ...describe(name, known, rates), captured: false, filter: '', program: '' })),
-    ],
+  const { filter, snaplen, promiscuous, bufferSize, interfaces } = plan.dumpcap
+  const { points, close } = await findPoints(target, plan, interfaces, known, request.at ?? 'inside')
+  try {
+    const { reference, name, type, netns } = plan
+    const views = await viewNamespaces([target.namespace, ...points.map(({ namespace }) => namespace)], signal)
+    const own = views.get(target.namespace.inode) as NamespaceView
+    const inside = new Set(points.filter(({ facts }) => !facts?.peer).map(({ near }) => near))
+    const others = plan.interfaceIndexes === undefined ? [] : own.known.filter(nif => !inside.has(nif.name))
+    return {
+      ...{ reference, name, type, netns, route, reasons, snaplen, promiscuous, bufferSize },
+      hostNetwork: sharesHostNetwork(target),
+      notes: [leftOutLine(name, leftOut)].filter(line => line !== undefined),
+      filter: request.filter,
+      excluding: exclusionIn(filter, request.filter),
+      stopConditions: Object.entries(request.stop).map(([condition, value]) => `${condition}:${value}`),
+      interfaces: [
+        ...(await previewPoints(points, filter, views, signal)),
+        ...others.map(nif => ({ ...describe(nif.name, own), captured: false, filter: '', program: '' })),
+      ],
+    }
+  } finally {
+    close()
   }
+}
+
+/** What there is in a namespace, and what passes. */
+interface NamespaceView {
+  readonly known: readonly NetworkInterface[]
+  readonly rates: Rates | undefined
+}
+
+/** Looks into each namespace once. */
+async function viewNamespaces(
+  namespaces: readonly NetworkNamespace[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, NamespaceView>> {
+  const each = new Map(namespaces.map(namespace => [namespace.inode, namespace]))
+  const views = [...each].map(async ([inode, namespace]) => {
+    const [known, rates] = await Promise.all([
+      listInterfaces(namespace, signal),
+      measureRates(() => readNamespaceCounters(namespace, signal), signal),
+    ])
+    return [inode, { known, rates }] as const
+  })
+  return new Map(await Promise.all(views))
+}
+
+/** The places where interfaces will be captured; the filters of a namespace are compiled together. */
+async function previewPoints(
+  points: readonly CapturePlace[],
+  filter: string,
+  views: ReadonlyMap<number, NamespaceView>,
+  signal: AbortSignal,
+): Promise<PreviewedInterface[]> {
+  const programs = new Map<CapturePlace, string | undefined>()
+  for (const inode of filter === '' ? [] : views.keys()) {
+    const here = points.filter(({ namespace }) => namespace.inode === inode)
+    const [first] = here
+    if (first === undefined) continue
+    const compiled = await compileFilter(
+      first.namespace,
+      filter,
+      here.map(({ nif }) => nif),
+      signal,
+    )
+    for (const [index, point] of here.entries()) programs.set(point, compiled[index])
+  }
+  return points.map(point => {
+    const { nif, namespace, shown } = point
+    const view = views.get(namespace.inode) as NamespaceView
+    const isAll = nif.name === all.name && nif.device === undefined
+    const captured = { captured: true, filter: nif.filter ?? filter, program: programs.get(point) ?? '' }
+    return { ...describe(nif.name, view, isAll), name: shown, ...captured }
+  })
 }
 
 type Rates = ReadonlyMap<string, { readonly packets: number; readonly bytes: number }>
 
 function describe(
   name: string,
-  known: readonly NetworkInterface[],
-  rates: Rates | undefined,
+  { known, rates }: NamespaceView,
   isAll = false,
 ): Omit<PreviewedInterface, 'captured' | 'filter' | 'program'> {
   const { up, operstate, addresses } = isAll ? all : (known.find(nif => nif.name === name) ?? all)
@@ -126,7 +173,9 @@ function describe(
 }
 
 /** The pseudo-interface for all there are. */
-const all: Pick<NetworkInterface, 'up' | 'operstate' | 'addresses'> = { up: true, operstate: 'UNKNOWN', addresses: [] }
+const all: Pick<NetworkInterface, 'name' | 'up' | 'operstate' | 'addresses'> = {
+  ...{ name: 'any', up: true, operstate: 'UNKNOWN', addresses: [] },
+}
 
 /** What passes in a second; undefined when the counters cannot be read. */
 async function measureRates(read: () => Promise<NetworkCounters>, signal: AbortSignal): Promise<Rates | undefined> {

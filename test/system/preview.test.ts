@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { prepareCapture } from '../../src/capture/prepare.ts'
 import { previewCapture } from '../../src/capture/preview.ts'
-import { captureRequest } from '../../src/cli/capture-request.ts'
+import { captureRequest, type TypedOptions } from '../../src/cli/capture-request.ts'
 import { renderPlan } from '../../src/cli/render/plan.ts'
 import { compileFilter } from '../../src/linux/capturing/filter-program.ts'
 import { openNamespaceFile } from '../../src/linux/namespace/netns.ts'
@@ -31,7 +31,7 @@ function inode(): number {
 
 const never = new AbortController().signal
 
-async function preview(target: string, options: { filter?: string; interface?: string[] } = {}) {
+async function preview(target: string, options: Partial<TypedOptions> = {}) {
   const request = captureRequest([target], { promiscuousMode: true, names: false, ...options })
   const connection = { addresses: ['192.0.2.9', '192.0.2.1'], ports: [22] } as const
   const central = target === 'host' && { ownStream: [connection] }
@@ -83,6 +83,17 @@ test('any is one pseudo-interface, whose rate is that of all', async () => {
   await pinging
   expect(seen.interfaces).toMatchObject([{ name: 'any', captured: true, up: true, program: '' }])
   expect(seen.interfaces[0]?.rate?.packets).toBeGreaterThan(20)
+})
+
+test('at the peer it is the other end that is shown, and what ends it is what was asked for', async () => {
+  const seen = await preview(`named:${pair.receiver}`, { at: 'both', filter: 'icmp', autostop: ['duration:5'] })
+  expect(seen).toMatchObject({ route: 'woven', reasons: ['at both'], stopConditions: ['duration:5'] })
+  expect(seen.interfaces.map(({ name, captured, addresses }) => [name, captured, addresses[0]])).toEqual([
+    ['lo', true, '127.0.0.1'],
+    ['b0', true, receiverAddress],
+    ['b0@a0', true, '10.213.7.1'],
+  ])
+  expect(new Set(seen.interfaces.map(({ program }) => program)).size).toBe(1)
 })
 
 test('each interface has a program of its own kind', async () => {

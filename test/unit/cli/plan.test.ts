@@ -18,7 +18,7 @@ const preview: CapturePreview = {
     hostNetwork: false,
     route: 'direct',
     reasons: [],
-  notes: [],
+    notes: [],
   },
   ...{ filter: '', excluding: '', snaplen: undefined, promiscuous: true, bufferSize: 16, stopConditions: [] },
   interfaces: [
