@@ -3,9 +3,8 @@
  * slow reader dumpcap waits at the pipe, and the kernel counts what it had to throw away. So nothing piles up here.
  */
 import { closeSync } from 'node:fs'
-import { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
 import { type LocalPipe, makePipes } from '../linux/files/fifo.ts'
+import { type PipeReader, readPipe } from '../linux/files/pipe-reader.ts'
 import { runPrepared } from './capture.ts'
 import { claimPrepared } from './claim.ts'
 import type { CaptureContext } from './context.ts'
@@ -16,7 +15,7 @@ import type { CaptureRequest } from './request.ts'
 /** A running capture, to be read. */
 export interface CaptureStream {
   /** The capture (pcapng); destroying it ends the capture. */
-  readonly packets: Readable
+  readonly packets: PipeReader
   /** Settles when the capture has ended, which does not wait for the stream to be read. */
   readonly report: Promise<CaptureReport>
 }
@@ -110,8 +109,7 @@ export function openCaptureStream(
   context: CaptureContext & Omit<RunOptions, 'lifetime'>,
 ): CaptureStream {
   const pipe = stream.takePipe()
-  const packets = new Socket({ fd: pipe.reader, readable: true, writable: false })
-  packets.on('error', () => {})
+  const packets = readPipe(pipe.reader)
   const close = () => closeSync(pipe.writer)
   const report = runPrepared(stream.prepared, { fd: pipe.writer, finish: close, discard: close }, context)
   report.catch(() => {})

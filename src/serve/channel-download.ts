@@ -31,9 +31,9 @@ export function downloadChannel(response: ServerResponse, name: string): Channel
   }
   return {
     take(source, onSent) {
-      const send: Send = (chunk, done) => {
+      const send: Send = ({ buffer, start, end }, done) => {
         begin()
-        response.write(chunk, done)
+        response.write(buffer.subarray(start, end), done)
       }
       return pump(source, send, onSent, gone.signal)
     },

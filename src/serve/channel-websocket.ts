@@ -4,13 +4,14 @@
  * has closed the fifo before its plugin closes the connection, and the plugin waits 10 s for the answer once a packet could
  * not be written. So it is answered at once, and what dumpcap still writes is thrown away.
  */
+import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { RemoraError } from '../base/errors.ts'
 import { setInterval, setTimeout } from '../base/timers.ts'
 import type { CaptureReport } from '../capture/report.ts'
 import { type CloseReason, closeOf, shorten } from '../packetflix/close.ts'
 import type { CaptureNote } from '../packetflix/notes.ts'
-import { type Channel, pump, type Send } from './channel.ts'
+import { type Channel, type Piece, pump, type Send } from './channel.ts'
 
 /** A WebSocket that leaves the answer to a close frame to whoever holds it. */
 export class CaptureSocket extends WebSocket {
@@ -44,6 +45,8 @@ const closeTime = 2_000
 const mostBehind = 1024 * 1024
 
 interface Watch {
+  /** The connection below the WebSocket, into which packets are written as frames. */
+  readonly connection: Duplex
   /** The client wants the capture to end. */
   readonly onAsked: () => void
   /** Whether the other machine still answers, for a client whose answers may be stuck behind packets. */
@@ -53,7 +56,7 @@ interface Watch {
 }
 
 /** The channel of a WebSocket; from now on it is looked after here. */
-export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, stock }: Watch): Channel {
+export function websocketChannel(socket: CaptureSocket, { connection, onAsked, isAlive, stock }: Watch): Channel {
   const gone = new AbortController()
   let lastSign = performance.now()
   const sign = () => {
@@ -102,9 +105,11 @@ export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, stoc
   }
   return {
     take(source, onSent) {
-      const send: Send = (chunk, done) => {
+      const send: Send = (piece, done) => {
+        const sent = (error?: Error | null) => done(isAnswered() ? undefined : error)
         if (isAnswered()) done()
-        else socket.send(chunk, { binary: true }, error => done(isAnswered() ? undefined : error))
+        else if (socket.readyState === WebSocket.OPEN) connection.write(binaryFrame(piece), sent)
+        else done(new Error('the connection is closed'))
       }
       const count = (bytes: number) => {
         if (!isAnswered()) onSent(bytes)
@@ -121,6 +126,27 @@ export function websocketChannel(socket: CaptureSocket, { onAsked, isAlive, stoc
       await conclude(code, reason)
     },
   }
+}
+
+/**
+ * A piece as a whole message (RFC 6455 §5.2): final, binary, not masked. Its header is put before it where it lies, so that
+ * both are one write.
+ */
+function binaryFrame({ buffer, start, end }: Piece): Buffer {
+  const length = end - start
+  const header = length < 126 ? 2 : length < 0x10000 ? 4 : 10
+  const at = start - header
+  buffer[at] = 0x82
+  if (header === 2) buffer[at + 1] = length
+  else if (header === 4) {
+    buffer[at + 1] = 126
+    buffer.writeUInt16BE(length, at + 2)
+  } else {
+    buffer[at + 1] = 127
+    buffer.writeUInt32BE(0, at + 2)
+    buffer.writeUInt32BE(length, at + 6)
+  }
+  return buffer.subarray(at, end)
 }
 
 /** Why a capture ended well, for the close frame. */

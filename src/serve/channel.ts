@@ -1,12 +1,12 @@
 /**
- * The way of a capture to its client: a WebSocket, or the body of an answer. One chunk of the pipe is one frame or one
+ * The way of a capture to its client: a WebSocket, or the body of an answer. One piece of the pipe is one frame or one
  * write. Backpressure lives in {@link pump}: while the client does not take what it has been sent, nothing more is read.
  */
-import type { Readable } from 'node:stream'
 import type { RemoraError } from '../base/errors.ts'
 import { afterOwnTime } from '../base/own-time.ts'
 import { restAfter } from '../base/rest.ts'
 import type { CaptureReport } from '../capture/report.ts'
+import type { CaptureStream } from '../capture/stream.ts'
 import type { CaptureNote } from '../packetflix/notes.ts'
 
 /** A client that a capture is carried to. */
@@ -22,8 +22,7 @@ export interface Channel {
 }
 
 /** What is carried. */
-export interface Source {
-  readonly packets: Readable
+export interface Source extends Pick<CaptureStream, 'packets'> {
   /** Settles when nothing more will be captured: from then on the rest must be taken, or is thrown away. */
   readonly over: Promise<unknown>
   /** Throws it away at once. */
@@ -31,7 +30,10 @@ export interface Source {
 }
 
 /** Sends a piece; calls back when it has been handed to the kernel, with an error when the client has gone. */
-export type Send = (chunk: Buffer, done: (error?: Error | null) => void) => void
+export type Send = (piece: Piece, done: (error?: Error | null) => void) => void
+
+/** A piece of a capture, in a buffer that is used again. */
+export type Piece = Parameters<Parameters<Source['packets']['begin']>[0]>[0]
 
 /** Bytes that may be under way to the client, beside what the kernel holds. */
 const most = 256 * 1024
@@ -61,19 +63,21 @@ export async function pump(
     if (isOver && !isDone) cancel = afterOwnTime(patience, lose)
   }
   for (const signal of [gone, kill]) signal.addEventListener('abort', lose, { once: true })
-  packets.on('data', (chunk: Buffer) => {
-    restAfter(chunk.length)
-    pending += chunk.length
+  packets.begin(piece => {
+    const bytes = piece.end - piece.start
+    restAfter(bytes)
+    pending += bytes
     if (pending > most) packets.pause()
-    send(chunk, error => {
+    send(piece, error => {
       if (error) return lose()
-      pending -= chunk.length
-      onSent(chunk.length)
+      piece.release()
+      pending -= bytes
+      onSent(bytes)
       if (pending <= most / 2) packets.resume()
       settle()
     })
   })
-  packets.once('close', () => {
+  packets.ended.then(() => {
     ended = true
     settle()
   })

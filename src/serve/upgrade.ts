@@ -151,7 +151,7 @@ function captureStock(
     parameters = parseParameters(query, name => headerOf(request, name))
     session = context.sessions.open(provisional(parameters, request), peerAddress(request))
   } catch (error) {
-    websocketChannel(websocket, unattended).fail(toRemoraError(error))
+    unattended(websocket, request).fail(toRemoraError(error))
     return
   }
   const prepare = async () => {
@@ -161,7 +161,10 @@ function captureStock(
   carry(session, channelOf(websocket, session, request, true), prepare, context)
 }
 
-const unattended = { onAsked: () => {}, isAlive: async () => true, stock: true }
+/** The channel of a client whose capture does not begin. */
+function unattended(websocket: CaptureSocket, { socket }: IncomingMessage) {
+  return websocketChannel(websocket, { connection: socket, onAsked: () => {}, isAlive: async () => true, stock: true })
+}
 
 /** What is known before the host has been looked at. */
 function provisional(parameters: StockParameters, request: IncomingMessage): CaptureRequest {
@@ -207,6 +210,7 @@ function channelOf(websocket: CaptureSocket, session: Session, { socket }: Incom
     if (!stock || websocket.asked === undefined) session.kill()
   })
   return websocketChannel(websocket, {
+    connection: socket,
     onAsked: () => session.stop('ciao'),
     isAlive: () => isPeerThere(localPort, remotePort),
     stock,
