@@ -1,12 +1,14 @@
 /**
  * Names of addresses, for the name resolution blocks of a capture: what the engines call their containers, what this host is
  * called, what a target has in its hosts file (hosts(5)), and its gateways. Of several names of one address the best comes
- * first: that of the container or pod, its compose service, the host, the target's own hosts file, the gateway.
+ * first: that of the host, of the container or pod, its compose service, the target's own hosts file, the gateway.
  *
- * A hosts file and a label are whatever somebody wrote: only what could be the name of a host is taken, and not too much.
+ * A hosts file and a label are whatever somebody wrote: only what could be the name of a host is taken, and not too much. A
+ * name that somebody with more authority has for another address is nobody else's.
  */
 import { hostname, type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
+import { tellsOfHost } from '../engine/engines.ts'
 import { readHosts } from '../linux/host/dns.ts'
 import { isStillThere, type NetworkNamespace } from '../linux/namespace/netns.ts'
 import { canonicalAddress } from '../linux/network/address.ts'
@@ -15,6 +17,7 @@ import { type KernelRoute, readProcessRoutes } from '../linux/network/routes.ts'
 import { composeService, qualifiedName } from '../target/match.ts'
 import type { TargetType } from '../target/model.ts'
 import { askHost } from './ask.ts'
+import { withOwnAddresses } from './told-addresses.ts'
 
 /** A name of an address. */
 export interface HostName {
@@ -36,17 +39,34 @@ const most = 1_000
 
 /** Names of the containers of all engines, and of this host. An engine that fails costs its part. */
 export async function gatherNames({ signal, env }: NamesOptions): Promise<HostName[]> {
-  return [...engineNames(await askHost(patience, signal, env, { addresses: true })), ...hostNames()]
+  const answers = await askHost(patience, signal, env, { addresses: true })
+  return [...hostNames(), ...engineNames(await withOwnAddresses(answers, signal))]
 }
 
 /**
  * Names of the containers of all engines that answered.
+ * @param answers with addresses that are true, as of {@link withOwnAddresses}
  * @param owner engine of the target: engines that do not know of each other give the same addresses, and its ones count
  */
 export function engineNames(answers: readonly EngineAnswer[], owner?: Engine): HostName[] {
   const sorted = answers.toSorted((a, b) => Number(b.engine === owner) - Number(a.engine === owner))
-  const containers = sorted.flatMap(answer => answer.containers)
-  return [...containers.flatMap(own => named(own, [ownName(own)])), ...containers.flatMap(serviceNames)]
+  const namesOf = (some: readonly EngineAnswer[]) => {
+    const containers = some.flatMap(answer => answer.containers)
+    return [...containers.flatMap(own => named(own, [ownName(own)])), ...containers.flatMap(serviceNames)]
+  }
+  const [ofHost, others] = [true, false].map(wanted => sorted.filter(({ engine }) => tellsOfHost(engine) === wanted))
+  const taken = namesOf(ofHost ?? [])
+  const uncontested = withoutContested(namesOf(others ?? []), [...taken, ...hostNames()])
+  return owner !== undefined && !tellsOfHost(owner) ? [...uncontested, ...taken] : [...taken, ...uncontested]
+}
+
+/** Those names that are not known for other addresses already. */
+export function withoutContested(names: readonly HostName[], known: readonly HostName[]): HostName[] {
+  const byName = Map.groupBy(known, ({ name }) => name)
+  return names.filter(({ address, name }) => {
+    const taken = byName.get(name)
+    return taken === undefined || taken.some(other => other.address === address)
+  })
 }
 
 function ownName({ prefix, name, pod }: Container): string {
@@ -86,15 +106,20 @@ export function hostNames(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = ownI
   return addresses.slice(0, most).map(({ address }) => ({ address, name: hostname() }))
 }
 
-/** The name of a target for the addresses of its interfaces: also where no engine tells of them. */
+/** The name of a target for the addresses of its interfaces, but those of this host: also where no engine tells of them. */
 export function interfaceNames(
   { name, type }: { readonly name: string; readonly type: TargetType },
   interfaces: readonly NetworkInterface[],
+  host: readonly HostName[] = hostNames(),
 ): HostName[] {
   // The host has its name already, and a mount is called by its path.
   if (type === 'host' || type === 'bindmount') return []
-  const addresses = interfaces.flatMap(nif => nif.addresses.filter(({ scope }) => scope === 'global'))
-  return addresses.map(({ address }) => ({ address, name }))
+  const ofHost = new Set(host.map(({ address }) => address))
+  return interfaces.flatMap(nif =>
+    nif.addresses.flatMap(({ address, scope }) =>
+      scope === 'global' && !ofHost.has(address) ? { address, name } : [],
+    ),
+  )
 }
 
 /**

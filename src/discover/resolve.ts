@@ -4,7 +4,7 @@
  */
 import { exhausted, RemoraError } from '../base/errors.ts'
 import { watchExhaustion } from '../base/exhaustion.ts'
-import type { Engine } from '../engine/engine.ts'
+import type { Engine, EngineAnswer } from '../engine/engine.ts'
 import { makePidTranslator } from '../linux/process/pid-namespace.ts'
 import { readNamespaceInode } from '../linux/process/proc.ts'
 import type { ContainerReference } from '../target/match.ts'
@@ -13,9 +13,10 @@ import { askHost, engineTimeout } from './ask.ts'
 import { hostPid, mayTellOf } from './containers.ts'
 import { ambiguous, type FoundTarget } from './found.ts'
 import { findHost } from './host.ts'
-import { engineNames, type HostName, hostNames, targetNames } from './names.ts'
+import { engineNames, type HostName, hostNames, targetNames, withoutContested } from './names.ts'
 import { openContainers } from './open-containers.ts'
 import { openDirect } from './open-direct.ts'
+import { withOwnAddresses } from './told-addresses.ts'
 
 export type { HostName } from './names.ts'
 
@@ -95,14 +96,24 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
         onMissing(text, error)
       }
     }
+    const namesOf = names ? await gatherAround(answers, signal) : () => []
+    return [...found.values()].map(({ owner, ...target }) => ({ ...target, names: namesOf(target, owner) }))
   } catch (error) {
     for (const { namespace } of found.values()) namespace.close()
     throw error
   }
-  return [...found.values()].map(({ owner, ...target }) => ({
-    ...target,
-    names: names ? [...engineNames(answers, owner), ...hostNames(), ...targetNames(target)] : [],
-  }))
+}
+
+/** Names around targets, the best first; those of its own hosts file and gateways only where nobody else has them. */
+async function gatherAround(
+  answers: readonly EngineAnswer[],
+  signal: AbortSignal,
+): Promise<(target: Pick<FoundTarget, 'namespace'>, owner: Engine | undefined) => HostName[]> {
+  const [host, told] = [hostNames(), await withOwnAddresses(answers, signal)]
+  return (target, owner) => {
+    const known = [...host, ...engineNames(told, owner)]
+    return [...known, ...withoutContested(targetNames(target), known)]
+  }
 }
 
 /** An engine that was not named tells names of addresses only. */

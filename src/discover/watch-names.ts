@@ -8,7 +8,7 @@ import { makeSignal } from '../base/signal.ts'
 import { guarded, setInterval } from '../base/timers.ts'
 import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import { followHost } from './changes.ts'
-import { gatherNames, type HostName, type NamesOptions, targetNames } from './names.ts'
+import { gatherNames, type HostName, type NamesOptions, targetNames, withoutContested } from './names.ts'
 
 /** What a watch takes, and who is told. */
 export interface NameWatchOptions extends NamesOptions {
@@ -65,7 +65,7 @@ export function watchNames({ known = [], targets = () => [], onChange, ...option
       changed = false
       gathered = await gatherNames(options).catch(() => gathered)
     }
-    const found = memory.take([...gathered, ...(await namesOf(targets()))])
+    const found = memory.take([...gathered, ...withoutContested(await namesOf(targets()), gathered)])
     if (found.length > 0 && !signal.aborted) onChange(found)
   }
   const run = async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { end, type Running, start, until } from './command.ts'
 import { scratch } from './scratch.ts'
 
-/** Container as the Docker Engine API lists it. */
+/** Container as the APIs of Docker and Podman list it; only that of Podman has the process in its list. */
 export interface FakeContainer {
   readonly id: string
   readonly name: string
@@ -25,6 +25,7 @@ const { readFileSync, writeFileSync } = require('node:fs')
 const [command, socket, file] = process.argv.slice(2)
 writeFileSync('/proc/self/comm', command)
 const containers = () => JSON.parse(readFileSync(file, 'utf8'))
+const ofPodman = ({ id, name, pid }) => ({ Id: id, Names: [name], State: 'running', Pid: pid, StartedAt: 1 })
 const listed = ({ id, name, address = '' }) => ({
   Id: id, Names: ['/' + name], State: 'running', Created: 1, NetworkSettings: { Networks: { x: { IPAddress: address } } },
 })
@@ -33,6 +34,8 @@ require('node:http').createServer((request, response) => {
   const [, id] = /^\\/containers\\/(.+)\\/json$/.exec(path) ?? []
   const found = containers().find(container => container.id === id)
   if (/\\/events$/.test(path)) return response.writeHead(200).flushHeaders()
+  if (/libpod.containers.json$/.test(path)) return response.end(JSON.stringify(containers().map(ofPodman)))
+  if (/pods.json$/.test(path)) return response.end('[]')
   if (path === '/containers/json') return response.end(JSON.stringify(containers().map(listed)))
   if (found === undefined) return response.writeHead(404).end('{}')
   const State = { Running: true, Pid: found.pid, StartedAt: '2026-01-01T00:00:00Z' }

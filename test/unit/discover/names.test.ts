@@ -3,7 +3,14 @@ import { hostname } from 'node:os'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { nameRecords } from '../../../src/capture/prelude.ts'
-import { engineNames, gatewayNames, hostNames, interfaceNames, namesOfHosts } from '../../../src/discover/names.ts'
+import {
+  engineNames,
+  gatewayNames,
+  hostNames,
+  interfaceNames,
+  namesOfHosts,
+  withoutContested,
+} from '../../../src/discover/names.ts'
 import { nameMemory } from '../../../src/discover/watch-names.ts'
 import type { Container, Engine, EngineAnswer } from '../../../src/engine/engine.ts'
 import { parseHosts } from '../../../src/linux/host/dns.ts'
@@ -58,6 +65,17 @@ describe('of engines', () => {
     expect(lines(engineNames([outer, inner]))).toEqual(['10.0.0.2 a', '10.0.0.2 b'])
   })
 
+  test('a name of an engine of root is none of another one’s, nor is that of this host', () => {
+    const lesser = { uid: 64_001, root: false, users: [] }
+    const theirs = ['payroll', hostname(), 'mine'].map((name, at) => container(name, `10.0.0.${at + 3}`))
+    const other = answer('2', ...theirs, container('payroll', '10.0.0.2'))
+    const answers = [
+      { ...other, engine: { ...other.engine, authority: lesser } },
+      answer('1', container('payroll', '10.0.0.2')),
+    ]
+    expect(lines(engineNames(answers))).toEqual(['10.0.0.2 payroll', '10.0.0.5 mine', '10.0.0.2 payroll'])
+  })
+
   test('a label that is no name of a host names nobody', () => {
     const labels = [compose('shop', 'a b'), compose('shop', '\u001b[31m'), compose('shop', ''), compose('x y', 'ok')]
     const names = engineNames([answer('1', ...labels.map(label => container('c', '10.0.0.2', { labels: label })))])
@@ -98,7 +116,19 @@ test('of the interfaces of a target', () => {
     },
   ]
   expect(lines(interfaceNames({ name: 'web', type: 'containerd' }, interfaces))).toEqual(['10.0.0.2 web'])
+  // It may have put there what is the host's.
+  const host = [{ address: '10.0.0.2', name: 'host' }]
+  expect(interfaceNames({ name: 'web', type: 'containerd' }, interfaces, host)).toEqual([])
   expect(interfaceNames({ name: 'host', type: 'host' }, interfaces)).toEqual([])
+})
+
+test('a hosts file gives nobody the name that another address has', () => {
+  const known = ['10.0.0.2 db', 'fd00::2 db', '10.0.0.3 web'].map(line => {
+    const [address = '', name = ''] = line.split(' ')
+    return { address, name }
+  })
+  const own = namesOfHosts(parseHosts('10.0.0.9 db cache\nfd00::2 db\n10.0.0.2 database'))
+  expect(lines(withoutContested(own, known))).toEqual(['10.0.0.9 cache', 'fd00::2 db', '10.0.0.2 database'])
 })
 
 describe('of a hosts file', () => {
