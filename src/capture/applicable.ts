@@ -44,18 +44,16 @@ export async function withApplicableFilter(
     if (captured.length === 0) throw error
     if (!plan.everyInterface) throw withWayOut(error, captured)
     const leftOut = [...refusals].map(([name, reason]) => ({ name, reason }))
-    return { plan: withInterfaces(plan, captured, known), leftOut }
+    return { plan: withInterfaces(plan, captured, leftOut, known), leftOut }
   }
 }
 
-/** The line for people about what is left out; undefined when nothing is. */
-export function leftOutLine(target: string, leftOut: readonly LeftOut[]): string | undefined {
-  const [first] = leftOut
-  if (first === undefined) return undefined
+/** The line for people about what is left out. */
+function leftOutLine(target: string, leftOut: readonly LeftOut[]): string {
   const names = leftOut.map(({ name }) => name)
   const more = names.length - mostNamed
   const all = more > 1 ? `${names.slice(0, mostNamed).join(', ')} and ${more} more` : names.join(', ')
-  return `${all} of ${target} left out: ${first.reason}`
+  return `${all} of ${target} left out: ${leftOut[0]?.reason}`
 }
 
 /** Interfaces that are named in a line. */
@@ -99,11 +97,13 @@ async function refusedKinds(
 function withInterfaces(
   plan: SourcePlan,
   captured: readonly CapturedInterface[],
+  leftOut: readonly LeftOut[],
   known: readonly NetworkInterface[],
 ): SourcePlan {
   const names = new Set(captured.map(({ name }) => name))
   return {
     ...plan,
+    notes: [...plan.notes, leftOutLine(plan.name, leftOut)],
     interfaceIndexes: known.filter(({ name }) => names.has(name)).map(({ index }) => index),
     dumpcap: { ...plan.dumpcap, interfaces: captured },
   }

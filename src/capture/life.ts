@@ -8,9 +8,8 @@ import { type LocalPipe, makePipes } from '../linux/files/fifo.ts'
 import { isStillThere } from '../linux/namespace/netns.ts'
 import { hasName, listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
 import { readDeviceCounters } from '../linux/network/net-dev.ts'
-import { leftOutLine } from './applicable.ts'
 import { both, directionOf } from './direction.ts'
-import type { SourcePlan } from './plan.ts'
+import { maxMergedInterfaces, type SourcePlan } from './plan.ts'
 import { type CapturePlace, findPoints } from './points.ts'
 import type { PreparedLife } from './prepare-life.ts'
 import type { InterfaceReport } from './report.ts'
@@ -83,6 +82,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     prepared.interfaces.filter(nif => prepared.leftOut.some(({ name }) => name === nif.name)).map(identity),
   )
   const missed: string[] = []
+  let tooMany = false
   const over = Promise.withResolvers<void>()
   let last: bigint | undefined
   let failure: unknown
@@ -98,8 +98,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   const comment = options.comment && once(options.comment)
   const seam = head && openSeam(head, weave, plan, { comment, withDirection: request.direction === true })
 
-  const leftOut = leftOutLine(plan.name, prepared.leftOut)
-  if (leftOut !== undefined) options.onLine?.(leftOut)
+  for (const line of plan.notes) options.onLine?.(line)
 
   const check = () => {
     if (running.size > 0 || starting > 0) return
@@ -175,6 +174,14 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     options.onLine?.(`${shown} has come up in ${plan.name} and cannot be captured: ${reasonOf(reason)}`)
   }
 
+  const tellOfTooMany = () => {
+    if (tooMany) return
+    tooMany = true
+    options.onLine?.(
+      `more than ${maxMergedInterfaces} interfaces of ${plan.name} are up: those that come later are not captured`,
+    )
+  }
+
   /** A source in the namespace itself. */
   const inside = () => [...running.values()].find(source => near.get(source)?.namespace === namespace)
   const isCaptured = (name: string) => [...running.values()].some(source => near.get(source)?.near === name)
@@ -199,7 +206,9 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       // One that is down is looked at again, and whether one that was refused is the same still.
       known = wanted.every(({ up }) => up) && refused.size === 0 ? names : undefined
       const there = wanted.filter(nif => nif.up && !refused.has(identity(nif))).map(({ name }) => name)
-      const fresh = there.filter(name => !isCaptured(name))
+      const come = there.filter(name => !isCaptured(name))
+      const fresh = come.slice(0, Math.max(0, maxMergedInterfaces - running.size))
+      if (fresh.length < come.length) tellOfTooMany()
       if (fresh.length === 0 || end !== undefined) return
       log.info(`${plan.name}: interfaces ${fresh.join(', ')} have come`)
       await start(prepared.replan(interfaces.map(nif => ({ ...nif, up: fresh.includes(nif.name) }))), fresh, interfaces)
@@ -244,7 +253,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     prepared.close()
     return {
       end: end ?? 'asked',
-      complete: ends.every(({ complete, report }) => complete || missed.includes(report.name)),
+      complete: !tooMany && ends.every(({ complete, report }) => complete || missed.includes(report.name)),
       goneInterface: end === 'interface-gone' ? ends.findLast(({ gone }) => gone)?.report.name : undefined,
       interfaces: ends.filter(({ report }) => !missed.includes(report.name)).map(({ report }) => report),
       missed,

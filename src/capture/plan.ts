@@ -3,13 +3,12 @@
  * run, so a test or `--dry-run` can look at it without starting anything.
  */
 import { hostname } from 'node:os'
-import { RemoraError } from '../base/errors.ts'
 import type { HostName, ResolvedTarget } from '../discover/resolve.ts'
 import { type CapturedInterface, openingOf } from '../linux/capturing/device.ts'
 import type { DumpcapOptions } from '../linux/capturing/dumpcap.ts'
-import { hasName, type NetworkInterface } from '../linux/network/iproute.ts'
+import type { NetworkInterface } from '../linux/network/iproute.ts'
 import { targetComment } from '../packetflix/comment.ts'
-import { didYouMean, nearestNames } from '../target/match.ts'
+import { type Chosen, chooseInterfaces, everyInterface } from './choose-interfaces.ts'
 import { both, carried, exclusion } from './own-stream.ts'
 import { type CaptureRequest, keysWindow, type StopConditions } from './request.ts'
 
@@ -38,8 +37,10 @@ export interface SourcePlan {
   readonly label?: string | undefined
   /** Inode of the network namespace. */
   readonly netns: number
-  /** Every interface that is up was asked for. */
+  /** Every interface that is up is captured, one by one. */
   readonly everyInterface: boolean
+  /** What is told when the capture begins, in lines for people. */
+  readonly notes: readonly string[]
   /** Indexes of the interfaces captured, as packets on `any` tell them; undefined: of every one. */
   readonly interfaceIndexes: readonly number[] | undefined
   /** Capture filter that was asked for; what dumpcap gets may leave out more. */
@@ -90,6 +91,22 @@ export interface PlanOptions {
   readonly label?: string | undefined
   /** MiB of kernel buffer, for all interfaces together. */
   readonly buffer?: number | undefined
+  /** Interfaces that are captured one by one, where it is less than usual. */
+  readonly maxInterfaces?: number | undefined
+  /** Capture on `any` where no interface is up, or too many are; true unless said otherwise. */
+  readonly allowAny?: boolean
+}
+
+/** Interfaces of a direct capture: each is a thread of dumpcap, and 2 MiB in the kernel. */
+const maxDirectInterfaces = 128
+/** Interfaces of one target in a merged capture: each is a dumpcap of its own. */
+export const maxMergedInterfaces = 64
+/** All of a merged capture, when it begins. */
+const maxMergedTogether = 256
+
+/** Interfaces of each of several targets that are captured one by one. */
+export function maxInterfacesFor(targets: number): number {
+  return Math.max(2, Math.min(maxMergedInterfaces, Math.floor(maxMergedTogether / targets)))
 }
 
 /** Why a capture cannot leave the writing to dumpcap. */
@@ -149,8 +166,8 @@ function placeOf({ place }: CaptureRequest): { node: string; cluster: string | u
 
 /**
  * Plans the capture of one target.
- * @throws RemoraError INTERFACE_NOT_FOUND when an interface is unknown, down, or none is left, FILTER_INVALID when its
- *   parentheses do not match
+ * @throws RemoraError INTERFACE_NOT_FOUND and LIMIT as {@link chooseInterfaces} does, FILTER_INVALID when its parentheses do
+ *   not match
  */
 export function planSource(
   request: CaptureRequest,
@@ -158,9 +175,21 @@ export function planSource(
     readonly namespace: { readonly inode: number; readonly own?: boolean }
   },
   interfaces: readonly NetworkInterface[],
-  { counting = false, woven = false, label, buffer = standardBuffer }: PlanOptions = {},
+  {
+    counting = false,
+    woven = false,
+    label,
+    buffer = standardBuffer,
+    allowAny = true,
+    maxInterfaces = woven ? maxMergedInterfaces : maxDirectInterfaces,
+  }: PlanOptions = {},
 ): SourcePlan {
-  const chosen = chooseInterfaces(request.interfaces, interfaces, target.name, label !== undefined)
+  const { chosen, note } = chooseInterfaces(request.interfaces, interfaces, {
+    ...{ target: target.name, several: label !== undefined, maxInterfaces },
+    // Only real interfaces have another end.
+    allowAny: allowAny && (request.at ?? 'inside') === 'inside',
+  })
+  const onAny = chosen.includes(everyInterface)
   const netns = target.namespace.inode
   const central = target.type === 'host' || target.namespace.own === true
   const excluding = exclusion(carried(request.ownStream ?? [], { central, interfaces }))
@@ -175,12 +204,11 @@ export function planSource(
     woven,
     netns,
     names: request.names ? target.names : [],
-    everyInterface: request.interfaces.length === 0,
-    interfaceIndexes: chosen.includes(all) ? undefined : chosen.map(({ index }) => index),
+    everyInterface: request.interfaces.length === 0 && !onAny,
+    notes: note === undefined ? [] : [note],
+    interfaceIndexes: onAny ? undefined : chosen.map(({ index }) => index),
     dumpcap: {
-      interfaces: chosen.map(nif =>
-        nif === all ? { name: all.name, description } : capturedInterface(nif, description, filter),
-      ),
+      interfaces: chosen.map(nif => capturedInterface(nif, description, filter)),
       filter,
       snaplen: request.snaplen,
       promiscuous: request.promiscuous,
@@ -194,45 +222,11 @@ export function planSource(
 }
 
 /** An interface as it is captured, with the filter of the whole capture. */
-export function capturedInterface(
-  { name, index }: Pick<NetworkInterface, 'name' | 'index'>,
-  description: string,
-  filter: string,
-): CapturedInterface {
-  const { only, ...opening } = openingOf({ name, index })
+export function capturedInterface(nif: Chosen, description: string, filter: string): CapturedInterface {
+  if (nif === everyInterface) return { name: nif.name, description }
+  const { name } = nif
+  const { only, ...opening } = openingOf(nif)
   return { name, description, ...opening, ...(only !== undefined && { filter: both(only, filter) }) }
-}
-
-type Chosen = Pick<NetworkInterface, 'name' | 'index'>
-
-/** The pseudo-interface for every interface there is; one of that name is captured as any other. */
-const all: Chosen = { name: 'any', index: 0 }
-
-function chooseInterfaces(
-  wanted: readonly string[],
-  interfaces: readonly NetworkInterface[],
-  target: string,
-  several: boolean,
-): readonly Chosen[] {
-  const usable = interfaces.filter(({ up }) => up)
-  const find = (name: string) => (name === all.name ? all : usable.find(nif => hasName(nif, name)))
-  const found = [...new Set(wanted.flatMap(name => find(name) ?? []))]
-  // Of several targets each has some of them.
-  if (several && found.length > 0) return found
-  for (const name of wanted) {
-    if (find(name) !== undefined) continue
-    const known = [...usable.map(nif => nif.name), all.name]
-    const state = interfaces.some(nif => hasName(nif, name)) ? 'is down' : 'does not exist'
-    const there = `there are ${known.join(', ')}`
-    throw new RemoraError('INTERFACE_NOT_FOUND', `interface "${name}" of ${target} ${state}; ${there}`, {
-      hint: didYouMean(nearestNames(name, known, 1), 'Choose one of them, or none for all.'),
-    })
-  }
-  if (wanted.length > 0) return found
-  if (usable.length > 0) return usable
-  throw new RemoraError('INTERFACE_NOT_FOUND', `${target} has no network interface that is up`, {
-    hint: 'Bring one up, or capture on the pseudo-interface any, which waits for one: -i any',
-  })
 }
 
 /** dumpcap's stop conditions; a duration is lengthened so that what arrived within it is written before it ends. */

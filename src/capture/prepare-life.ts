@@ -18,7 +18,7 @@ import type { TargetContext } from '../packetflix/context.ts'
 import { type LeftOut, withApplicableFilter } from './applicable.ts'
 import type { CaptureContext } from './context.ts'
 import type { Head } from './head.ts'
-import { bufferFor, type PlanOptions, planRoute, planSource, type SourcePlan } from './plan.ts'
+import { bufferFor, maxInterfacesFor, type PlanOptions, planRoute, planSource, type SourcePlan } from './plan.ts'
 import { type CaptureRequest, isForSeveral } from './request.ts'
 import type { AwaitedTarget } from './wait.ts'
 
@@ -51,9 +51,12 @@ export async function prepareLives(
   context: CaptureContext,
   signal: AbortSignal,
 ): Promise<PreparedLife[]> {
-  const buffer = Math.min(context.buffer ?? Infinity, bufferFor(awaited.length))
+  const shares = {
+    buffer: Math.min(context.buffer ?? Infinity, bufferFor(awaited.length)),
+    ...(awaited.length > 1 && { maxInterfaces: maxInterfacesFor(awaited.length) }),
+  }
   const results = await Promise.allSettled(
-    awaited.map(one => prepareLife(request, one, { ...labelsOf(awaited, one, request), buffer }, context, signal)),
+    awaited.map(one => prepareLife(request, one, { ...labelsOf(awaited, one, request), ...shares }, context, signal)),
   )
   const lives = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
   const isGone = (error: unknown) =>
@@ -84,7 +87,7 @@ function shortName({ type, name }: ResolvedTarget): string {
 async function prepareLife(
   request: CaptureRequest,
   { target, head }: AwaitedTarget,
-  how: Pick<PlanOptions, 'label' | 'buffer'>,
+  how: Pick<PlanOptions, 'label' | 'buffer' | 'maxInterfaces'>,
   { log = silentLog, counting = false }: CaptureContext,
   signal: AbortSignal,
 ): Promise<PreparedLife> {
@@ -104,10 +107,12 @@ async function prepareLife(
     const planFor = ({ interfaces, routes }: Network) => {
       const gateways = namespace.process === undefined ? gatewayNames(routes) : []
       const names = [...interfaceNames(target, interfaces), ...target.names, ...gateways]
-      return planSource(request, { ...target, names }, interfaces, options)
+      // What is waited for has its interfaces soon.
+      const allowAny = request.wait === undefined || interfaces.some(({ up }) => up)
+      return planSource(request, { ...target, names }, interfaces, { ...options, allowAny })
     }
     const replan = (interfaces: readonly NetworkInterface[]) =>
-      planSource({ ...request, interfaces: [] }, target, interfaces, options)
+      planSource({ ...request, interfaces: [] }, target, interfaces, { ...options, allowAny: false })
     const onAny = () => planSource({ ...request, interfaces: ['any'] }, target, [], options)
     const waiting = request.wait !== undefined
     const known = await planWhenUp(planFor, head === undefined ? undefined : onAny, target, waiting, signal)

@@ -8,7 +8,6 @@ import { compileFilter } from '../linux/capturing/filter-program.ts'
 import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
 import { type NetworkCounters, readNamespaceCounters } from '../linux/network/net-dev.ts'
-import { leftOutLine } from './applicable.ts'
 import { exclusionIn } from './own-stream.ts'
 import type { CapturePlan } from './plan.ts'
 import { type CapturePlace, findPoints } from './points.ts'
@@ -76,7 +75,7 @@ export function previewCapture(
 }
 
 async function previewTarget(
-  { plan, target, interfaces: known, leftOut }: PreparedLife,
+  { plan, target, interfaces: known }: PreparedLife,
   { route, reasons }: CapturePlan,
   request: CaptureRequest,
   signal: AbortSignal,
@@ -92,7 +91,7 @@ async function previewTarget(
     return {
       ...{ reference, name, type, netns, route, reasons, snaplen, promiscuous, bufferSize },
       hostNetwork: sharesHostNetwork(target),
-      notes: [leftOutLine(name, leftOut)].filter(line => line !== undefined),
+      notes: plan.notes,
       filter: request.filter,
       excluding: exclusionIn(filter, request.filter),
       stopConditions: Object.entries(request.stop).map(([condition, value]) => `${condition}:${value}`),

@@ -25,7 +25,6 @@ import {
 import { isStillThere, type NetworkNamespace } from '../linux/namespace/netns.ts'
 import { readBytesWritten } from '../linux/process/proc.ts'
 import { sectionCommentLimits } from '../packetflix/context.ts'
-import { leftOutLine } from './applicable.ts'
 import { type Ending, endingOf, failureOf, writeFailure } from './ending.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import type { SourcePlan } from './plan.ts'
@@ -45,7 +44,7 @@ const ownOptions = 320
  * @throws RemoraError when the capture cannot start or breaks
  */
 export async function runLocal(
-  life: Pick<PreparedLife, 'plan' | 'target' | 'interfaces' | 'leftOut'>,
+  life: Pick<PreparedLife, 'plan' | 'target' | 'interfaces'>,
   preface: Preface,
   output: number,
   options: RunOptions,
@@ -80,8 +79,7 @@ export async function runLocal(
     if (await dumpcap.ready) {
       armedAt = performance.now()
       onArmed?.()
-      const line = leftOutLine(plan.name, life.leftOut)
-      if (line !== undefined) onSilence?.(line)
+      for (const line of plan.notes) onSilence?.(line)
       if (onSilence !== undefined) {
         const silence = watchSilence(onSilence)
         silence.watch(watchedTarget(life, dumpcap.pid, packetsWrittenBy(dumpcap.pid)))

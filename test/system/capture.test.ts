@@ -96,6 +96,45 @@ describe('what is captured', () => {
     expect(packets.every(({ info }) => /ping|unreachable/.test(info))).toBe(true)
   })
 
+  test('without an interface that is up, and with too many, any is captured, and a line says so', async () => {
+    const other = await makeNetnsPair()
+    const there = statSync(`/run/netns/${other.receiver}`).ino
+    const ip = (...args: string[]) => must('ip', '-n', other.receiver, ...args)
+    for (const name of ['lo', 'b0']) await ip('link', 'set', name, 'down')
+    const begin = async (...args: string[]) => {
+      const log = join(folder, `log-${Math.random()}`)
+      const running = startRemora(['capture', `named:${other.receiver}`, '-w', file, '--json', ...args], {
+        env: { REMORA_LOG_FILE: log },
+      })
+      await until('it is armed', () => hasLogged(log, 'armed'))
+      return running
+    }
+    const idle = await begin()
+    await ip('link', 'set', 'b0', 'up')
+    await ip('neigh', 'replace', '10.213.7.1', 'lladdr', '02:00:00:00:00:01', 'dev', 'b0', 'nud', 'permanent')
+    await other.ping(2)
+    const first = await stop(idle)
+    expect([first.status, first.stderr]).toEqual([
+      0,
+      expect.stringMatching(/^no interface of .* is up: any is captured/),
+    ])
+    expect([await pingsIn(file), JSON.parse(first.stdout).complete]).toEqual([[1, 2], true])
+
+    const lines = Array.from({ length: 130 }, (_, index) => `link add m${index} type bridge\nlink set m${index} up\n`)
+    const batch = start(['ip', '-n', other.receiver, '-batch', '-'], { stdio: ['pipe', 'pipe', 'pipe'] })
+    batch.child.stdin?.end(lines.join(''))
+    await batch.result
+    for (const how of [[], ['--direction']]) {
+      const running = await begin(...how)
+      expect(dumpcapsIn(there)).toHaveLength(1)
+      await other.ping(2)
+      const { status, stderr } = await stop(running)
+      expect([status, stderr]).toEqual([0, expect.stringMatching(/^131 interfaces of .* are up: any is captured/)])
+      expect(await pingsIn(file)).toEqual([1, 2])
+    }
+    await other.close()
+  })
+
   test('a filter that means nothing on one interface leaves that out, and says so; whoever asks for it is told the way', async () => {
     const other = await makeNetnsPair()
     const ip = (...args: string[]) => must('ip', '-n', other.receiver, ...args)

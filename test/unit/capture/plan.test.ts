@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { planSource } from '../../../src/capture/plan.ts'
+import { maxInterfacesFor, planSource } from '../../../src/capture/plan.ts'
 import {
   type CaptureRequest,
   parseInterfaceNames,
@@ -81,8 +81,34 @@ describe('interfaces', () => {
     )
   })
 
-  test('a target without any is refused', () => {
-    expect(() => planSource(request, target, [nif('lo', false)])).toThrow(/no network interface that is up/)
+  test('a target of which none is up is captured on any, and says so, unless its interfaces are waited for', () => {
+    const down = [nif('lo', false), nif('eth0', false)]
+    const { dumpcap, notes, everyInterface } = planSource(request, target, down)
+    expect([dumpcap.interfaces.map(({ name }) => name), notes, everyInterface]).toEqual([
+      ['any'],
+      ['no interface of web is up: any is captured, and sees what comes up'],
+      false,
+    ])
+    expect(() => planSource(request, target, down, { allowAny: false })).toThrow(/no network interface that is up/)
+    expect(() => planSource({ ...request, at: 'peer' }, target, down)).toThrow(/no network interface that is up/)
+  })
+
+  const many = (count: number) => Array.from({ length: count }, (_, index) => nif(`eth${index}`, true, index))
+
+  test.each([
+    [{}, 128],
+    [{ woven: true }, 64],
+    [{ woven: true, maxInterfaces: maxInterfacesFor(10) }, 25],
+    [{ woven: true, maxInterfaces: maxInterfacesFor(10_000) }, 2],
+  ])('%o: so many interfaces are captured one by one, more on any, and a line says so', (options, most) => {
+    expect(planSource(request, target, many(most), options).dumpcap.interfaces).toHaveLength(most)
+    const { dumpcap, notes } = planSource(request, target, many(most + 1), options)
+    expect(dumpcap.interfaces.map(({ name }) => name)).toEqual(['any'])
+    expect(notes).toEqual([expect.stringMatching(`^${most + 1} interfaces of web are up: any is captured`)])
+    const named = many(most + 1).map(({ name }) => name)
+    const refused = expect.objectContaining({ code: 'LIMIT' })
+    expect(() => planSource({ ...request, interfaces: named }, target, many(most + 1), options)).toThrow(refused)
+    expect(() => planSource({ ...request, at: 'both' }, target, many(most + 1), options)).toThrow(refused)
   })
 })
 
