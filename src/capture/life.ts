@@ -139,7 +139,11 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       namespace: point.namespace,
       options: { ...plan.dumpcap, interfaces: [point.nif], counting: false },
       immediate: request.immediate === true,
-      ...{ pipe, weave, strand: { name: point.shown, comment, accept: seam?.accept, decorate } },
+      ...{
+        pipe,
+        weave,
+        strand: { name: point.shown, comment, accept: seam?.accept, decorate, onCut: () => tellOfCut(point) },
+      },
     })
     let wasArmed = false
     source.ready.then(ready => {
@@ -173,6 +177,11 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     missed.push(shown)
     options.onLine?.(`${shown} has come up in ${plan.name} and cannot be captured: ${reasonOf(reason)}`)
   }
+
+  const tellOfCut = ({ shown }: CapturePlace) =>
+    options.onLine?.(
+      `long packets of ${shown} are cut (BIG TCP): --immediate keeps 64 KiB of each, a capture without it keeps all`,
+    )
 
   const tellOfTooMany = () => {
     if (tooMany) return

@@ -33,6 +33,8 @@ export interface InterfaceReport {
   readonly received: number
   /** Packets lost, wherever that was. */
   readonly dropped: number
+  /** Packets that are shorter in the capture than they were, though no snapshot length asks for it; undefined for none. */
+  readonly cut?: number | undefined
 }
 
 /** What was captured up to now. */

@@ -218,9 +218,13 @@ function summed(
 ): CaptureReport {
   const { end, history, packets, seconds } = stream
   const interfaces = new Map<string, InterfaceReport>()
-  for (const { name, received, dropped } of reports.flatMap(report => report.interfaces)) {
-    const sum = interfaces.get(name) ?? { name, received: 0, dropped: 0 }
-    interfaces.set(name, { name, received: sum.received + received, dropped: sum.dropped + dropped })
+  for (const { name, received, dropped, cut = 0 } of reports.flatMap(report => report.interfaces)) {
+    const sum = interfaces.get(name) ?? { name, received: 0, dropped: 0, cut: 0 }
+    const allCut = (sum.cut ?? 0) + cut
+    interfaces.set(name, {
+      ...{ name, received: sum.received + received, dropped: sum.dropped + dropped },
+      ...(allCut > 0 && { cut: allCut }),
+    })
   }
   const missed = [...new Set(reports.flatMap(report => report.missed))]
   const last = reports.at(-1)

@@ -124,7 +124,10 @@ async function conclude(
   const [statistics] = messages.statistics
   return {
     // What was received and could not be written is lost.
-    report: { name, received: woven.packets(), dropped: (statistics?.dropped ?? 0) + woven.lost() },
+    report: {
+      ...{ name, received: woven.packets(), dropped: (statistics?.dropped ?? 0) + woven.lost() },
+      ...(woven.cut() > 0 && { cut: woven.cut() }),
+    },
     // tcpdump fails when its interface goes, with its counters told all the same.
     complete: status === 0 || messages.goneInterface !== undefined,
     gone: messages.goneInterface !== undefined,

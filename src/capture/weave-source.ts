@@ -19,6 +19,8 @@ export interface SourceOptions extends Pick<Strand, 'comment'> {
   readonly decorate?: ((linkType: number) => Strand['decorate']) | undefined
   /** Makes the description of the interface of a pcap source; a pcapng source brings its own. */
   readonly describe?: ((linkType: number, snaplen: number) => Buffer) | undefined
+  /** Called once, when a packet of a pcap source was cut. */
+  readonly onCut?: (() => void) | undefined
 }
 
 /** A source that is taken in. */
@@ -29,6 +31,8 @@ export interface Source extends Strand {
   /** Nothing is to be said of it any more but what it says itself. */
   concluded: boolean
   number: number | undefined
+  /** Packets of a pcap source that are shorter than they should be. */
+  cut: number
 }
 
 /** What a source asks of the stream it is woven into. */
@@ -50,7 +54,7 @@ export interface Intake {
 
 /** Opens a source; its input is the weave's from now on. */
 export function openSource(from: SourceInput, options: SourceOptions, intake: Intake): Source {
-  const { name, accept, describe, comment, decorate } = options
+  const { name, accept, describe, comment, decorate, onCut } = options
   const lane = openLane({
     pool: intake.pool,
     accept,
@@ -61,14 +65,17 @@ export function openSource(from: SourceInput, options: SourceOptions, intake: In
     },
   })
   const push = (bytes: Buffer) => lane.push(bytes, intake.discards(source))
-  const convert = describe === undefined ? push : pcapReader(describe, push)
+  const countCut = () => {
+    if (source.cut++ === 0) onCut?.()
+  }
+  const convert = describe === undefined ? push : pcapReader(describe, push, countCut)
   const isDirect = 'fd' in from && describe === undefined
   const onRead = (count: number) => intake.take(source, count, () => lane.commit(count, intake.discards(source)))
   const input = 'stream' in from ? from.stream : openPipe(from.fd, isDirect ? { lane, onRead } : undefined)
   const source: Source = {
     ...{ lane, comment, input, statistics: undefined, number: undefined },
     concluded: describe === undefined,
-    ...{ packets: 0, lost: 0, high: 0, low: 0 },
+    ...{ packets: 0, lost: 0, high: 0, low: 0, cut: 0 },
     done: Promise.withResolvers(),
   }
   source.done.promise.catch(() => {})

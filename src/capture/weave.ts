@@ -28,6 +28,8 @@ export interface WovenSource {
   packets(): number
   /** Packets lost in its queue. */
   lost(): number
+  /** Packets that the program which captured them has cut, below the snapshot length. */
+  cut(): number
   /** Time of its last packet, nanoseconds since 1970; undefined before the first. */
   lastTime(): bigint | undefined
 }
@@ -250,6 +252,7 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
         },
         packets: () => source.packets,
         lost: () => source.lost + source.lane.lost(),
+        cut: () => source.cut,
         lastTime: () => (source.packets === 0 ? undefined : joined(source.high, source.low)),
       }
     },

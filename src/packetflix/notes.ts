@@ -30,7 +30,7 @@ const captureNote = v.variant('note', [
     complete: v.boolean(),
     missedInterfaces: v.optional(v.pipe(v.array(v.string()), v.maxLength(1_000), v.readonly())),
     goneInterface: v.optional(v.string()),
-    interfaces: v.array(v.object({ name: v.string(), received: count, dropped: count })),
+    interfaces: v.array(v.object({ name: v.string(), received: count, dropped: count, cut: v.optional(count) })),
     packets: count,
     dropped: count,
     seconds: count,

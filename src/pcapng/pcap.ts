@@ -14,29 +14,31 @@ const recordHeaderLength = 16
  * A reader for pieces of any size.
  * @param describe makes the description of the interface, from what the file header says
  * @param take takes whole blocks; they are valid during the call
+ * @param onCut called for each packet that is shorter than it was, and than the snapshot length lets it be
  * @returns takes the next piece; throws RangeError when it is no such pcap
  */
 export function pcapReader(
   describe: (linkType: number, snaplen: number) => Buffer,
   take: (blocks: Buffer) => void,
+  onCut: () => void = () => {},
 ): (chunk: Buffer) => void {
   const target = scratch
   let rest: Buffer = Buffer.alloc(0)
-  let begun = false
+  let snaplen: number | undefined
   return chunk => {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     let at = 0
     let fill = 0
-    if (!begun) {
+    if (snaplen === undefined) {
       if (bytes.length < headerLength) {
         rest = Buffer.from(bytes)
         return
       }
       if (view.getUint32(0, little) !== nanosecondMagic) throw new RangeError('no pcap with nanoseconds')
-      take(describe(view.getUint32(20, little) & 0xffff, view.getUint32(16, little)))
+      snaplen = view.getUint32(16, little)
+      take(describe(view.getUint32(20, little) & 0xffff, snaplen))
       at = headerLength
-      begun = true
     }
     try {
       while (bytes.length - at >= recordHeaderLength) {
@@ -44,6 +46,7 @@ export function pcapReader(
         const length = packetOverhead + captured + (-captured & 3)
         if (length > maximumBlockLength + packetOverhead) throw new RangeError(`packet of ${captured} bytes`)
         if (bytes.length - at < recordHeaderLength + captured) break
+        if (captured < view.getUint32(at + 12, little) && captured < snaplen) onCut()
         if (fill + length > slabSize && fill > 0) {
           take(target.bytes.subarray(0, fill))
           fill = 0

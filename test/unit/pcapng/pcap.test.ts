@@ -64,3 +64,19 @@ test('anything else is refused', () => {
   expect(() => read()(header(0xa1b2c3d4))).toThrow(RangeError)
   expect(() => read()(Buffer.concat([header(), record(0, 0, Buffer.alloc(0)).fill(0xff)]))).toThrow(RangeError)
 })
+
+test('a packet below the snapshot length that is shorter than it was has been cut; one of that length has not', () => {
+  const packet = (captured: number, original: number) => {
+    const bytes = record(1, 1, Buffer.alloc(captured))
+    bytes.writeUInt32LE(original, 12)
+    return bytes
+  }
+  let cut = 0
+  const read = pcapReader(
+    () => Buffer.alloc(0),
+    () => {},
+    () => cut++,
+  )
+  read(Buffer.concat([header(), packet(60, 60), packet(60, 90), packet(65_535, 90_000), packet(65_534, 90_000)]))
+  expect(cut).toBe(2)
+})
