@@ -3,10 +3,11 @@ import { copyFileSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { containerInterface } from '../../extcap/interfaces.ts'
+import { startCapture, untilCaptured } from '../helpers/capture.ts'
 import { interfacesOf, packetsOf, pingsIn } from '../helpers/capture-file.ts'
-import { must, run, sleep, until } from '../helpers/command.ts'
+import { must, run } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
-import { dumpcapsIn, expectNoDumpcap } from '../helpers/leaks.ts'
+import { expectNoDumpcap, untilReading } from '../helpers/leaks.ts'
 import { environment, executable, remora, startRemora, wiresharkHome } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { parseSentences } from '../helpers/sentences.ts'
@@ -221,8 +222,7 @@ describe('containers come and go', () => {
     const tshark = run(['tshark', '-i', nif, '-c', '2', '-f', 'icmp', '-w', file], {
       env: environment({ HOME: home, ...env }),
     })
-    await until('dumpcap runs', () => dumpcapsIn(after).length > 0, 20_000)
-    await sleep(300)
+    await untilReading(after)
     await engine.docker('exec', 'moved', 'ping', '-c', '1', 'web')
     expect((await tshark).status).toBe(0)
     expect(await pingsIn(file)).toHaveLength(1)
@@ -240,8 +240,7 @@ describe('containers come and go', () => {
     const inode = await netnsOf('short')
     const file = join(folder, 'short.pcapng')
     const running = startRemora(['capture', 'short', '-w', file, '--json'], { env })
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
-    await sleep(1_000)
+    await untilCaptured(file, 'icmp.type == 8', 3)
     await engine.docker(...command)
     const { status, stdout } = await running.result
     expect(status).toBe(0)
@@ -257,8 +256,8 @@ describe('containers come and go', () => {
     await engine.container('short', ['--network', 'shop'], ['ping', '-q', '-i', '0.1', 'web'])
     await engine.docker('pause', 'short')
     const file = join(folder, 'paused.pcapng')
-    const running = startRemora(['capture', 'short', '-f', 'icmp', '-a', 'packets:4', '-w', file], { env })
-    await sleep(500)
+    const running = startCapture(['short', '-f', 'icmp', '-a', 'packets:4', '-w', file], env)
+    await running.armed()
     await engine.docker('unpause', 'short')
     expect((await running.result).status).toBe(0)
     expect(await packetsOf(file)).toHaveLength(4)

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { localArguments } from '../../extcap/arguments.ts'
 import { pingsIn } from '../helpers/capture-file.ts'
 import { end, must, type Result, type Running, run, sleep, start, until } from '../helpers/command.ts'
-import { dumpcapsIn, expectNoDumpcap } from '../helpers/leaks.ts'
+import { expectNoDumpcap, untilReading } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
 import { bundle, environment, executable, startRemora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
@@ -265,8 +265,7 @@ describe('a capture', () => {
     async signal => {
       const { running, reader, file } = await capture(['--noprom', ...remoraTo('--extcap-capture-filter', 'icmp')])
       await until('the header is there', () => existsSync(file) && statSync(file).size > 200, 2_000)
-      await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
-      await sleep(200)
+      await untilReading(inode)
       await pair.ping(3)
       running.child.kill(signal)
       expect(await running.result).toMatchObject({ status: 0, stdout: '', stderr: '' })
@@ -283,8 +282,7 @@ describe('a capture', () => {
     const parent = start(['sh', '-c', '"$0" "$@"; true', executable, '--capture', '--fifo', path, ...remoraTo()], {
       env: environment(),
     })
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
-    await sleep(300)
+    await untilReading(inode)
     await end(parent.child)
     await expectNoDumpcap(inode)
   })
@@ -410,8 +408,7 @@ describe('a capture', () => {
     const other = await makeNetnsPair()
     const { running } = await capture(['--extcap-interface', 'remora', '--reference', `named:${other.receiver}`])
     const there = statSync(`/run/netns/${other.receiver}`).ino
-    await until('dumpcap runs', () => dumpcapsIn(there).length > 0)
-    await sleep(300)
+    await untilReading(there)
     await must('ip', '-n', other.receiver, 'link', 'del', 'b0')
     expect(await running.result).toMatchObject({
       status: 0,

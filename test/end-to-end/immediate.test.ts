@@ -2,17 +2,17 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { startCapture } from '../helpers/capture.ts'
 import { interfacesOf, packetsOf, pingsIn } from '../helpers/capture-file.ts'
 import { must, run, sleep, until } from '../helpers/command.ts'
-import { processesIn } from '../helpers/leaks.ts'
+import { untilReading } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair, receiverAddress } from '../helpers/netns.ts'
 import { remora, startRemora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 async function untilCaptured(pair: NetnsPair): Promise<void> {
   const { ino } = statSync(`/run/netns/${pair.receiver}`)
-  await until('tcpdump captures', () => processesIn(ino, 'tcpdump').length > 0)
-  await sleep(150)
+  await untilReading(ino, { program: 'tcpdump' })
 }
 
 test('the last packet before an interface goes is there, 48 times of 50 at least', async () => {
@@ -21,7 +21,7 @@ test('the last packet before an interface goes is there, 48 times of 50 at least
   const kills = 50
   try {
     const args = ['--immediate', '--follow', '-i', 'b0', '-w', file, '--json']
-    const capture = startRemora(['capture', `named:${pair.receiver}`, ...args])
+    const capture = startCapture([`named:${pair.receiver}`, ...args])
     for (let kill = 0; kill < kills; kill++) {
       if (kill > 0) await pair.remake()
       await untilCaptured(pair)
@@ -51,8 +51,7 @@ test('a packet is in the file within a moment, with the interface as dumpcap des
       const running = startRemora(['capture', `named:${pair.receiver}`, '-i', 'b0', '-f', 'icmp', '-w', file, ...args])
       const { ino } = statSync(`/run/netns/${pair.receiver}`)
       const tool = args.includes('--immediate') ? 'tcpdump' : 'dumpcap'
-      await until('it captures', () => processesIn(ino, tool).length > 0)
-      await sleep(400)
+      await untilReading(ino, { program: tool })
       await pair.ping(1)
       if (tool === 'tcpdump') {
         await until('the packet is written', async () => (await packetsOf(`${file}.partial`)).length === 2, 2_000)

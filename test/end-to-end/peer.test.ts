@@ -3,9 +3,9 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { interfacesOf } from '../helpers/capture-file.ts'
-import { must, sleep, until } from '../helpers/command.ts'
+import { must } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
-import { dumpcapsIn } from '../helpers/leaks.ts'
+import { untilReading } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
 import { remora, startRemora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
@@ -28,10 +28,8 @@ async function capturing(at: string, action: () => Promise<void>): Promise<strin
   const file = join(scratch(), `${at}.pcapng`)
   const args = ['-i', 'b0', '--at', at, '--direction', '-f', 'icmp', '-w', file]
   const capture = startRemora(['capture', `named:${pair.receiver}`, ...args])
-  await until('the other end is captured', () => dumpcapsIn(inode(pair.sender)).length > 0)
-  await sleep(400)
+  await untilReading(inode(pair.sender))
   await action()
-  await sleep(500)
   capture.child.kill('SIGINT')
   const { status, stderr } = await capture.result
   expect(status, stderr).toBe(0)

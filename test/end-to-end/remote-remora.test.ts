@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { interfacesOf, pingsIn } from '../helpers/capture-file.ts'
 import { end, must, type Running, run, sleep, start, until } from '../helpers/command.ts'
-import { dumpcapsIn, expectNoDumpcap } from '../helpers/leaks.ts'
+import { expectNoDumpcap, untilReading } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
 import { memoryOf } from '../helpers/process.ts'
 import { environment, executable, remora, startRemora } from '../helpers/remora.ts'
@@ -136,8 +136,7 @@ describe('to a file', () => {
     const file = join(folder, 'killed.pcapng')
     const running = startRemora(['capture', target(), '--host', other.address, '-w', file])
     started.push(running)
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0, 20_000)
-    await sleep(500)
+    await untilReading(inode)
     await pair.ping(3)
     await until('packets are there', async () => (await pingsIn(`${file}.partial`).catch(() => [])).length === 3)
     other.running.child.kill('SIGKILL')
@@ -151,8 +150,7 @@ describe('to a file', () => {
     const file = join(folder, 'ended.pcapng')
     const running = startRemora(['capture', target(), '--host', other.address, '-w', file, '--json'])
     started.push(running)
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0, 20_000)
-    await sleep(500)
+    await untilReading(inode)
     await pair.ping(3)
     await other.close()
     const { status, stdout, stderr } = await running.result
@@ -225,8 +223,7 @@ describe('waiting', () => {
     for (const _ of ['first life', 'second life']) {
       await other.remake()
       const life = statSync(`/run/netns/${other.receiver}`).ino
-      await until('dumpcap runs', () => dumpcapsIn(life).length > 0, 20_000)
-      await sleep(1_000)
+      await untilReading(life)
       await other.ping(2)
       await sleep(700)
     }
@@ -277,7 +274,7 @@ describe('what the service has against it arrives with its code, and leaves no f
     const file = join(folder, 'limit.pcapng')
     const running = startRemora(['capture', target(), '--host', other.address, '-w', join(folder, 'first.pcapng')])
     started.push(running)
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0, 20_000)
+    await untilReading(inode)
     expect(await remora(['capture', target(), '--host', other.address, '-w', file])).toMatchObject({
       status: 9,
       stderr: expect.stringMatching(/^remora: LIMIT: /),

@@ -2,10 +2,10 @@
 import { chmodSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startCapture } from '../helpers/capture.ts'
 import { pingsIn } from '../helpers/capture-file.ts'
-import { sleep } from '../helpers/command.ts'
 import { podmanImage } from '../helpers/podman.ts'
-import { executable, remora, startRemora } from '../helpers/remora.ts'
+import { executable, remora } from '../helpers/remora.ts'
 import { type RootlessPodman, startRootlessPodman } from '../helpers/rootless.ts'
 import { scratch } from '../helpers/scratch.ts'
 
@@ -61,8 +61,8 @@ test('its user finds it, and captures it without any privilege', async () => {
 
 test('it is waited for, from its first packet on, though its namespace is mounted where only its user sees it', async () => {
   const file = join(scratch(), 'later.pcapng')
-  const capture = startRemora(['capture', '--wait', 'podman:later', '-w', file, '-a', 'packets:20'])
-  await sleep(700)
+  const capture = startCapture(['--wait', 'podman:later', '-w', file, '-a', 'packets:20'])
+  await capture.waiting()
   await engine.podman(
     'run',
     '-d',

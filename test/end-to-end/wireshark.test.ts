@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stableInterfaces } from '../../extcap/interfaces.ts'
 import { interfacesOf, pingsIn } from '../helpers/capture-file.ts'
-import { end, sleep, until } from '../helpers/command.ts'
-import { dumpcapsIn, expectNoDumpcap } from '../helpers/leaks.ts'
+import { end } from '../helpers/command.ts'
+import { expectNoDumpcap, untilReading } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
 import { wiresharkHome } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
@@ -107,8 +107,7 @@ describe.each(wiresharks.map(wireshark => [wireshark.version, wireshark] as cons
     const file = join(folder, `${wireshark.version}.pcapng`)
     const args = [...preference('reference', `named:${pair.receiver}`), '-f', 'icmp', '-c', '4', '-w', file]
     const running = startTshark(['-i', 'remora', ...args], home)
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0, 20_000)
-    await sleep(300)
+    await untilReading(inode)
     await pair.ping(2)
     const { status, stderr } = await running.result
     expect(status, stderr).toBe(0)
@@ -123,8 +122,7 @@ describe.each(wiresharks.map(wireshark => [wireshark.version, wireshark] as cons
       ['-i', 'remora', ...preference('target', `named:${pair.receiver}`), '-w', join(folder, 'stop')],
       home,
     )
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0, 20_000)
-    await sleep(300)
+    await untilReading(inode)
     // In a root, tshark is not our child: it is signalled by its own number, as a terminal would.
     running.child.kill('SIGINT')
     const { stderr } = await running.result
@@ -137,8 +135,7 @@ describe.each(wiresharks.map(wireshark => [wireshark.version, wireshark] as cons
       ['-i', 'remora', ...preference('target', `named:${pair.receiver}`), '-w', join(folder, 'kill')],
       home,
     )
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0, 20_000)
-    await sleep(300)
+    await untilReading(inode)
     await end(running.child)
     await expectNoDumpcap(inode)
   })

@@ -49,3 +49,28 @@ export async function expectNoDumpcap(inode: number): Promise<void> {
 export function descriptorCount(pid: number | 'self' = 'self'): number {
   return readdirSync(`/proc/${pid}/fd`).length
 }
+
+/** System calls in which a thread waits for packets: pselect6 in dumpcap, poll or ppoll in tcpdump. */
+const waitingCalls = process.arch === 'arm64' ? ['72', '73'] : ['7', '270', '271']
+
+/** Whether a program reads from every packet socket it has opened: its interfaces are open and its filters are set. */
+function isReading(pid: number): boolean {
+  const read = (path: string) => readFileSync(`/proc/${pid}/${path}`, 'latin1')
+  try {
+    const descriptors = readdirSync(`/proc/${pid}/fd`).map(name => readlinkSync(`/proc/${pid}/fd/${name}`))
+    const inodes = read('net/packet')
+      .split('\n')
+      .map(line => line.trim().split(/\s+/).at(-1))
+    const sockets = inodes.filter(inode => descriptors.includes(`socket:[${inode}]`)).length
+    const threads = readdirSync(`/proc/${pid}/task`).map(thread => read(`task/${thread}/syscall`).split(' ')[0] ?? '')
+    return sockets > 0 && threads.filter(call => waitingCalls.includes(call)).length >= sockets
+  } catch {
+    return false // It has ended.
+  }
+}
+
+/** Waits until so many dumpcaps, or programs of another name, read packets in a network namespace. */
+export async function untilReading(inode: number, { count = 1, program = 'dumpcap' } = {}): Promise<void> {
+  const reading = () => processesIn(inode, program).filter(isReading)
+  await until(`${count} ${program} read packets in netns ${inode}`, () => reading().length >= count, 30_000)
+}

@@ -14,9 +14,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { untilCaptured } from '../helpers/capture.ts'
 import { interfacesOf, packetsOf, pingsIn } from '../helpers/capture-file.ts'
 import { end, must, type Running, run, sleep, start, until } from '../helpers/command.ts'
-import { dumpcapsIn, expectNoDumpcap, processesWith } from '../helpers/leaks.ts'
+import { dumpcapsIn, expectNoDumpcap, processesWith, untilReading } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
 import { environment, executable, hasLogged, remora, startRemora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
@@ -235,8 +236,7 @@ describe('the output', () => {
     child.stdout.on('data', chunk => {
       text += chunk
     })
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
-    await sleep(300)
+    await untilReading(inode)
     await pair.ping(1)
     await until('the pipe ends', () => child.exitCode !== null)
     expect(text.trim()).toBe('1\n1')
@@ -287,8 +287,7 @@ describe('the output', () => {
     const child = spawn('sh', ['-c', `"$0" capture ${target()} -a packets:2 -w /dev/stdout >"$1"`, executable, file], {
       env: environment(),
     })
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
-    await sleep(300)
+    await untilReading(inode)
     await pair.ping(1)
     await until('it ends', () => child.exitCode !== null)
     expect(await pingsIn(file)).toEqual([1])
@@ -395,15 +394,14 @@ describe('it ends cleanly', () => {
       env: environment(),
       stdio: 'ignore',
     })
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
+    await untilReading(inode)
     await until('the pipe line ends', () => shell.exitCode !== null, 5_000)
     await expectNoDumpcap(inode)
   })
 
   test('when the reader of a socket goes, idle, as sshd hands one to a command', async () => {
     const child = spawn(executable, ['capture', target()], { env: environment(), stdio: ['ignore', 'pipe', 'ignore'] })
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
-    await sleep(500)
+    await untilReading(inode)
     child.stdout.destroy()
     await until('it ends', () => child.exitCode !== null, 5_000)
     await expectNoDumpcap(inode)
@@ -413,8 +411,7 @@ describe('it ends cleanly', () => {
     const sleeper = spawn('nsenter', [`--net=/run/netns/${pair.receiver}`, '--', 'sleep', '1000'], { stdio: 'ignore' })
     await sleep(100)
     const running = startRemora(['capture', `pid:${sleeper.pid}`, '-w', file, '--json'])
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
-    await sleep(300)
+    await untilReading(inode)
     await end(sleeper)
     const { status, stdout } = await running.result
     expect([status, JSON.parse(stdout).end]).toEqual([0, 'target-gone'])
@@ -425,8 +422,7 @@ describe('it ends cleanly', () => {
     const other = await makeNetnsPair()
     const running = startRemora(['capture', `named:${other.receiver}`, '-w', file, '--json'])
     const gone = statSync(`/run/netns/${other.receiver}`).ino
-    await until('dumpcap runs', () => dumpcapsIn(gone).length > 0)
-    await sleep(300)
+    await untilReading(gone)
     await must('ip', 'netns', 'del', other.receiver)
     const { status, stdout } = await running.result
     expect([status, JSON.parse(stdout).end]).toEqual([0, 'target-gone'])
@@ -438,8 +434,7 @@ describe('it ends cleanly', () => {
     const first = await armed(['-w', join(folder, 'first.pcapng')])
     const second = startRemora(['capture', `netns:${inode}`, '-w', file, '--json'])
     started.push(second)
-    await until('both capture', () => dumpcapsIn(inode).length === 2)
-    await sleep(300)
+    await untilReading(inode, { count: 2 })
     await stop(first)
     await sleep(1_000)
     await pair.ping(2)
@@ -452,8 +447,7 @@ describe('it ends cleanly', () => {
     const other = await makeNetnsPair()
     const running = startRemora(['capture', `named:${other.receiver}`, '-w', file, '--json'])
     const there = statSync(`/run/netns/${other.receiver}`).ino
-    await until('dumpcap runs', () => dumpcapsIn(there).length > 0)
-    await sleep(300)
+    await untilReading(there)
     await must('ip', '-n', other.receiver, 'link', 'del', 'b0')
     const { status, stdout } = await running.result
     expect([status, JSON.parse(stdout)]).toMatchObject([0, { end: 'interface-gone', goneInterface: 'b0' }])
@@ -494,7 +488,7 @@ describe('it ends cleanly', () => {
   test('when dumpcap is killed, as a failure, with the packets kept', async () => {
     const running = await armed(['-w', file])
     await pair.ping(3)
-    await sleep(300)
+    await untilCaptured(file, 'icmp', 6)
     for (const pid of dumpcapsIn(inode)) process.kill(pid, 'SIGKILL')
     const { status, stderr } = await running.result
     expect(status).toBe(7)
@@ -560,7 +554,7 @@ describe('nothing is left when remora itself is killed, on an idle interface', (
       stdio: 'ignore',
       env: environment({ PATH: `${bin}:${process.env.PATH}`, HOME: folder }),
     })
-    await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
+    await untilReading(inode)
     await until('the guard watches', () => processesWith('__guard').length > 0)
     await sleep(300)
     expect(readFileSync(`/proc/${child.pid}/status`, 'utf8')).toMatch(/^Uid:\s*65534/m)
@@ -595,8 +589,7 @@ test("cleaning up leaves the capture of a remora in another container's PID name
     stdio: 'ignore',
     env: environment(),
   })
-  await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
-  await sleep(300)
+  await untilReading(inode)
   await remora(['--extcap-cleanup-postkill'])
   await sleep(200)
   expect(dumpcapsIn(inode)).toHaveLength(1)
@@ -608,8 +601,7 @@ test("cleaning up leaves the capture of a remora in another container's PID name
 test('with a terminal, a line is updated while it captures, and the file is complete', async () => {
   const line = `${executable} capture ${target()} -w ${file} -a duration:2`
   const script = run(['script', '-qec', line, '/dev/null'], { env: environment() })
-  await until('dumpcap runs', () => dumpcapsIn(inode).length > 0)
-  await sleep(300)
+  await untilReading(inode)
   for (let times = 0; times < 8; times++) await pair.ping(5)
   const { status, stdout } = await script
   expect(status, stdout).toBe(0)
@@ -662,8 +654,7 @@ describe('rights', () => {
       chmodSync(folder, 0o777)
       const capture = asNobody(['capture', `pid:${owned.pid}`, '-w', file, '-a', 'packets:2'])
       const netns = Number(/\d+/.exec(await must('readlink', `/proc/${owned.pid}/ns/net`))?.[0])
-      await until('dumpcap runs', () => dumpcapsIn(netns).length > 0)
-      await sleep(300)
+      await untilReading(netns)
       await must('nsenter', '-t', String(owned.pid), '-n', 'ping', '-q', '-c', '1', '127.0.0.1')
       const { status, stderr } = await capture
       expect([status, stderr]).toEqual([0, ''])
