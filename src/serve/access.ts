@@ -28,21 +28,40 @@ export interface AccessRules {
 
 /**
  * Refuses what comes from a foreign page or by a foreign name.
- * @throws RemoraError FORBIDDEN
+ * @throws RemoraError FORBIDDEN, or USAGE for a request that a proxy in front and the service could read differently
  */
 export function checkPlace(request: IncomingMessage, address: ListenAddress, rules: AccessRules): void {
   const { host = '', origin } = request.headers
+  // RFC 9112 §3.2. Node keeps the first of several, and others the last.
+  if (request.rawHeaders.filter((name, index) => index % 2 === 0 && /^host$/i.test(name)).length > 1)
+    throw new RemoraError('USAGE', 'the request has several Host headers')
   if (address.kind === 'tcp' && rules.token() === undefined && !isKnownHost(host, rules)) {
     throw new RemoraError('FORBIDDEN', `this service is not known as "${host.slice(0, 100)}"`, {
       hint: 'Call it by its address or as localhost, or start it with --allow-host NAME.',
     })
   }
-  if (origin === undefined || isForeign(request, rules)) return
+  if (isForeign(request, rules)) return
+  if (isCrossSite(request)) {
+    throw new RemoraError('FORBIDDEN', 'a page of another site may not call this service', {
+      hint: 'Start the service with --allow-origin ORIGIN when it may.',
+    })
+  }
+  if (origin === undefined) return
   if (URL.parse(origin)?.host !== host.toLowerCase()) {
     throw new RemoraError('FORBIDDEN', `a page of ${origin.slice(0, 100)} may not call this service`, {
       hint: 'Start the service with --allow-origin ORIGIN when it may.',
     })
   }
+}
+
+/**
+ * Whether a browser says that another site is behind a request (W3C Fetch Metadata §2.3), also where it sends no Origin, as for
+ * a picture. Following a link to the service's own page is no call.
+ */
+function isCrossSite({ headers, method, url }: IncomingMessage): boolean {
+  if (!String(headers['sec-fetch-site'] ?? '').includes('cross-site')) return false
+  const isLink = headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
+  return !(isLink && method === 'GET' && url === '/')
 }
 
 /** Whether a request comes from a page of another site that was let in. */

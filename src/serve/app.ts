@@ -4,9 +4,10 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { errorKinds, RemoraError, toRemoraError } from '../base/errors.ts'
 import { checkPlace, checkToken, isForeign } from './access.ts'
 import type { Environment, RouteContext } from './context.ts'
-import { errorBody, errorHeaders } from './error-answer.ts'
+import { errorBody, errorHeaders, noteRefusal } from './error-answer.ts'
 import { openApiDocument } from './openapi.ts'
 import { pageAssets } from './page/assets.ts'
+import { peerGroup } from './peer.ts'
 import { askForCapture, listCaptures, stopCapture } from './route-captures.ts'
 import { download } from './route-download.ts'
 import { printHealth, printMetrics } from './route-status.ts'
@@ -45,7 +46,10 @@ export function makeApp(): Hono<Environment> {
     }
     const isTicket = c.req.path.startsWith('/v1/capture/')
     if (isTicket || c.req.path === '/v1/targets/watch') checkStream(c)
-    if (!open.has(c.req.path) && !isTicket) checkToken(incoming, address, service.rules)
+    if (!open.has(c.req.path) && !isTicket) {
+      checkToken(incoming, address, service.rules)
+      service.connections.admit(incoming.socket)
+    }
     await next()
     for (const [name, value] of Object.entries(securityHeaders)) c.header(name, value)
   })
@@ -103,7 +107,10 @@ function requireUpgrade(c: RouteContext): Response {
 }
 
 function failed(c: RouteContext, error: RemoraError): Response {
-  if (error.code === 'BUG') c.env.service.log.error({ err: error.cause ?? error }, 'fault')
-  const wait = c.env.service.tickets.wait()
+  const { incoming, service } = c.env
+  const peer = peerGroup(incoming)
+  if (error.code === 'BUG') service.log.error({ err: error.cause ?? error }, 'fault')
+  noteRefusal(service, peer, error)
+  const wait = service.tickets.wait(peer)
   return c.json(errorBody(error), errorKinds[error.code].http as ContentfulStatusCode, errorHeaders(error, wait))
 }

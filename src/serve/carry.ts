@@ -7,7 +7,9 @@ import type { CaptureRequest } from '../capture/request.ts'
 import { openCaptureStream, type PreparedStream, prepareStream } from '../capture/stream.ts'
 import type { Channel } from './channel.ts'
 import type { ServiceContext } from './context.ts'
+import { addressGroup } from './peer.ts'
 import type { Session } from './sessions.ts'
+import type { Starter } from './starts.ts'
 
 /**
  * Prepares the capture of a session; the caller closes it.
@@ -31,7 +33,7 @@ export async function prepareSession(
 async function prepareNow(session: Session, context: ServiceContext, request: CaptureRequest): Promise<PreparedStream> {
   const { lifetime, state } = session
   // What waits for its target would keep the place for long.
-  const leave = request.wait === undefined ? await context.starts.enter(lifetime.stop) : () => {}
+  const leave = request.wait === undefined ? await context.starts.enter(starterOf(session)) : () => {}
   return prepareStream(request, {
     lifetime,
     log: context.logOf(session),
@@ -86,7 +88,7 @@ async function run(
   context: ServiceContext,
 ): Promise<CaptureReport> {
   const { lifetime, state, kill } = session
-  const leave = await context.starts.enter(lifetime.stop)
+  const leave = await context.starts.enter(starterOf(session))
   const { reference } = stream.prepared.plan
   const { packets, report } = openCaptureStream(stream, {
     lifetime,
@@ -114,6 +116,11 @@ async function run(
   })
   if (!whole) kill()
   return report
+}
+
+/** A session stands for its connection, which carries nothing else. */
+function starterOf(session: Session): Starter {
+  return { peer: addressGroup(session.peer), connection: session, signal: session.lifetime.stop }
 }
 
 function nothing({ request }: Session): CaptureReport {

@@ -7,10 +7,12 @@ import type { RemoraError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { CaptureReport } from '../capture/report.ts'
 import type { AccessRules } from './access.ts'
+import { type Connections, makeConnections } from './connections.ts'
 import { makeDiscovery, type SharedDiscovery } from './discovery.ts'
 import { type KeptCaptures, makeKeptCaptures } from './kept.ts'
 import type { ListenAddress } from './listen.ts'
 import { delayResolution, type Metrics, makeMetrics } from './metrics.ts'
+import { makeRefusals, type Refusals } from './refusals.ts'
 import type { CaptureBody } from './schemas.ts'
 import { type Limits, makeSessions, type Session, type Sessions } from './sessions.ts'
 import { makeStarts, type Starts } from './starts.ts'
@@ -26,6 +28,8 @@ export interface ServiceContext {
   readonly discovery: SharedDiscovery
   readonly metrics: Metrics
   readonly starts: Starts
+  readonly connections: Connections
+  readonly refusals: Refusals
   readonly log: Logger
   /** The log of one capture, for the parts below. */
   logOf(session: Session): Log
@@ -52,6 +56,7 @@ export function makeContext(rules: AccessRules, limits: Limits, log: Logger): Se
   const delay = monitorEventLoopDelay({ resolution: delayResolution })
   delay.enable()
   const tickets = makeTickets<CaptureBody>()
+  const refusals = makeRefusals(log)
   const metrics = makeMetrics({
     running: () => sessions.list().length,
     waiting: () => tickets.waiting(),
@@ -65,6 +70,8 @@ export function makeContext(rules: AccessRules, limits: Limits, log: Logger): Se
     discovery: makeDiscovery(metrics),
     metrics,
     starts: makeStarts(),
+    connections: makeConnections(refusals),
+    refusals,
     log,
     logOf(session) {
       const own = log.child({ capture: session.id })

@@ -1,11 +1,20 @@
 /** A failure as an HTTP answer: the status of the registry, and a body for programs and people. */
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { errorKinds, type RemoraError } from '../base/errors.ts'
+import { type ErrorCode, errorKinds, type RemoraError } from '../base/errors.ts'
+import type { Refusals } from './refusals.ts'
 
 /** The body every failure has. */
 export function errorBody({ code, message, hint }: RemoraError): Record<string, unknown> {
   return { error: { code, message, ...(hint !== undefined && { hint }) } }
+}
+
+/** Codes of those who were turned away by what they are or how much they want, not by what they ask for. */
+const turnedAway: readonly ErrorCode[] = ['UNAUTHORIZED', 'FORBIDDEN', 'LIMIT']
+
+/** Tells the log of a failure that turned a client away. */
+export function noteRefusal({ refusals }: { readonly refusals: Refusals }, peer: string, { code }: RemoraError): void {
+  if (turnedAway.includes(code)) refusals.note(peer, code)
 }
 
 /** Headers that belong to a failure. */

@@ -1,11 +1,61 @@
 /** Who is at the other end of a connection, and by which connections a stream will leave. */
+
+import { setMaxListeners } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
+import { isIP, type Socket } from 'node:net'
+import { addressOf, isLoopbackAddress } from '../base/address.ts'
+import { RemoraError } from '../base/errors.ts'
 import type { StreamConnection } from '../capture/own-stream.ts'
 
 /** Address of the client, as the socket knows it; `unix` for a socket of this host. */
 export function peerAddress({ socket }: IncomingMessage): string {
   return socket.remoteAddress === undefined ? 'unix' : plain(socket.remoteAddress)
+}
+
+/**
+ * The client as limits count it: this machine has many addresses of its own, and whoever has one IPv6 address has all of its /64
+ * (RFC 6177).
+ */
+export function peerGroup(request: Pick<IncomingMessage, 'socket'>): string {
+  return addressGroup(request.socket.remoteAddress)
+}
+
+/** The same for an address of the kernel's; undefined is a socket of this host. */
+export function addressGroup(text: string | undefined): string {
+  if (text === undefined) return 'unix'
+  const address = addressOf(plain(text))
+  if (address === undefined) return text
+  if (isLoopbackAddress(address)) return 'loopback'
+  return address.family === 'ipv4' ? address.address : `${networkOf(address.address)}/64`
+}
+
+/** The first four groups of an IPv6 address, and two colons. */
+function networkOf(address: string): string {
+  const [head = '', tail] = address.split('::')
+  const before = head === '' ? [] : head.split(':')
+  const after = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? 0 : 8 - before.length - after.length
+  const groups = [...before, ...Array<string>(Math.max(0, zeros)).fill('0'), ...after].slice(0, 4)
+  return `${groups.map(group => Number.parseInt(group, 16).toString(16)).join(':')}::`
+}
+
+const departures = new WeakMap<Socket, AbortSignal>()
+
+/**
+ * Aborts when the client of a request has gone. The connection is what tells: an answer that waits for its turn behind others
+ * never hears of it.
+ */
+export function departure({ socket }: Pick<IncomingMessage, 'socket'>): AbortSignal {
+  const known = departures.get(socket)
+  if (known !== undefined) return known
+  const gone = new AbortController()
+  // As many wait for it as requests came on the connection.
+  setMaxListeners(0, gone.signal)
+  const abort = () => gone.abort(new RemoraError('CAPTURE_FAILED', 'the client has gone'))
+  if (socket.destroyed) abort()
+  else socket.once('close', abort)
+  departures.set(socket, gone.signal)
+  return gone.signal
 }
 
 /**

@@ -6,6 +6,7 @@ import { type PreparedStream, prepareStream } from '../capture/stream.ts'
 import { parseReference } from '../target/reference.ts'
 import { checkKeys } from './access.ts'
 import type { RouteContext, ServiceContext } from './context.ts'
+import { departure, peerGroup } from './peer.ts'
 import { type CaptureBody, captureBody, requestOf } from './schemas.ts'
 import type { Session } from './sessions.ts'
 import { ticketLife } from './tickets.ts'
@@ -17,16 +18,19 @@ const checkTime = 8_000
 
 /** Checks what is asked for as the capture itself would be, and hands out a ticket. */
 export async function askForCapture(c: RouteContext): Promise<Response> {
-  const { tickets, starts } = c.env.service
+  const { incoming, service } = c.env
+  const { tickets, starts } = service
+  const peer = peerGroup(incoming)
+  const signal = departure(incoming)
   const body = await readBody(c)
-  checkKeys(requestOf(body), c.env.service.rules)
+  checkKeys(requestOf(body), service.rules)
   // Before the work: whoever asks too often gets an answer that costs little.
-  const seconds = tickets.wait()
+  const seconds = tickets.wait(peer)
   if (seconds > 0)
     throw new RemoraError('LIMIT', 'too many captures wait to be collected', { hint: `Try again in ${seconds} s.` })
-  const leave = await starts.enter()
-  const { target, stream } = await check(body, c.env.service).finally(leave)
-  const ticket = issue(body, stream, c.env.service)
+  const leave = await starts.enter({ peer, connection: incoming.socket, signal })
+  const { target, stream } = await check(body, service, signal).finally(leave)
+  const ticket = issue(body, stream, { peer, signal, service })
   const path = `/v1/capture/${ticket}`
   const { ws, http } = addresses(c)
   return c.json(
@@ -79,10 +83,19 @@ async function readText(c: RouteContext): Promise<string> {
   throw new RemoraError('USAGE', `the body is longer than ${longestBody} bytes`)
 }
 
-/** A ticket for what was prepared, which is kept with it. */
-function issue(body: CaptureBody, stream: PreparedStream | undefined, { tickets, kept }: ServiceContext): string {
+/** Who asked for a ticket. */
+interface Asker {
+  readonly peer: string
+  readonly signal: AbortSignal
+  readonly service: ServiceContext
+}
+
+/** A ticket for what was prepared, which is kept with it; none for a client that has gone. */
+function issue(body: CaptureBody, stream: PreparedStream | undefined, { peer, signal, service }: Asker): string {
+  const { tickets, kept } = service
   try {
-    const ticket = tickets.issue(body)
+    signal.throwIfAborted()
+    const ticket = tickets.issue(body, peer)
     if (stream !== undefined) kept.keep(ticket, stream)
     return ticket
   } catch (error) {
@@ -100,8 +113,8 @@ interface Checked {
 }
 
 /** Prepares the capture; of a target that is waited for only the words can be checked. */
-async function check(body: CaptureBody, context: ServiceContext): Promise<Checked> {
-  const signal = AbortSignal.timeout(checkTime)
+async function check(body: CaptureBody, context: ServiceContext, gone: AbortSignal): Promise<Checked> {
+  const signal = AbortSignal.any([gone, AbortSignal.timeout(checkTime)])
   const request = requestOf(body)
   if (request.wait !== undefined) {
     for (const target of request.targets) parseReference(target)

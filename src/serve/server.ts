@@ -52,7 +52,6 @@ const httpLimits: ServerOptions = {
   // Programs also offer to go on in HTTP/2 (Upgrade: h2c); an offer of no use is passed over (RFC 9110 §7.8).
   shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
 }
-const mostConnections = 2_000
 
 /**
  * Starts the service.
@@ -82,7 +81,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       )
       const server = address.kind === 'tcp' && tls ? tlsServer(tls, httpLimits, rules, log) : createServer(httpLimits)
       server.on('request', answer)
-      server.maxConnections = mostConnections
+      context.connections.watch(server)
       server.on('upgrade', upgradeHandler(address, context))
       if (await listenOn(server, address, options.socketGroup))
         servers.push({ server, address: bound(server, address) })

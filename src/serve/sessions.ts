@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto'
 import { RemoraError } from '../base/errors.ts'
 import type { Lifetime } from '../capture/lifetime.ts'
 import type { CaptureRequest } from '../capture/request.ts'
+import { addressGroup } from './peer.ts'
 
 /** One capture of one client. */
 export interface Session {
@@ -58,7 +59,8 @@ export function makeSessions(limits: Limits): Sessions {
   return {
     open(request, peer) {
       if (sessions.size >= limits.captures) throw tooMany(`${limits.captures} captures run already`)
-      const ofPeer = [...sessions.values()].filter(session => session.peer === peer).length
+      const group = addressGroup(peer)
+      const ofPeer = [...sessions.values()].filter(session => addressGroup(session.peer) === group).length
       if (ofPeer >= limits.capturesPerPeer) throw tooMany(`${peer} has ${ofPeer} captures already`)
       let id = readableId(request.targets[0] ?? '')
       while (sessions.has(id)) id = readableId(request.targets[0] ?? '')

@@ -5,6 +5,17 @@ import { createServer, type Server } from 'node:https'
 import type { Logger } from 'pino'
 import type { AccessRules } from './access.ts'
 
+/**
+ * TLS 1.3, and what has forward secrecy and authenticated encryption of TLS 1.2 (RFC 9325 §4.2): what was recorded cannot be
+ * read by whoever gets the key of the certificate later.
+ */
+const ciphers = [
+  ...['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_128_GCM_SHA256'],
+  ...['ECDSA', 'RSA'].flatMap(key =>
+    ['AES256-GCM-SHA384', 'CHACHA20-POLY1305', 'AES128-GCM-SHA256'].map(cipher => `ECDHE-${key}-${cipher}`),
+  ),
+].join(':')
+
 /** Paths of PEM files. */
 export interface TlsFiles {
   readonly cert: string
@@ -29,6 +40,8 @@ export function tlsServer(files: TlsFiles, limits: ServerOptions, rules: AccessR
     ...limits,
     ...read(),
     minVersion: 'TLSv1.2',
+    ciphers,
+    honorCipherOrder: true,
     handshakeTimeout: 10_000,
     requestCert: asked,
     rejectUnauthorized: asked && rules.token() === undefined,

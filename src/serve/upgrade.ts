@@ -17,9 +17,9 @@ import { checkPlace, checkToken } from './access.ts'
 import { carry, prepareSession } from './carry.ts'
 import { CaptureSocket, websocketChannel } from './channel-websocket.ts'
 import type { ServiceContext } from './context.ts'
-import { refuseHandshake } from './error-answer.ts'
+import { noteRefusal, refuseHandshake } from './error-answer.ts'
 import type { ListenAddress } from './listen.ts'
-import { peerAddress, streamConnections } from './peer.ts'
+import { peerAddress, peerGroup, streamConnections } from './peer.ts'
 import { requestOf } from './schemas.ts'
 import type { Session } from './sessions.ts'
 
@@ -52,7 +52,11 @@ export function upgradeHandler(address: ListenAddress, context: ServiceContext):
       }
       return done
     }
-    answer(request, socket, upgrade, address, context).catch(error => refuseHandshake(socket, toRemoraError(error)))
+    answer(request, socket, upgrade, address, context).catch(thrown => {
+      const error = toRemoraError(thrown)
+      noteRefusal(context, peerGroup(request), error)
+      refuseHandshake(socket, error)
+    })
   }
 }
 
@@ -76,6 +80,7 @@ async function answer(
     })
   }
   checkToken(request, address, context.rules, searchParams.get('token') ?? undefined)
+  context.connections.admit(request.socket)
   upgrade(websocket => captureStock(websocket, request, searchParams, context))
 }
 
@@ -126,6 +131,7 @@ export function openTicket(ticket: string, request: IncomingMessage, context: Se
       hint: 'A ticket is good for one capture within 60 s: ask for another with POST /v1/captures.',
     })
   }
+  context.connections.admit(request.socket)
   const ownStream = body.includeSelf ? [] : streamConnections(request)
   const kept = context.kept.take(ticket)
   try {
@@ -150,8 +156,10 @@ function captureStock(
   try {
     parameters = parseParameters(query, name => headerOf(request, name))
     session = context.sessions.open(provisional(parameters, request), peerAddress(request))
-  } catch (error) {
-    unattended(websocket, request).fail(toRemoraError(error))
+  } catch (thrown) {
+    const error = toRemoraError(thrown)
+    noteRefusal(context, peerGroup(request), error)
+    unattended(websocket, request).fail(error)
     return
   }
   const prepare = async () => {

@@ -90,6 +90,7 @@ IPAddressDeny=any
 IPAddressAllow=localhost
 MemoryMax=2G
 TasksMax=1024
+LimitNOFILE=65536
 LimitCORE=0
 
 [Install]

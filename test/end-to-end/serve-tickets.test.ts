@@ -175,7 +175,7 @@ describe('a ticket', () => {
     }
   })
 
-  test('is not to be had while a thousand wait', async () => {
+  test('is not to be had while 250 of the same client wait', async () => {
     const crowded = await serve()
     try {
       const statuses: number[] = []
@@ -186,7 +186,7 @@ describe('a ticket', () => {
         if (answer.status === 429) refused ??= answer
         else await answer.arrayBuffer()
       }
-      for (let round = 0; round < 100; round++) await Promise.all(Array.from({ length: 10 }, ask))
+      for (let round = 0; round < 25; round++) await Promise.all(Array.from({ length: 10 }, ask))
       expect(new Set(statuses)).toEqual(new Set([201]))
       await ask()
       expect(refused?.status).toBe(429)

@@ -35,13 +35,15 @@ interface Options {
   readonly env?: NodeJS.ProcessEnv
   /** What to listen on; a free port of 127.0.0.1 unless told. */
   readonly listen?: string
+  /** What stands before the command. */
+  readonly prefix?: readonly string[]
 }
 
 /** Starts the service, and waits until it listens. */
 export async function serve(args: readonly string[] = [], options: Options = {}): Promise<ServiceUnderTest> {
-  const { env, listen = '127.0.0.1:0' } = options
+  const { env, listen = '127.0.0.1:0', prefix = [] } = options
   const folder = scratch()
-  const command = [executable, 'serve', '--listen', listen, ...args]
+  const command = [...prefix, executable, 'serve', '--listen', listen, ...args]
   const running = start(command, { env: environment({ TMPDIR: folder, ...env }) }, 900_000)
   const log = () => logLines(running.stderr())
   const said = () => log().find(line => line.msg === 'listening')

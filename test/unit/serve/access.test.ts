@@ -17,8 +17,9 @@ const guarded: AccessRules = { ...open, token: () => 'the-token-of-this-test' }
 const tcp: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 5001 }
 const unix: ListenAddress = { kind: 'unix', path: '/run/x' }
 
-function request(headers: Record<string, string>): IncomingMessage {
-  return Object.assign(new IncomingMessage(new Socket()), { headers })
+function request(headers: Record<string, string>, url = '/v1/targets'): IncomingMessage {
+  const rawHeaders = Object.entries(headers).flat()
+  return Object.assign(new IncomingMessage(new Socket()), { headers, rawHeaders, url, method: 'GET' })
 }
 
 /** Code of the refusal; undefined for none. */
@@ -57,6 +58,41 @@ describe('the place', () => {
     ],
   ])('%j by %j', (headers, address, rules, code) => {
     expect(refusal(() => checkPlace(request(headers), address, rules))).toBe(code)
+  })
+
+  const crossSite = { host: 'localhost', 'sec-fetch-site': 'cross-site' }
+  const link = { ...crossSite, 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+  test.each<[Record<string, string>, string, string | undefined]>([
+    [crossSite, '/json', 'FORBIDDEN'],
+    [crossSite, '/', 'FORBIDDEN'],
+    [{ ...crossSite, 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }, '/mobyshark', 'FORBIDDEN'],
+    [{ ...crossSite, 'sec-fetch-site': 'none, cross-site' }, '/json', 'FORBIDDEN'],
+    [link, '/json', 'FORBIDDEN'],
+    [{ ...link, 'sec-fetch-dest': 'iframe' }, '/', 'FORBIDDEN'],
+    [link, '/', undefined],
+    [{ ...crossSite, 'sec-fetch-site': 'same-origin' }, '/json', undefined],
+    [{ ...crossSite, 'sec-fetch-site': 'none' }, '/json', undefined],
+  ])(
+    'a browser that tells of another site is let in nowhere but to the page itself: %j at %s',
+    (headers, url, code) => {
+      for (const rules of [open, guarded])
+        expect(refusal(() => checkPlace(request(headers, url), tcp, rules))).toBe(code)
+    },
+  )
+
+  test('a page of an allowed site may call, whatever the browser tells', () => {
+    const rules = { ...open, origins: ['https://a.example'] }
+    expect(
+      refusal(() => checkPlace(request({ ...crossSite, origin: 'https://a.example' }), tcp, rules)),
+    ).toBeUndefined()
+  })
+
+  test('two Host headers are no request, whichever comes first', () => {
+    for (const address of [tcp, unix]) {
+      const twice = request({ host: 'localhost' })
+      twice.rawHeaders.push('HOST', 'evil.example')
+      expect(refusal(() => checkPlace(twice, address, guarded))).toBe('USAGE')
+    }
   })
 
   test('no page of another site comes in, whatever it is called', () => {

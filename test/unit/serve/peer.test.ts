@@ -2,7 +2,7 @@ import { IncomingMessage } from 'node:http'
 import { isIP, Socket } from 'node:net'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { peerAddress, streamConnections } from '../../../src/serve/peer.ts'
+import { addressGroup, departure, peerAddress, streamConnections } from '../../../src/serve/peer.ts'
 
 function request(
   headers: Record<string, string>,
@@ -68,4 +68,33 @@ test('a client is known by its address, or comes by a socket of this host', () =
   expect(peerAddress(request({}))).toBe('192.0.2.9')
   expect(peerAddress(request({}, 'fe80::1%eth0'))).toBe('fe80::1')
   expect(peerAddress(new IncomingMessage(new Socket()))).toBe('unix')
+})
+
+test.each([
+  ['127.0.0.1', 'loopback'],
+  ['127.200.3.4', 'loopback'],
+  ['::ffff:127.9.9.9', 'loopback'],
+  ['::1', 'loopback'],
+  [undefined, 'unix'],
+  ['192.0.2.9', '192.0.2.9'],
+  ['::ffff:192.0.2.9', '192.0.2.9'],
+  ['2001:db8:1:2::1', '2001:db8:1:2::/64'],
+  ['2001:db8:1:2:ffff:ffff:ffff:ffff', '2001:db8:1:2::/64'],
+  ['2001:db8:1:3::1', '2001:db8:1:3::/64'],
+  ['2001:db8::1', '2001:db8:0:0::/64'],
+  ['::2', '0:0:0:0::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+])('%s counts as %s', (address, group) => {
+  expect(addressGroup(address)).toBe(group)
+})
+
+test('all requests of a connection hear that their client has gone, by one signal', () => {
+  const { socket } = new IncomingMessage(new Socket())
+  const signals = [departure({ socket }), departure({ socket })]
+  expect(signals[0]).toBe(signals[1])
+  expect(signals[0]?.aborted).toBe(false)
+  socket.emit('close', false)
+  expect(signals[0]?.aborted).toBe(true)
+  socket.destroy()
+  expect(departure({ socket: new Socket().destroy() }).aborted).toBe(true)
 })
