@@ -2,8 +2,8 @@
 import { membersOf, textOf } from './answer.ts'
 import type { Engine } from './engine.ts'
 import { withConnection } from './grpc.ts'
-import { containerdVersion, criVersion } from './messages.ts'
-import { getJson } from './socket-json.ts'
+import { containerdServer, containerdVersion, criVersion } from './messages.ts'
+import { getHeader, getJson } from './socket-json.ts'
 
 /** What identifies an engine; empty where it does not tell. */
 export interface About {
@@ -21,12 +21,18 @@ export async function askAbout(engine: Engine, signal: AbortSignal): Promise<Abo
 }
 
 async function ask({ name, address }: Engine, signal: AbortSignal): Promise<About> {
-  if (name === 'docker' || name === 'podman') {
+  if (name === 'docker') {
     const { ID, ServerVersion } = membersOf(await getJson(address, '/info', signal))
     return { id: textOf(ID), version: textOf(ServerVersion) }
   }
+  // Podman makes an id up for each answer, and takes a second to say its version in one; every answer has it in a header.
+  if (name === 'podman') return { id: '', version: await getHeader(address, '/_ping', 'libpod-api-version', signal) }
   return withConnection(address, signal, async connection => {
-    if (name === 'containerd') return { id: '', version: (await connection.call(containerdVersion, {})).version }
-    return { id: '', version: (await connection.call(criVersion, {})).runtimeVersion }
+    if (name !== 'containerd') return { id: '', version: (await connection.call(criVersion, {})).runtimeVersion }
+    const [{ uuid }, { version }] = await Promise.all([
+      connection.call(containerdServer, {}),
+      connection.call(containerdVersion, {}),
+    ])
+    return { id: uuid, version }
   })
 }

@@ -71,6 +71,11 @@ export const containerdVersion = method('/containerd.services.version.v1.Version
   version: [1, 'string'],
 })
 
+/** The id that containerd has made for itself, and keeps (introspection/v1/introspection.proto). */
+export const containerdServer = method('/containerd.services.introspection.v1.Introspection/Server', empty, {
+  uuid: [1, 'string'],
+})
+
 // --- CRI ---
 
 const cri = '/runtime.v1.RuntimeService'

@@ -26,6 +26,18 @@ export function getJson(socketPath: string, path: string, signal: AbortSignal): 
   })
 }
 
+/**
+ * Fetches a header of an answer, whatever its body says; empty when there is none.
+ * @throws RemoraError as {@link getJson} does
+ */
+export function getHeader(socketPath: string, path: string, name: string, signal: AbortSignal): Promise<string> {
+  return fetchAnswer(socketPath, path, signal, ({ headers }) => ({
+    most: maximumDocument,
+    take: () => {},
+    end: () => String(headers[name] ?? ''),
+  }))
+}
+
 /** Bytes of a list, which is parsed as it comes. */
 const maximumList = 32 * 1024 * 1024
 

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openContainer } from '../../src/discover/containers.ts'
+import { askAbout } from '../../src/engine/about.ts'
 import type { Container, Engine, EngineEvent } from '../../src/engine/engine.ts'
 import { readNamespaceInode } from '../../src/linux/process/proc.ts'
 import { until } from '../helpers/command.ts'
@@ -25,10 +26,10 @@ export interface EngineBench {
 }
 
 /**
- * What an engine may not have. `addresses`: it knows those of its containers; `pause`: it can pause them, and says so;
+ * What an engine may not have. `id`: it has an id that stays the same; `addresses`: it knows those of its containers; `pause`: it can pause them, and says so;
  * `restart`: a container keeps its id over a restart; `pods`: it groups containers.
  */
-type Ability = 'addresses' | 'pause' | 'restart' | 'pods'
+type Ability = 'id' | 'addresses' | 'pause' | 'restart' | 'pods'
 
 const signal = () => AbortSignal.timeout(10_000)
 
@@ -48,6 +49,15 @@ export function testEngine(
 
     /** A test of what this engine may lack. */
     const testOf = (ability: Ability) => (lacks[ability] ? () => {} : test)
+
+    test('it says what it is, and the same again', async () => {
+      const about = await askAbout(engine, signal())
+      expect(about).toEqual({
+        id: lacks.id ? '' : expect.stringMatching(/^[\w:-]{32,}$/),
+        version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      })
+      expect(await askAbout(engine, signal())).toEqual(about)
+    })
 
     const listed = async (name: string) =>
       (await engine.containers(signal(), { addresses: true })).find(container => container.name === name)

@@ -35,7 +35,7 @@ testEngine(
       close,
     }
   },
-  { addresses: true, pause: true, restart: true },
+  { id: true, addresses: true, pause: true, restart: true },
 )
 
 describe('a pod', () => {
