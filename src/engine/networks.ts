@@ -1,6 +1,7 @@
 /**
- * The networks of an engine that have a bridge: `GET /networks` of the Docker Engine API, and Podman's own
- * `GET /libpod/networks/json`, since its imitation of the former does not tell the bridge.
+ * The networks of an engine that an interface of the host carries, a bridge or the parent of macvlan or ipvlan interfaces:
+ * `GET /networks` of the Docker Engine API, and Podman's own `GET /libpod/networks/json`, since its imitation of the former
+ * does not tell the interface.
  */
 import type { NetworkFacts } from '../ghostwire/network-labels.ts'
 import { labelsOf, objectsOf, textOf } from './answer.ts'
@@ -18,15 +19,26 @@ export async function askNetworks({ name, address }: Engine, signal: AbortSignal
   return []
 }
 
-/** The bridge of a network is called after its id unless an option says otherwise. */
+/** What the interface of a network is called by its driver, before its id, unless an option says otherwise (libnetwork). */
+const prefixes = new Map([
+  ['bridge', 'br-'],
+  ['macvlan', 'dm-'],
+  ['ipvlan', 'di-'],
+])
+
+/** Reads the list of Docker. */
 export function parseDockerNetworks(answer: unknown): NetworkFacts[] {
   return objectsOf(answer).flatMap(({ Name, Id, Driver, Internal, Options, Labels }) => {
     const options = labelsOf(Options)
-    return Driver !== 'bridge' || textOf(Name) === ''
+    const prefix = prefixes.get(textOf(Driver))
+    const named = options[Driver === 'bridge' ? 'com.docker.network.bridge.name' : 'parent'] ?? ''
+    const carrier = named === '' ? `${prefix}${textOf(Id).slice(0, 12)}` : named
+    return prefix === undefined || textOf(Name) === ''
       ? []
       : {
           name: textOf(Name),
-          bridge: options['com.docker.network.bridge.name'] ?? `br-${textOf(Id).slice(0, 12)}`,
+          carrier,
+          isBridge: Driver === 'bridge',
           isDefault: options['com.docker.network.bridge.default_bridge'] === 'true',
           internal: Internal === true,
           labels: labelsOf(Labels),
@@ -36,12 +48,13 @@ export function parseDockerNetworks(answer: unknown): NetworkFacts[] {
 
 /** The default network is called `podman` (podman-network(1)). */
 export function parsePodmanNetworks(answer: unknown): NetworkFacts[] {
-  return objectsOf(answer).flatMap(({ name, driver, network_interface: bridge, internal, labels }) =>
-    driver !== 'bridge' || textOf(name) === '' || textOf(bridge) === ''
+  return objectsOf(answer).flatMap(({ name, driver, network_interface: carrier, internal, labels }) =>
+    !prefixes.has(textOf(driver)) || textOf(name) === '' || textOf(carrier) === ''
       ? []
       : {
           name: textOf(name),
-          bridge: textOf(bridge),
+          carrier: textOf(carrier),
+          isBridge: driver === 'bridge',
           isDefault: name === 'podman',
           internal: internal === true,
           labels: labelsOf(labels),

@@ -56,7 +56,7 @@ async function askOne(engine: Engine, question: number): Promise<void> {
   } else if (question === 2) await engine.follow({ ready: () => {}, event: checkEvent }, signal)
   else if (question === 3)
     for (const one of await askNetworks(engine, signal))
-      assert.ok(isText(one.name) && isText(one.bridge) && isTextMap(one.labels))
+      assert.ok(isText(one.name) && isText(one.carrier) && isTextMap(one.labels))
   else assert.ok(Object.values(await askAbout(engine, signal)).every(isText))
 }
 
