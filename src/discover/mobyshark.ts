@@ -62,5 +62,5 @@ const init = 1
 async function engineFacts(engine: Engine, signal: AbortSignal): Promise<EngineFacts[]> {
   const about = await askAbout(engine, signal)
   if (engine.name === 'cri' && about.version === '') return []
-  return [{ engine: engine.name, pid: engine.daemon ?? 0, ...about }]
+  return [{ engine: engine.name, pid: engine.daemon ?? 0, socket: engine.address, ...about }]
 }

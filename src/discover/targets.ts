@@ -100,14 +100,33 @@ export function withResidents(targets: readonly Target[], table: readonly Proces
   const leaders = table
     .filter(isAtHome)
     .filter(({ parent, netns }) => netns !== undefined && namespaces.get(parent) !== netns)
-  return targets.flatMap(target => {
+  const shown = targets.flatMap(target => {
     if (target.type !== 'bindmount') return [target]
     const { netns, interfaces, addresses } = target
     const residents = leaders.filter(leader => leader.netns === netns)
     if (residents.length === 0) return [target]
     return residents.map(leader => ({ ...processTarget({ ...leader, netns }), interfaces, addresses }))
   })
+  return [...shown, ...leadersBeside(shown, leaders)]
 }
+
+/**
+ * The first processes of namespaces that containers came to live in, such as those of an engine's own host in a box: what runs
+ * there without a container belongs to them. Who came after the containers only visits.
+ */
+function leadersBeside(targets: readonly Target[], leaders: readonly ProcessEntry[]): Target[] {
+  const eldest = eldestBy(leaders, ({ netns }) => netns)
+  return [...Map.groupBy(targets, ({ netns }) => netns)].flatMap(([netns, there]) => {
+    const leader = eldest.get(netns)
+    const [{ interfaces, addresses } = nothing] = there
+    if (leader === undefined || leader.container !== undefined) return []
+    if (!there.every(({ type, startTime }) => !leaderTypes.includes(type) && startTime > leader.startTime)) return []
+    return [{ ...processTarget({ ...leader, netns }), interfaces, addresses }]
+  })
+}
+
+/** Targets that speak for the processes of a namespace. */
+const leaderTypes: readonly Target['type'][] = ['host', 'proc', 'bindmount']
 
 /** A namespace that a mount keeps alive. */
 export function mountTarget(mount: NamespaceMount | ForeignMount): Target {

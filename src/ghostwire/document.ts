@@ -33,7 +33,12 @@ export function ghostwireDocument(snapshot: Snapshot) {
         netnsid: namespace.netns,
         'container-groups': pods.map(({ id, pod, members }) => groupJson(id, pod, members)),
         containers: here.map(tenant =>
-          tenantJson(tenant, (tenant.pod && groupOf.get(tenant.pod)) ?? '', processes.get(tenant.pid)),
+          tenantJson(
+            tenant,
+            (tenant.pod && groupOf.get(tenant.pod)) ?? '',
+            processes.get(tenant.pid),
+            snapshot.host.engines,
+          ),
         ),
         'network-interfaces': interfacesJson(namespace, all, idOfProcess),
         routes: routesJson(namespace),

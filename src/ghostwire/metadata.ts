@@ -29,6 +29,8 @@ export interface EngineFacts {
   readonly version: string
   /** Its process; 0 when unknown. */
   readonly pid: number
+  /** Path of its socket. */
+  readonly socket: string
 }
 
 /** The `metadata` object. */

@@ -7,6 +7,7 @@ import { qualifiedName } from '../target/match.ts'
 import type { ContainerFacts, Target, TargetType } from '../target/model.ts'
 import { ghostwireType, typeText } from './engine-types.ts'
 import { mountId, pidnsId, tenantId } from './ids.ts'
+import type { EngineFacts } from './metadata.ts'
 import { tenantName } from './mobyshark.ts'
 import { compareText } from './order.ts'
 import type { Dns, ProcessFacts } from './snapshot.ts'
@@ -64,7 +65,12 @@ export function groupJson(id: string, pod: Target, members: readonly Tenant[]) {
 }
 
 /** One tenant. */
-export function tenantJson(tenant: Tenant, group: string, facts: ProcessFacts | undefined) {
+export function tenantJson(
+  tenant: Tenant,
+  group: string,
+  facts: ProcessFacts | undefined,
+  engines: readonly EngineFacts[],
+) {
   const { id, name, prefix, type, pid, container } = tenant
   const labels = Object.entries(container?.labels ?? {}).sort(([a], [b]) => compareText(a, b))
   return {
@@ -79,7 +85,7 @@ export function tenantJson(tenant: Tenant, group: string, facts: ProcessFacts | 
     'pidns-idref': facts === undefined || facts.pidns === 0 ? '' : pidnsId(facts.pidns),
     status: type === 'bindmount' ? '' : (container?.state ?? 'running'),
     cmdline: facts?.args.join(' ') ?? '',
-    'api-path': container?.socket ?? '',
+    'api-path': apiPath(container?.socket ?? '', engines),
     ...(container && { labels: Object.fromEntries(labels) }),
     ...(facts && facts.capabilities !== '' && { capbnd: capabilityText(facts.capabilities) }),
     ...(facts && {
@@ -90,6 +96,13 @@ export function tenantJson(tenant: Tenant, group: string, facts: ProcessFacts | 
     }),
     dns: dnsJson(facts?.dns),
   }
+}
+
+/** The URL of an engine's socket, as it is reached through the root of the engine's process. */
+function apiPath(socket: string, engines: readonly EngineFacts[]): string {
+  if (socket === '') return ''
+  const pid = engines.find(engine => engine.socket === socket)?.pid ?? 0
+  return pid === 0 || /^\/proc\/\d+\/root\//.test(socket) ? `unix://${socket}` : `unix:///proc/${pid}/root${socket}`
 }
 
 function capabilityText(digits: string): string {

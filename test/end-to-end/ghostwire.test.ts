@@ -15,6 +15,10 @@ beforeAll(async () => {
   env = { DOCKER_HOST: engine.env.DOCKER_HOST }
   await engine.docker('network', 'create', '--subnet', '172.31.77.0/24', '--label', 'tier=front', 'shop')
   await engine.docker('network', 'create', '--internal', '--subnet', '172.31.78.0/24', 'back')
+  const ip = ['nsenter', `--net=/proc/${engine.daemon.pid}/ns/net`, '--', 'ip']
+  await must(...ip, 'link', 'add', 'hvp0', 'type', 'veth', 'peer', 'name', 'hvp1')
+  const parent = ['--driver', 'macvlan', '--opt', 'parent=hvp0', '--label', 'tier=lan']
+  await engine.docker('network', 'create', ...parent, '--subnet', '172.31.79.0/24', 'hvmac')
   await engine.container(
     'web',
     [
@@ -90,6 +94,9 @@ describe('ghostwire', () => {
     expect(all.metadata['container-engines']).toContainEqual(
       expect.objectContaining({ type: 'docker.com', version: expect.stringMatching(/^\d+\./) }),
     )
+    expect(all.metadata['container-engines']).toContainEqual(
+      expect.objectContaining({ type: 'containerd.io', id: expect.stringMatching(/^[\da-f-]{36}$/) }),
+    )
   })
 
   test('Docker: networks, published ports, labels and name resolution', async () => {
@@ -109,7 +116,7 @@ describe('ghostwire', () => {
         status: 'running',
         cmdline: 'httpd -f -p 80',
         labels: { app: 'web' },
-        'api-path': engine.socket,
+        'api-path': `unix:///proc/${engine.daemon.pid}/root${engine.socket}`,
         policy: 0,
         priority: 0,
         nice: getPriority(),
@@ -151,6 +158,10 @@ describe('ghostwire', () => {
         }),
       ]),
     )
+    expect(host && nif(host, 'hvp0')).toMatchObject({
+      alias: 'hvmac',
+      labels: { 'gostwire/network/name': 'hvmac', tier: 'lan' },
+    })
     const peers = bridges?.flatMap(({ slaves = [] }) =>
       slaves.map(({ idref }) => host?.['network-interfaces'].find(({ id }) => id === idref)?.peer?.['peer-name']),
     )

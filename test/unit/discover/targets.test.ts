@@ -16,6 +16,38 @@ test('targets in one network namespace know of each other', () => {
   expect(shared.map(({ shares }) => shares)).toEqual([['b'], ['a'], undefined, undefined, undefined])
 })
 
+describe('a namespace with containers and a leader of its own', () => {
+  const container = (pid: number, startTime: number, netns = 7): Target => ({
+    ...{ ...target(`c${pid}`, netns), pid, startTime },
+    container: { engine: 'docker', id: `id${pid}`, image: '', state: 'running', labels: {}, socket: '/s' },
+  })
+  const inContainer = (entry: ProcessEntry): ProcessEntry => ({ ...entry, container: { engine: 'docker', id: 'id6' } })
+  const names = (...given: Parameters<typeof withResidents>) => withResidents(...given).map(({ name }) => name)
+
+  test('has the leader too, which was there before them', () => {
+    const table = [process(1, 0, 1), process(5, 1, 7), inContainer(process(6, 5, 7)), process(9, 1, 7)]
+    expect(names([container(6, 6)], table)).toEqual(['c6', 'c5(5)'])
+    expect(withResidents([container(6, 6)], table)[1]).toMatchObject({
+      type: 'proc',
+      pid: 5,
+      netns: 7,
+      interfaces: ['lo'],
+    })
+  })
+
+  test('but nobody who came later, or runs in a container', () => {
+    const table = [process(1, 0, 1), inContainer(process(6, 1, 7)), process(9, 1, 7)]
+    expect(names([container(6, 6)], table)).toEqual(['c6'])
+    expect(names([container(9, 9)], [process(1, 0, 1), inContainer(process(6, 1, 7))])).toEqual(['c9'])
+  })
+
+  test('and not where it is listed already, or nobody knows who was first', () => {
+    const table = [process(1, 0, 7), process(5, 0, 7), process(6, 5, 7)]
+    expect(names([target('host', 7, 'host'), container(6, 6)], table)).toEqual(['host', 'c6'])
+    expect(names([container(0, 0)], [process(1, 0, 1), process(5, 1, 7)])).toEqual(['c0'])
+  })
+})
+
 describe('a mounted namespace', () => {
   const table = [process(1, 0, 1), process(5, 1, 7), process(6, 5, 7), process(9, 1, 7)]
 

@@ -16,8 +16,9 @@ const host: HostFacts = {
   kernel: '',
   cpus: [],
   engines: [
-    { engine: 'cri', id: '', version: '1', pid: 9 },
-    { engine: 'docker', id: 'i', version: '2', pid: 4 },
+    { engine: 'cri', id: '', version: '1', pid: 9, socket: '/s' },
+    { engine: 'docker', id: 'i', version: '2', pid: 4, socket: '/proc/4/root/d' },
+    { engine: 'podman', id: '', version: '3', pid: 0, socket: '/p' },
   ],
 }
 const facts = { engine: 'cri', id: 'c1', image: '', state: 'running', labels: {}, socket: '/s' } as const
@@ -56,7 +57,11 @@ test('mobyshark: types, and the host as a process', () => {
   const document = mobysharkDocument(targets, host, pid => `c${pid}`)
   expect(mobysharkSchema(document, 'document')).toEqual([])
   expect(document.metadata['creation-timestamp']).toBe('1970-01-01T00:00:01Z')
-  expect(document.metadata['container-engines'].map(({ type }) => type)).toEqual(['docker.com', 'k8s.io/cri-api'])
+  expect(document.metadata['container-engines'].map(({ type }) => type)).toEqual([
+    'podman.io',
+    'docker.com',
+    'k8s.io/cri-api',
+  ])
   expect(document.containers.map(({ name, type, prefix }) => [name, type, prefix])).toEqual([
     ['c1(1)', 'proc', ''],
     ['default/web', 'pod', 'kind'],
@@ -187,6 +192,17 @@ describe('ghostwire', () => {
       [process(8, { pidns: 4 }), process(7)],
     )
     expect(JSON.stringify(ghostwireDocument(turned))).toBe(JSON.stringify(document))
+  })
+
+  test.each([
+    ['/s', 'unix:///proc/9/root/s'],
+    ['/proc/4/root/d', 'unix:///proc/4/root/d'],
+    ['/p', 'unix:///p'],
+    ['/unknown', 'unix:///unknown'],
+    ['', ''],
+  ])('the socket of an engine at %j is reached by %j', (socket, url) => {
+    const [one] = documentOf([namespace(10, { targets: [target({ container: { ...facts, socket } })] })])
+    expect(one?.containers[0]?.['api-path']).toBe(url)
   })
 
   test('virtual functions know their physical one', () => {
