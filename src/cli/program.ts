@@ -96,7 +96,7 @@ export function program(argv: readonly string[]): Command {
   remora
     .command('info')
     .description('show what a capture file tells of itself: target, interfaces, losses, and delays between points')
-    .argument('<FILE>', 'pcapng file, - for standard input')
+    .argument('<FILE>', 'pcapng or pcap file, - for standard input')
     .option('--json', 'print an object')
     .action(async (file, options) => (await import('./info.ts')).info(file, options))
 

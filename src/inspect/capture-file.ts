@@ -1,13 +1,15 @@
 /**
- * Inspects a capture file: everything pcapng itself tells, without a look into the packets (draft-ietf-opsawg-pcapng).
- * A file that is cut off, still being written, or broken in its middle is told of up to where it can be read.
+ * Inspects a capture file: everything pcapng itself tells, without a look into the packets (draft-ietf-opsawg-pcapng), and
+ * what the older pcap tells. What is of no use in it is passed over and told; a file that is cut off, still being written, or
+ * broken in its middle is told of up to where it can be read.
  */
 import { close, existsSync, open, read } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import { promisify } from 'node:util'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
-import { pcapngReader } from '../pcapng/read.ts'
+import { type PcapngReader, pcapngReader } from '../pcapng/read.ts'
+import { isPcap, pcapFileReader } from '../pcapng/read-pcap.ts'
 import { nameOf, noPcapng, refuseForeign } from './foreign.ts'
 import type { CaptureSummary } from './model.ts'
 import { makeSummariser } from './summarise.ts'
@@ -18,19 +20,20 @@ const chunkSize = 1024 * 1024
 /**
  * Reads a file to its end.
  * @param path `-` for standard input
- * @throws RemoraError USAGE when there is no such file or it is no pcapng, FORBIDDEN when it may not be read; the
+ * @throws RemoraError USAGE when there is no such file or it is no capture file, FORBIDDEN when it may not be read; the
  *   signal's reason when it aborts
  */
 export async function inspectCapture(path: string, { signal }: { signal?: AbortSignal } = {}): Promise<CaptureSummary> {
   const fd = await openFile(path)
   const summariser = makeSummariser()
-  const reader = pcapngReader()
+  let reader: PcapngReader = pcapngReader()
   let bytes = 0
   let broken: CaptureSummary['broken']
   try {
     for await (const chunk of chunksOf(fd, path)) {
       signal?.throwIfAborted()
-      if (bytes === 0) refuseForeign(path, chunk)
+      if (bytes === 0 && isPcap(chunk)) reader = pcapFileReader()
+      else if (bytes === 0) refuseForeign(path, chunk)
       bytes += chunk.length
       for (const record of reader.push(chunk)) summariser.take(record)
     }

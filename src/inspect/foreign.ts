@@ -1,18 +1,12 @@
-/** Files that are no pcapng: what they are, and how to make one of them. */
+/** Files that are neither pcapng nor pcap: what they are, and how to make one of them. */
 import { RemoraError } from '../base/errors.ts'
 
-/** First bytes of what people take for a pcapng file, and the way out. */
+/** First bytes of what people take for a capture file, and the way out. */
 const kinds: readonly { readonly magics: readonly string[]; readonly what: string; readonly hint: Hint }[] = [
   { magics: ['1f8b'], what: 'is compressed with gzip', hint: file => `gunzip -c ${file} | remora info -` },
   { magics: ['28b52ffd'], what: 'is compressed with zstd', hint: file => `zstd -dc ${file} | remora info -` },
   { magics: ['04224d18'], what: 'is compressed with lz4', hint: file => `lz4 -dc ${file} | remora info -` },
   { magics: ['fd377a58'], what: 'is compressed with xz', hint: file => `xz -dc ${file} | remora info -` },
-  {
-    // Microseconds, nanoseconds, and Kuznetzov's; in either byte order (wiretap/libpcap.h).
-    magics: ['d4c3b2a1', 'a1b2c3d4', '4d3cb2a1', 'a1b23c4d', '34cdb2a1', 'a1b2cd34'],
-    what: 'is a pcap file, not pcapng',
-    hint: file => `editcap -F pcapng ${file} converted.pcapng`,
-  },
 ]
 
 type Hint = (file: string) => string
@@ -20,7 +14,7 @@ type Hint = (file: string) => string
 const pcapngMagic = '0a0d0d0a'
 
 /**
- * Refuses what is no pcapng.
+ * Refuses what cannot be pcapng.
  * @param file as it was given; `-` for standard input
  * @param head the first bytes, at least four where there are as many
  * @throws RemoraError USAGE
@@ -41,7 +35,7 @@ export function refuseForeign(file: string, head: Buffer): void {
 /** The error for a file that is nothing remora knows. */
 export function noPcapng(file: string, reason?: string): RemoraError {
   const because = reason === undefined ? '' : `: ${reason}`
-  return new RemoraError('USAGE', `${nameOf(file)} is no pcapng file${because}`, {
+  return new RemoraError('USAGE', `${nameOf(file)} is no capture file of pcapng or pcap${because}`, {
     hint: 'editcap -F pcapng FILE converted.pcapng converts what Wireshark can read.',
   })
 }

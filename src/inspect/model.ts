@@ -27,10 +27,19 @@ export interface CaptureSummary {
   readonly comments: Shortened<PacketComment>
   /** What is known of packets that were seen at two interfaces. */
   readonly points: readonly PointPair[]
+  /** What was of no use, and passed over. */
+  readonly skipped: Shortened<Damage>
   /** The file ends in the middle of a block, of which this much is there. */
   readonly cutOff?: { readonly bytes: number } | undefined
   /** The file breaks the format: only what stands before this byte could be read. */
   readonly broken?: { readonly at: number; readonly reason: string } | undefined
+}
+
+/** A block that was of no use, or a part of one. */
+export interface Damage {
+  /** Where the block begins. */
+  readonly at: number
+  readonly reason: string
 }
 
 /** A section, by its header. */

@@ -7,7 +7,7 @@ import type { InterfaceRecord, PacketRecord, PcapngRecord, SectionRecord } from 
 import { timeText } from '../pcapng/time.ts'
 import { splitComments } from './documents.ts'
 import { type Counted, countedInterface, countPacket, countStatistics, interfaceSummary } from './interfaces.ts'
-import type { CaptureSummary, Gap, PacketComment, SectionSummary } from './model.ts'
+import type { CaptureSummary, Damage, Gap, PacketComment, SectionSummary } from './model.ts'
 import { makePoints } from './points.ts'
 import { shorten, shortList } from './shorten.ts'
 import { count, makeTally, totals } from './tally.ts'
@@ -35,6 +35,7 @@ export function makeSummariser(): Summariser {
   const names = new Set<string>()
   const gaps = shortList<Gap>(mostEntries)
   const comments = shortList<PacketComment>(mostEntries)
+  const skipped = shortList<Damage>(mostEntries)
   const points = makePoints()
   const all = makeTally()
   const secrets = { blocks: 0, bytes: 0 }
@@ -90,13 +91,15 @@ export function makeSummariser(): Summariser {
       } else if (record.kind === 'secrets') {
         secrets.blocks++
         secrets.bytes += record.length
+      } else if (record.kind === 'damage') {
+        skipped.add(() => ({ at: record.at, reason: record.reason }))
       }
     },
     result: () => ({
       ...{ sections, moreSections: sectionCount - sections.length, ...documents },
       ...{ interfaces: interfaces.map(interfaceSummary), moreInterfaces },
       ...{ totals: totals(all), names: names.size, secrets },
-      ...{ gaps: gaps.result(), comments: comments.result(), points: points.pairs() },
+      ...{ gaps: gaps.result(), comments: comments.result(), points: points.pairs(), skipped: skipped.result() },
     }),
   }
 }

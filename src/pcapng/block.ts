@@ -183,21 +183,24 @@ export function decryptionSecretsBlock(secrets: Buffer): Buffer {
 export interface BlockFrame {
   readonly type: number
   readonly start: number
+  /** A multiple of 4: some writers leave the padding out of the length they tell, which other readers allow. */
   readonly length: number
+  /** As the block tells it. */
+  readonly told: number
 }
 
 /**
  * Reads the frame of the block at an offset, in the byte order the caller knows (a section header tells its own).
  * @returns undefined when fewer than 12 bytes are there
- * @throws RangeError when the length is no multiple of 4, or too small for a block
+ * @throws RangeError when the length is too small for a block
  */
 export function blockFrame(bytes: Buffer, start: number, littleEndian: boolean): BlockFrame | undefined {
   if (bytes.length - start < 12) return undefined
   const read = (at: number) => (littleEndian ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at))
   const type = read(start)
-  const length = read(start + 4)
-  if (length < 12 || length % 4 !== 0) throw new RangeError(`block of type ${type} has length ${length}`)
-  return { type, start, length }
+  const told = read(start + 4)
+  if (told < 12) throw new RangeError(`block of type ${type} has length ${told}`)
+  return { type, start, length: told + (-told & 3), told }
 }
 
 /** Byte order of the section whose header stands at the offset; undefined when there is none. */

@@ -40,8 +40,10 @@ interface InterfaceDraft extends Draft<Omit<InterfaceRecord, 'clock'>> {
 
 /** Reads a description, and adds it to the interfaces of the section. */
 export function decodeInterface(source: Source, body: number, end: number, interfaces: Interface[]): InterfaceRecord {
-  checkFixedPart('an interface description', body, 8, end)
   if (interfaces.length >= mostInterfaces) throw new RangeError(`more than ${mostInterfaces} interfaces in one section`)
+  // The numbers of later ones count it in any case.
+  if (body + 8 > end) interfaces.push({ clock: makeClock(), snaplen: 0 })
+  checkFixedPart('an interface description', body, 8, end)
   const draft: InterfaceDraft = {
     kind: 'interface',
     number: interfaces.length,

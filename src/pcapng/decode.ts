@@ -1,6 +1,6 @@
 /**
- * One whole block of pcapng, taken apart (draft-ietf-opsawg-pcapng §4). A block is refused when its fixed part, its
- * packet, a name or an option does not fit into it, or when it speaks of an interface that nobody has described.
+ * One whole block of pcapng, taken apart (draft-ietf-opsawg-pcapng §4). A block is refused when its fixed part or its packet
+ * does not fit into it, or when it speaks of an interface that nobody has described; the caller goes on behind it.
  */
 import type { NameRecord } from './block.ts'
 import { decodeInterface, decodeStatistics, type Interface } from './decode-interface.ts'
@@ -70,10 +70,14 @@ function takeSectionOption(section: Draft<SectionRecord>, code: number, source: 
 /** Names, each a text that a zero byte ends, behind an address of 4 or 16 bytes; records of other kinds are let be. */
 function decodeNames(source: Source, body: number, end: number): PcapngRecord {
   const records: NameRecord[] = []
-  const options = readOptions(source, body, end, records, (found, type, { bytes }, at, length) => {
+  const options = readOptions(source, body, end, records, (found, type, _, at, length) => {
+    const { bytes } = source
     const size = type === 1 ? 4 : type === 2 ? 16 : 0
     if (size === 0) return
-    if (length < size) throw new RangeError(`a name record of ${length} bytes has no address`)
+    if (length < size) {
+      source.damage = `a name record of ${length} bytes has no address`
+      return
+    }
     const names = bytes.toString('utf8', at + size, at + length).split('\0')
     found.push({
       address: Uint8Array.from(bytes.subarray(at, at + size)),

@@ -8,11 +8,13 @@ export interface Source {
   readonly bytes: Buffer
   readonly view: DataView
   readonly little: boolean
+  /** What could not be used of the block that is being read, though the rest of it could. */
+  damage: string | undefined
 }
 
 /** Bytes to be read; nothing is copied. */
 export function makeSource(bytes: Buffer, little: boolean): Source {
-  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), little }
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), little, damage: undefined }
 }
 
 /** A record while it is being read. */
@@ -27,17 +29,19 @@ export function checkFixedPart(what: string, start: number, size: number, end: n
 export type TakeOption<T> = (target: T, code: number, source: Source, at: number, length: number) => void
 
 /**
- * Reads options up to their end, or the end of the block.
+ * Reads options up to their end, or the end of the block; one that runs past it is noted as the damage of the source.
  * @returns where the next thing is
- * @throws RangeError when one runs past it
  */
 export function readOptions<T>(source: Source, start: number, end: number, target: T, take: TakeOption<T>): number {
   let at = start
   while (at < end) {
-    const code = read16(source, at)
+    const code = at + 4 > end ? 0 : read16(source, at)
     if (code === 0) return at + 4
     const length = read16(source, at + 2)
-    if (at + 4 + length > end) throw new RangeError(`option ${code} of ${length} bytes runs past its block`)
+    if (at + 4 + length > end) {
+      source.damage = `option ${code} of ${length} bytes runs past its block`
+      return end
+    }
     take(target, code, source, at + 4, length)
     at += 4 + padded(length)
   }

@@ -1,12 +1,13 @@
 /**
  * Reads a pcapng stream that comes in chunks of any size, in either byte order (draft-ietf-opsawg-pcapng; each section
- * tells its own), into records. It holds no more than one block that is not whole yet. What breaks the format is refused
- * with where it stands; a stream may end anywhere, and then tells how much of a block was there.
+ * tells its own), into records. It holds no more than one block that is not whole yet. A block whose content is not as it
+ * must be is passed over, and told as damage; where no next block can be found the stream is refused with the place. It may
+ * end anywhere, and then tells how much of a block was there.
  */
 import { type BlockFrame, blockFrame, blockTypes, sectionByteOrder } from './block.ts'
 import { decodeBlock } from './decode.ts'
 import type { Interface } from './decode-interface.ts'
-import { makeSource, read32, type Source } from './options.ts'
+import { makeSource, padded, read32, type Source } from './options.ts'
 import type { PcapngRecord } from './records.ts'
 
 /** Longest block that is read: 64 times what Wireshark takes from a pipe. */
@@ -46,8 +47,8 @@ export function pcapngReader(): PcapngReader {
     }
     if (little === undefined) throw new RangeError('it does not begin with a section header')
     const frame = blockFrame(bytes, start, little)
-    if (frame !== undefined && frame.length > longestBlock) {
-      throw new RangeError(`block of type ${frame.type} has length ${frame.length}`)
+    if (frame !== undefined && frame.told > longestBlock) {
+      throw new RangeError(`block of type ${frame.type} has length ${frame.told}`)
     }
     return frame
   }
@@ -60,13 +61,18 @@ export function pcapngReader(): PcapngReader {
       const frame = frameAt(bytes, at)
       if (frame === undefined || at + frame.length > bytes.length) return at
       if (source === undefined || source.little !== little) source = makeSource(bytes, little === true)
-      const { type, length } = frame
+      const { type, length, told } = frame
       const trailer = read32(source, at + length - 4)
-      if (trailer !== length) throw new RangeError(`block of type ${type} has lengths ${length} and ${trailer}`)
-      const record = decodeBlock(source, type, at, length, interfaces)
+      if (padded(trailer) !== length) {
+        throw new RangeError(`block of type ${type} has lengths ${told} and ${trailer}`)
+      }
+      const start = position
+      source.damage = undefined
+      const record = decode(source, type, at, length, interfaces)
       at += length
       position += length
-      yield record
+      if (record !== undefined) yield record
+      if (source.damage !== undefined) yield { kind: 'damage', at: start, reason: source.damage }
     }
   }
 
@@ -104,6 +110,24 @@ export function pcapngReader(): PcapngReader {
     },
     position: () => position,
     pending: () => pending,
+  }
+}
+
+/** Takes a block apart; undefined for one that is no use, which becomes the damage of the source. */
+function decode(
+  source: Source,
+  type: number,
+  at: number,
+  length: number,
+  interfaces: Interface[],
+): PcapngRecord | undefined {
+  try {
+    return decodeBlock(source, type, at, length, interfaces)
+  } catch (error) {
+    // Behind a section of another version nothing means what it seems to.
+    if (type === blockTypes.sectionHeader || !(error instanceof RangeError)) throw error
+    source.damage = error.message
+    return undefined
   }
 }
 

@@ -14,6 +14,7 @@ export type PcapngRecord =
   | NamesRecord
   | SecretsRecord
   | UnknownRecord
+  | DamageRecord
 
 /** Section header: interfaces are counted anew from here. */
 export interface SectionRecord {
@@ -51,10 +52,10 @@ export interface InterfaceRecord {
   readonly hardware: string | undefined
 }
 
-/** A packet, of whichever of the three blocks that hold one. */
+/** A packet, of whichever of the three blocks that hold one, or of a pcap file. */
 export interface PacketRecord {
   readonly kind: 'packet'
-  readonly block: 'enhanced' | 'simple' | 'obsolete'
+  readonly block: 'enhanced' | 'simple' | 'obsolete' | 'pcap'
   /** Number of its interface in the section. */
   readonly interface: number
   /** Undefined for a simple packet, which has none. */
@@ -112,6 +113,14 @@ export interface UnknownRecord {
   readonly type: number
   /** Of the whole block, in bytes. */
   readonly length: number
+}
+
+/** Something that could not be used: a whole block, or a part of the one that comes before this record. */
+export interface DamageRecord {
+  readonly kind: 'damage'
+  /** Where the block begins in the file. */
+  readonly at: number
+  readonly reason: string
 }
 
 /** The bytes of a packet, as a view: good until the next record is asked for. */

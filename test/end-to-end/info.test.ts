@@ -98,22 +98,26 @@ test('a file that was cut off is told of as far as it goes', async () => {
 
 test('a file that is broken in its middle is told of so far, and is a failure', async () => {
   const { packet } = blocksIn('LE')
-  writeFileSync(file, Buffer.concat([captured, packet({ nif: 9 }), captured]))
+  writeFileSync(file, Buffer.concat([captured, packet({ nif: 9 }), captured, packet({}).fill(0, 28), captured]))
   const { status, stdout, stderr } = await remora(['info', file])
-  expect(stdout).toMatch(/^ {2}packets +10 in/m)
-  expect(stdout).toMatch(/^ {2}BROKEN +at byte \d+: interface 9 is not described; what follows could not be read$/m)
+  expect(stdout).toMatch(/^ {2}packets +20 in/m)
+  const reason = 'block of type 6 has lengths 32 and 0'
+  expect(stdout).toMatch(/^ {2}skipped +what could not be used: interface 9 is not described, at byte \d+$/m)
+  expect(stdout).toMatch(
+    /^ {2}BROKEN +at byte \d+: block of type 6 has lengths 32 and 0; what follows could not be read$/m,
+  )
+  const at = 2 * captured.length + packet({}).length
   expect([status, stderr]).toEqual([
     2,
-    `remora: USAGE: ${file} is broken at byte ${captured.length}: interface 9 is not described\n` +
-      `hint: What stands before is good: head -c ${captured.length} ${file} > repaired.pcapng\n`,
+    `remora: USAGE: ${file} is broken at byte ${at}: ${reason}\n` +
+      `hint: What stands before is good: head -c ${at} ${file} > repaired.pcapng\n`,
   ])
   const { stdout: json } = await remora(['info', '--json', file])
-  expect(JSON.parse(json).broken).toMatchObject({ at: captured.length })
+  expect(JSON.parse(json)).toMatchObject({ broken: { at }, skipped: { list: [{ at: captured.length }] } })
 })
 
 test.each<[string, string, RegExp]>([
   ['cp "$1" "$2"; : > "$2"', 'an empty file', /USAGE: .* is empty/],
-  ['tcpdump -r "$1" -w "$2"', 'pcap', /USAGE: .* is a pcap file, not pcapng\nhint: editcap -F pcapng/],
   ['gzip -c "$1" > "$2"', 'a compressed file', /USAGE: .* is compressed with gzip\nhint: gunzip -c/],
   ['rm -f "$2"', 'nothing', /USAGE: there is no file/],
 ])('%s: refused as %s', async (command, _, message) => {

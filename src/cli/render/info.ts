@@ -20,7 +20,7 @@ export function captureInfo(summary: CaptureSummary): string {
 }
 
 function overview(summary: CaptureSummary): string {
-  const { totals, sections, moreSections, names, secrets, cutOff, broken } = summary
+  const { totals, sections, moreSections, names, secrets, skipped, cutOff, broken } = summary
   const duration = secondsBetween(totals.first, totals.last)
   const writers = new Set(sections.flatMap(({ application }) => application ?? []))
   const more = moreSections > 0 ? [`${count(moreSections)} more sections`] : []
@@ -33,6 +33,7 @@ function overview(summary: CaptureSummary): string {
     ['names', names > 0 ? count(names) : undefined],
     ['keys', secrets.blocks > 0 ? `${bytes(secrets.bytes)} of secrets to decrypt with` : undefined],
     ['by', [...writers, ...more].join('; ') || undefined],
+    ['skipped', damageText(skipped)],
     ['cut off', cutOff && `in the middle of a block, after ${count(cutOff.bytes)} bytes of it`],
     ['BROKEN', broken && `${broken.reason}; what follows could not be read`],
   ]
@@ -41,6 +42,14 @@ function overview(summary: CaptureSummary): string {
     `${summary.file === '-' ? 'standard input' : printable(summary.file)}\n`,
     ...told.map(([name, text]) => `  ${name.padEnd(9)}${printable(text ?? '')}\n`),
   ].join('')
+}
+
+/** What was passed over, by the first of it. */
+function damageText({ list: [first], more, list }: CaptureSummary['skipped']): string | undefined {
+  if (first === undefined) return undefined
+  const others = list.length - 1 + more
+  const rest = others > 0 ? `; and ${count(others)} more, which --json tells` : ''
+  return `what could not be used: ${first.reason}, at byte ${first.at}${rest}`
 }
 
 function cutPackets({ bytes: captured, originalBytes }: CaptureSummary['totals']): string {

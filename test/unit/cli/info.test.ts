@@ -23,6 +23,7 @@ const full: CaptureSummary = {
   secrets: { blocks: 2, bytes: 2_048 },
   gaps: { list: [{ time: '2026-11-21T05:56:10.100000200Z', interface: 0, missing: 3 }], more: 4 },
   comments: { list: [{ interface: undefined, text: 'a new life' }], more: 0 },
+  skipped: { list: [50, 70].map(at => ({ at, reason: 'interface 3 is not described' })), more: 4 },
   points: [
     { from: 0, to: 1, packets: 1_000, delay: { min: 850, p50: 1_234, p99: 99_900, max: 2_500_000_000 }, onlyAtFrom: 7 },
     { from: 1, to: 0, packets: 0, onlyAtFrom: 0 },
@@ -40,6 +41,7 @@ test('everything a file can tell', () => {
   names    12
   keys     2.0 KiB of secrets to decrypt with
   by       remora 1; 2 more sections
+  skipped  what could not be used: interface 3 is not described, at byte 50; and 5 more, which --json tells
   cut off  in the middle of a block, after 17 bytes of it
   BROKEN   at byte 100: option 1 of 5 bytes runs past its block; what follows could not be read
 
@@ -78,7 +80,13 @@ test('what a file does not tell is left out', () => {
   const nothing = { packets: 0, bytes: 0, originalBytes: 0 }
   const empty: CaptureSummary = {
     ...{ file: '-', bytes: 28, sections: [], moreSections: 0, interfaces: [], moreInterfaces: 0, totals: nothing },
-    ...{ names: 0, secrets: { blocks: 0, bytes: 0 }, gaps: { list: [], more: 0 }, comments: { list: [], more: 0 } },
+    ...{
+      names: 0,
+      secrets: { blocks: 0, bytes: 0 },
+      gaps: { list: [], more: 0 },
+      comments: { list: [], more: 0 },
+      skipped: { list: [], more: 0 },
+    },
     points: [],
   }
   expect(captureInfo(empty)).toBe('standard input\n  packets  0\n  bytes    0 B\n')

@@ -18,7 +18,12 @@ describe('blocks remora writes', () => {
   test('a section header says who wrote it, in host byte order and without a length', () => {
     const block = sectionHeaderBlock('remora 1', 'hello')
     expect(sectionByteOrder(block, 0)).toBe('LE')
-    expect(blockFrame(block, 0, true)).toEqual({ type: blockTypes.sectionHeader, start: 0, length: block.length })
+    expect(blockFrame(block, 0, true)).toEqual({
+      type: blockTypes.sectionHeader,
+      start: 0,
+      length: block.length,
+      told: block.length,
+    })
     expect(block.readUInt32LE(block.length - 4)).toBe(block.length)
     expect(block.subarray(16, 24)).toEqual(Buffer.alloc(8, 0xff))
     expect(block.includes('remora 1')).toBe(true)
@@ -69,7 +74,7 @@ describe('decryption secrets', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 500 }), bytes => {
         const block = decryptionSecretsBlock(Buffer.from(bytes))
-        expect(blockFrame(block, 0, true)).toEqual({ type: 10, start: 0, length: block.length })
+        expect(blockFrame(block, 0, true)).toEqual({ type: 10, start: 0, length: block.length, told: block.length })
         expect(block.readUInt32LE(8)).toBe(0x544c534b)
         expect(block.readUInt32LE(12)).toBe(bytes.length)
         expect(block.subarray(16, 16 + bytes.length)).toEqual(Buffer.from(bytes))
@@ -87,10 +92,16 @@ describe('decryption secrets', () => {
 })
 
 describe('reading frames', () => {
-  test.each([0, 4, 8, 11, 13, 0xffffffff])('length %d is refused or waits for more', length => {
+  test.each([0, 4, 8, 11])('length %d is refused', length => {
     const bytes = Buffer.alloc(16)
     bytes.writeUInt32LE(length, 4)
     expect(() => blockFrame(bytes, 0, true)).toThrow(RangeError)
+  })
+
+  test('a length without its padding is told, and the block is as long as with it', () => {
+    const bytes = Buffer.alloc(16)
+    bytes.writeUInt32LE(13, 4)
+    expect(blockFrame(bytes, 0, true)).toEqual({ type: 0, start: 0, length: 16, told: 13 })
   })
 
   test('too few bytes are no frame yet', () => {
