@@ -26,6 +26,8 @@ export interface InterfaceFacts {
   readonly up: boolean | undefined
   readonly operstate: string | undefined
   readonly loopback: boolean
+  /** It may have another end, where `--at peer` captures; undefined when it is not known. */
+  readonly hasPeer?: boolean | undefined
   /** Packets since the capture began. */
   readonly received: number
   readonly sent: number
@@ -36,14 +38,14 @@ export function explainSilence(facts: SilenceFacts): string | undefined {
   const { target, filter, excluding, hostNetwork, interfaces } = facts
   if (interfaces === undefined) return undefined
   const captured = interfaces.filter(nif => nif.captured)
-  const down = downReason(captured)
+  const down = downReason(captured, interfaces)
   if (down !== undefined) return down
   const passed = sum(captured.map(packetsOf))
   if (passed > 0) {
     const packets = `${passed.toLocaleString('en')} ${passed === 1 ? 'packet' : 'packets'} passed`
     if (filter !== '') return printable(`${packets}, none matches the filter "${short(filter, 200)}"`)
     if (excluding) return `${packets}, all of the connection that carries the capture away`
-    return `${packets}, and none of them could be seen: try --at peer`
+    return `${packets}, and none of them could be seen${wayOut(captured)}`
   }
   const others = interfaces.filter(nif => !nif.captured && packetsOf(nif) > 0).map(({ name }) => name)
   const adding = others.slice(0, 3).map(name => `-i ${name}`)
@@ -52,7 +54,14 @@ export function explainSilence(facts: SilenceFacts): string | undefined {
     return printable(`${target} uses the network of the host: its traffic is on the host's interfaces${elsewhere}`)
   }
   if (others.length > 0) return printable(`traffic passes on ${namesOf(others)} only: add ${adding.join(' ')}`)
-  return 'nothing was sent or received since the capture began'
+  const stopped = interfaces.filter(nif => !nif.loopback && isDown(nif)).map(({ name }) => name)
+  const which = stopped.length === 0 ? '' : `, and ${namesOf(stopped)} ${stopped.length === 1 ? 'is' : 'are'} down`
+  return printable(`nothing was sent or received since the capture began${which}`)
+}
+
+/** What to try; only veth pairs have another end. */
+function wayOut(captured: readonly InterfaceFacts[]): string {
+  return captured.some(({ hasPeer }) => hasPeer) ? ': try --at peer' : ''
 }
 
 /** Packets one way without any the other way that make it worth a word: fewer are what every network has to say. */
@@ -60,11 +69,12 @@ const leastOneWay = 10
 
 /** What is odd about traffic that goes one way only; undefined when it does not. */
 export function explainDirection({ target, interfaces = [] }: SilenceFacts): string | undefined {
-  for (const { name, captured, loopback, received, sent } of interfaces) {
+  for (const nif of interfaces) {
+    const { name, captured, loopback, received, sent } = nif
     if (!captured || loopback) continue
     const where = printable(`${target}/${name}`)
-    if (sent === 0 && received >= leastOneWay) return `only packets received on ${where}, none sent: try --at peer`
-    if (received === 0 && sent >= leastOneWay) return `only packets sent on ${where}, none received: try --at peer`
+    if (sent === 0 && received >= leastOneWay) return `only packets received on ${where}, none sent${wayOut([nif])}`
+    if (received === 0 && sent >= leastOneWay) return `only packets sent on ${where}, none received${wayOut([nif])}`
   }
   return undefined
 }
@@ -108,13 +118,18 @@ function packetsOf({ loopback, received, sent }: InterfaceFacts): number {
 }
 
 /** All that could bring packets are down, and none has come since. */
-function downReason(captured: readonly InterfaceFacts[]): string | undefined {
+function downReason(captured: readonly InterfaceFacts[], interfaces: readonly InterfaceFacts[]): string | undefined {
   const links = captured.filter(({ loopback }) => !loopback)
   if (links.length === 0 || !links.every(nif => isDown(nif) && packetsOf(nif) === 0)) return undefined
   const of = captured.length === 1 ? '' : ` of ${namesOf(links.map(({ name }) => name))}`
-  // It is up itself, so what is missing is the carrier: the peer of a veth pair, or a cable.
-  const why = links.every(({ up }) => up) ? ' (its other end is not up)' : ''
-  return printable(`the link${of} is down${why}`)
+  return printable(`the link${of} is down${links.every(({ up }) => up) ? carrierReason(links, interfaces) : ''}`)
+}
+
+/** They are up themselves, so what is missing is the carrier: the peer of a veth pair, a cable, or the port of a bridge. */
+function carrierReason(links: readonly InterfaceFacts[], interfaces: readonly InterfaceFacts[]): string {
+  const stopped = interfaces.filter(nif => !nif.captured && nif.up === false).map(({ name }) => name)
+  if (stopped.length === 0 || !links.every(({ hasPeer }) => hasPeer === false)) return ' (its other end is not up)'
+  return ` (${namesOf(stopped)} ${stopped.length === 1 ? 'is' : 'are'} down)`
 }
 
 function isDown({ up, operstate = '' }: InterfaceFacts): boolean {

@@ -6,7 +6,7 @@ import { setInterval } from '../base/timers.ts'
 import { sharesHostNetwork } from '../discover/resolve.ts'
 import { listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
 import { type DeviceCounters, type NetworkCounters, readDeviceCounters } from '../linux/network/net-dev.ts'
-import { readBytesWritten } from '../linux/process/proc.ts'
+import { isRunnable, readBytesWritten } from '../linux/process/proc.ts'
 import type { PreparedLife } from './prepare-life.ts'
 import { explainDirection, type SilenceFacts, silenceLines } from './silence-reason.ts'
 
@@ -21,11 +21,13 @@ export interface WatchedTarget extends Pick<SilenceFacts, 'target' | 'filter' | 
   links(): Promise<readonly Link[]>
   /** Packets captured so far, or anything else that is 0 until there is one. */
   captured(): number
+  /** Whether what has passed may still be on its way into the capture: who captures waits for a processor. */
+  isBehind(): boolean
   /** What the interfaces of its namespace have counted; undefined when that cannot be read. */
   counters(): NetworkCounters | undefined
 }
 
-type Link = Pick<NetworkInterface, 'name' | 'up' | 'operstate' | 'loopback'>
+type Link = Pick<NetworkInterface, 'name' | 'up' | 'operstate' | 'loopback' | 'linkIndex'>
 
 /** A watch over the targets of one capture. */
 export interface SilenceWatch {
@@ -67,6 +69,7 @@ export function watchedTarget(
     interfaces: plan.dumpcap.interfaces.map(({ name }) => name),
     links: () => listInterfaces(target.namespace),
     captured,
+    isBehind: () => isRunnable(pid),
     counters: () => readDeviceCounters(pid),
   }
 }
@@ -108,26 +111,20 @@ export function watchSilence(onLine: (line: string) => void, clock: Clock = real
   const judge = (now: number) => {
     const due = [...watched].filter(({ judged, since }) => !judged && now - since > patience - together)
     const without = due.filter(({ target }) => target.captured() === 0)
-    const silent = without.filter(one => !hasJustBegun(one))
+    const silent = without.filter(one => !hasJustBegun(one) && !(hasMoved(one) && one.target.isBehind()))
     for (const one of due) one.judged = silent.includes(one) || !without.includes(one)
     if (silent.length > 0) void explain(silent, silent.length === watched.size)
   }
   const explain = async (silent: readonly Watched[], all: boolean) => {
-    const facts = await Promise.all(
-      silent.map(async one => {
-        const settled = factsOf(one)
-        return { ...settled, ...withLinks(settled, await one.target.links().catch(() => [])) }
-      }),
-    )
+    const facts = await Promise.all(silent.map(linkedFactsOf))
     for (const line of silenceLines(facts, all, patience / 1000)) say(line)
   }
   const lookForDirection = (one: Watched, now: number) => {
     if (one.firstPacket === undefined && one.target.captured() > 0) one.firstPacket = now
     if (directionTold || one.firstPacket === undefined || now - one.firstPacket < patience) return
-    const line = explainDirection(factsOf(one))
-    if (line === undefined) return
+    if (explainDirection(factsOf(one)) === undefined) return
     directionTold = true
-    say(line)
+    void linkedFactsOf(one).then(facts => say(explainDirection(facts) ?? ''))
   }
   const look = () => {
     const now = clock.now()
@@ -166,9 +163,18 @@ export function watchSilence(onLine: (line: string) => void, clock: Clock = real
 
 /** Traffic has only begun since the last look: whether it is captured shows by the next. */
 function hasJustBegun(one: Watched): boolean {
-  const moved = (counters: NetworkCounters | undefined) =>
-    factsOf({ ...one, settled: counters }).interfaces?.some(nif => nif.captured && nif.received + nif.sent > 0) ?? false
-  return !moved(one.settled) && moved(one.target.counters())
+  return !hasMoved(one) && hasMoved({ ...one, settled: one.target.counters() })
+}
+
+/** Packets have passed since the capture began. */
+function hasMoved(one: Watched): boolean {
+  return factsOf(one).interfaces?.some(nif => nif.captured && nif.received + nif.sent > 0) ?? false
+}
+
+/** What the counters and the links tell. */
+async function linkedFactsOf(one: Watched): Promise<SilenceFacts> {
+  const settled = factsOf(one)
+  return { ...settled, ...withLinks(settled, await one.target.links().catch(() => [])) }
 }
 
 /** What the counters tell. */
@@ -188,7 +194,12 @@ function factsOf({ target, before, settled }: Watched): SilenceFacts {
 
 /** The same with the state of the links. */
 function withLinks({ interfaces }: SilenceFacts, links: readonly Link[]): Pick<SilenceFacts, 'interfaces'> {
-  return { interfaces: interfaces?.map(nif => ({ ...nif, ...links.find(({ name }) => name === nif.name) })) }
+  return {
+    interfaces: interfaces?.map(nif => {
+      const link = links.find(({ name }) => name === nif.name)
+      return link === undefined ? nif : { ...nif, ...link, hasPeer: link.linkIndex !== undefined }
+    }),
+  }
 }
 
 /** An interface that was made anew begins with nothing. */

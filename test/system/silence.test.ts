@@ -6,6 +6,7 @@ import { type DumpcapProcess, startDumpcap } from '../../src/linux/capturing/dum
 import { openNamespaceFile } from '../../src/linux/namespace/netns.ts'
 import { listInterfaces } from '../../src/linux/network/iproute.ts'
 import { readDeviceCounters } from '../../src/linux/network/net-dev.ts'
+import { isRunnable } from '../../src/linux/process/proc.ts'
 import { must, run, sleep, until } from '../helpers/command.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
 
@@ -40,6 +41,7 @@ async function linesOf(scene: Scene, expected: number): Promise<string[]> {
     ...{ target: 'web', filter, excluding: false, hostNetwork: false, interfaces },
     links: () => listInterfaces(namespace),
     captured: packetsWrittenBy(pid),
+    isBehind: () => isRunnable(pid),
     counters: () => readDeviceCounters(pid),
   })
   await Promise.all([during?.(pair), sleep(4_500)])
@@ -85,6 +87,18 @@ test.concurrent.each<[string, Scene, string[]]>([
     'no traffic at all',
     {},
     ['no packet on web (lo, b0) for 3 s: nothing was sent or received since the capture began'],
+  ],
+  [
+    'a port of a bridge that is down',
+    {
+      interfaces: ['br0'],
+      async before({ receiver }) {
+        await must('ip', '-n', receiver, 'link', 'add', 'br0', 'type', 'bridge')
+        await must('ip', '-n', receiver, 'link', 'set', 'br0', 'up')
+        await must('ip', '-n', receiver, 'link', 'set', 'b0', 'down', 'master', 'br0')
+      },
+    },
+    ['no packet on web/br0 for 3 s: the link is down (b0 is down)'],
   ],
   ['one packet that is captured', { during: pair => pair.ping(1) }, []],
   [

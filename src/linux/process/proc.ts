@@ -29,6 +29,14 @@ export function readStat(pid: number, proc = '/proc'): ProcessStat | undefined {
   return { command: stat.slice(stat.indexOf('(') + 1, end), parent, startTime }
 }
 
+/** Whether a thread of a process runs, or waits for a processor: state R of /proc/PID/task/TID/stat. */
+export function isRunnable(pid: number, proc = '/proc'): boolean {
+  return listNames(`${proc}/${pid}/task`).some(thread => {
+    const stat = readText(`${proc}/${pid}/task/${thread}/stat`)
+    return stat !== undefined && stat[stat.lastIndexOf(')') + 2] === 'R'
+  })
+}
+
 /** Start time of a process in clock ticks since boot: field 22 of /proc/PID/stat. */
 export function readStartTime(pid: number, proc = '/proc'): number | undefined {
   return readStat(pid, proc)?.startTime

@@ -37,7 +37,12 @@ describe('a reason', () => {
     [
       'is not one link of two',
       { interfaces: [nif('eth0', 0, 0, { operstate: 'DOWN' }), nif('eth1')] },
-      'no packet on web (eth0, eth1) for 3 s: nothing was sent or received since the capture began',
+      'no packet on web (eth0, eth1) for 3 s: nothing was sent or received since the capture began, and eth0 is down',
+    ],
+    [
+      'is a link that is down and not captured, as the port of a bridge',
+      { interfaces: [nif('lo', 0, 0, apart), nif('br0'), nif('eth0', 0, 0, { ...apart, up: false })] },
+      'no packet on web/br0 for 3 s: nothing was sent or received since the capture began, and eth0 is down',
     ],
     [
       'is the filter, when packets pass; those of lo count once',
@@ -51,8 +56,13 @@ describe('a reason', () => {
     ],
     [
       'is unknown, when packets pass unseen',
-      { interfaces: [nif('eth0', 9)] },
+      { interfaces: [nif('eth0', 9, 0, { hasPeer: true })] },
       'no packet on web/eth0 for 3 s: 9 packets passed, and none of them could be seen: try --at peer',
+    ],
+    [
+      'is unknown, and no other end is advised that there is not',
+      { interfaces: [nif('eth0', 9, 0, { hasPeer: false })] },
+      'no packet on web/eth0 for 3 s: 9 packets passed, and none of them could be seen',
     ],
     [
       'is traffic on lo only',
@@ -123,8 +133,9 @@ describe('several targets', () => {
 
 describe('one direction', () => {
   test.each<[InterfaceFacts, string | undefined]>([
-    [nif('eth0', 10, 0), 'only packets received on web/eth0, none sent: try --at peer'],
-    [nif('eth0', 0, 10), 'only packets sent on web/eth0, none received: try --at peer'],
+    [nif('eth0', 10, 0, { hasPeer: true }), 'only packets received on web/eth0, none sent: try --at peer'],
+    [nif('eth0', 0, 10, { hasPeer: true }), 'only packets sent on web/eth0, none received: try --at peer'],
+    [nif('eth0', 0, 10), 'only packets sent on web/eth0, none received'],
     [nif('eth0', 10, 1), undefined],
     [nif('eth0', 9, 0), undefined],
     [nif('lo', 10, 0), undefined],
@@ -164,10 +175,11 @@ function scene() {
       time = end
     },
     target(name: string, some: Partial<WatchedTarget> = {}) {
-      const state = { captured: 0, received: 0, sent: 0 }
+      const state = { captured: 0, received: 0, sent: 0, behind: false }
       const target: WatchedTarget = {
         ...{ target: name, filter: 'udp', excluding: false, hostNetwork: false, interfaces: ['eth0'] },
-        links: async () => [{ name: 'eth0', up: true, operstate: 'UP', loopback: false }],
+        links: async () => [{ name: 'eth0', up: true, operstate: 'UP', loopback: false, linkIndex: 3 }],
+        isBehind: () => state.behind,
         captured: () => state.captured,
         counters: () =>
           new Map([['eth0', { rxPackets: 100 + state.received, rxBytes: 0, txPackets: 7 + state.sent, txBytes: 0 }]]),
@@ -212,6 +224,21 @@ describe('the watch', () => {
     web.captured = 1
     await pass(1_000)
     expect(lines).toEqual(['no packet on db/eth0 for 3 s: 1 packet passed, none matches the filter "tcp"'])
+  })
+
+  test('waits for a dumpcap that waits for a processor', async () => {
+    const { lines, watch, pass, target } = scene()
+    const [web, db] = [target('web'), target('db')]
+    for (const one of [web, db]) {
+      watch.watch(one.target)
+      Object.assign(one, { received: 25, sent: 25, behind: true })
+    }
+    await pass(6_000)
+    expect(lines).toEqual([])
+    web.captured = 50
+    db.behind = false
+    await pass(1_000)
+    expect(lines).toEqual(['no packet on db/eth0 for 3 s: 50 packets passed, none matches the filter "udp"'])
   })
 
   test('says nothing of what ended, and nothing when it is closed', async () => {

@@ -5,6 +5,7 @@ import { listTenants } from '../../../../src/discover/processes.ts'
 import { parseNamespaceMounts } from '../../../../src/linux/namespace/mountinfo.ts'
 import { parseInterfaces } from '../../../../src/linux/network/iproute.ts'
 import {
+  isRunnable,
   listProcesses,
   namespaceInode,
   readArguments,
@@ -178,4 +179,16 @@ test('the beginning of a long file, in whole lines', () => {
     '',
   ])
   expect(readBeginning(join(path, 'none'), 10)).toBeUndefined()
+})
+
+test('a thread that runs makes its process runnable, whatever it is called', () => {
+  const proc = scratch()
+  const thread = (pid: number, tid: number, stat: string) => {
+    mkdirSync(join(proc, `${pid}/task/${tid}`), { recursive: true })
+    writeFileSync(join(proc, `${pid}/task/${tid}/stat`), stat)
+  }
+  thread(7, 7, '7 (dump) R cap) S 1 7 7 0')
+  expect(isRunnable(7, proc)).toBe(false)
+  thread(7, 8, '8 (dump) S cap) R 1 7 7 0')
+  expect([isRunnable(7, proc), isRunnable(9, proc)]).toEqual([true, false])
 })
