@@ -2,8 +2,8 @@
  * Test projects, by what a test needs.
  *
  * unit: nothing but node. engine: a real container engine. system: root, real namespaces, dumpcap and fifos.
- * end-to-end: the built executables, driven by tshark as Wireshark drives them. Only unit tests run in parallel;
- * the others measure processes and descriptors of the whole machine.
+ * end-to-end: the built executables, driven by tshark as Wireshark drives them. Only unit tests run in parallel here;
+ * scripts/test.ts runs files that start container engines beside those that start none.
  */
 import { defineConfig } from 'vitest/config'
 

@@ -1,41 +1,81 @@
 /**
  * Runs the checks and every test project, and ends with one plain line that counts them. In CI a test that was skipped
  * counts as a failure: a missing tool must be installed, not passed over.
+ *
+ * Most tests wait, so two lanes of test files run beside each other. A lane runs its files one after another, since
+ * a container is found by its name in whichever engine has it: the files that start engines are one lane, the others the second.
+ * Files that measure what the machine can do run alone, after both.
  */
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runChecks } from './check.ts'
 import { packageAll } from './package.ts'
 
+/** Counts of a run of vitest. */
+interface Counts {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+/** Files that load the machine until packets are lost, or count how late they come. */
+const alone = ['flood', 'immediate', 'serve-many', 'soak'].map(name => `test/end-to-end/${name}.test.ts`)
+const startsEngine =
+  /from '.*\/(docker|podman|containerd|pods|booted|rootless|fake-docker|fake-engine|hostile-engine)\.ts'/
+
 const folder = mkdtempSync(join(tmpdir(), 'remora-report-'))
-const report = join(folder, 'report.json')
+try {
+  await packageAll()
+  const checks = await runChecks()
+  // The policy alone is one of the checks; here the registry is asked as well, and what it says is shown.
+  const audited = spawnSync('node', ['scripts/audit.ts'], { stdio: 'inherit' }).status === 0
+  const files = globSync('test/{engine,system,end-to-end}/**/*.test.ts').filter(file => !alone.includes(file))
+  const { engines = [], others = [] } = Object.groupBy(files, file =>
+    startsEngine.test(readFileSync(file, 'utf8')) ? 'engines' : 'others',
+  )
+  const runs = [
+    await runTests('unit', ['--project', 'unit']),
+    ...(await Promise.all([runTests('engines', engines), runTests('others', others)])),
+    await runTests('alone', alone),
+  ]
+  const own = { passed: checks.passed + Number(audited), failed: checks.failed + Number(!audited), skipped: 0 }
+  const { passed, failed, skipped } = [own, ...runs].reduce(sum)
+  if (process.env.CI && skipped > 0) console.error('in CI a skipped test is a failure')
+  process.exitCode = failed > 0 || (process.env.CI && skipped > 0) ? 1 : 0
+  console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
 
-await packageAll()
-const checks = await runChecks()
-// The policy alone is one of the checks; here the registry is asked as well, and what it says is shown.
-const audit = spawnSync('node', ['scripts/audit.ts'], { stdio: 'inherit' })
-const vitest = spawnSync('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`], {
-  stdio: 'inherit',
-})
+/** Runs vitest; a run that fails without a failed test counts as one failure. */
+function runTests(name: string, selection: readonly string[]): Promise<Counts> {
+  const report = join(folder, `${name}.json`)
+  const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...selection]
+  return new Promise(resolve => {
+    spawn('vitest', args, { stdio: ['ignore', 'inherit', 'inherit'] }).once('close', status => {
+      const { numPassedTests: passed = 0, numFailedTests = 0, ...rest } = readReport(report)
+      const broken = status !== 0 && numFailedTests === 0
+      if (broken) console.error(`the test run "${name}" did not succeed; see above`)
+      const skipped = (rest.numPendingTests ?? 0) + (rest.numTodoTests ?? 0)
+      resolve({ passed, failed: numFailedTests + Number(broken), skipped })
+    })
+  })
+}
 
-const { numPassedTests = 0, numFailedTests = 0, numPendingTests = 0, numTodoTests = 0, success = false } = readReport()
-const skipped = numPendingTests + numTodoTests
-const broken = vitest.status !== 0 && numFailedTests === 0 ? 1 : 0
-const audited = audit.status === 0 ? 1 : 0
-const failed = numFailedTests + broken + checks.failed + 1 - audited
-if (!success || broken > 0) console.error('the test run itself did not succeed; see above')
-if (process.env.CI && skipped > 0) console.error('in CI a skipped test is a failure')
-process.exitCode = failed > 0 || (process.env.CI && skipped > 0) ? 1 : 0
-console.log(`${numPassedTests + checks.passed + audited} passed, ${failed} failed, ${skipped} skipped`)
-
-function readReport(): Record<string, number> & { success?: boolean } {
+function readReport(path: string): Record<string, number | undefined> {
   try {
-    return JSON.parse(readFileSync(report, 'utf8'))
+    return JSON.parse(readFileSync(path, 'utf8'))
   } catch {
     return {}
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function sum(one: Counts, two: Counts): Counts {
+  return {
+    passed: one.passed + two.passed,
+    failed: one.failed + two.failed,
+    skipped: one.skipped + two.skipped,
   }
 }
