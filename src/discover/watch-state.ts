@@ -126,7 +126,8 @@ function isAlive({ pid, startTime }: Target): boolean {
   return pid > 0 && readStartTime(pid) === startTime
 }
 
-function sameText(a: Target, b: Target): boolean {
+/** Whether two states of a target are the same for whoever is told. */
+export function sameText(a: Target, b: Target): boolean {
   return JSON.stringify(targetJson(a)) === JSON.stringify(targetJson(b))
 }
 
