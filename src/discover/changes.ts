@@ -71,8 +71,8 @@ function mountedFolders(): string[] {
   return listNamespaceMounts().map(({ path }) => path.slice(0, path.lastIndexOf('/')) || '/')
 }
 
-/** Follows one engine, and begins anew when it has gone; gives up when its socket has gone too. */
-async function followEngine(
+/** Follows one engine until the signal aborts, and begins anew when it has gone; gives up when its socket has gone too. */
+export async function followEngine(
   engine: Engine,
   { signal, onChange }: Omit<FollowOptions, 'env'>,
   onGone: () => void,

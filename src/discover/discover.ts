@@ -6,16 +6,9 @@
 import { exhausted, reasonOf } from '../base/errors.ts'
 import { watchExhaustion } from '../base/exhaustion.ts'
 import type { EngineAnswer } from '../engine/engine.ts'
-import { lookForEngines } from '../engine/engines.ts'
 import { tracesEngine } from '../engine/traces.ts'
-import {
-  type ForeignMount,
-  listForeignMounts,
-  listNamespaceMounts,
-  type NamespaceMount,
-} from '../linux/namespace/mountinfo.ts'
 import { hasCapability } from '../linux/process/proc.ts'
-import { type ProcessEntry, scanProcesses } from '../linux/process/table.ts'
+import type { ProcessEntry } from '../linux/process/table.ts'
 import type { Target } from '../target/model.ts'
 import { askHost, engineTimeout } from './ask.ts'
 import { findHost } from './host.ts'
@@ -31,6 +24,7 @@ import {
   withoutStarting,
   withShares,
 } from './targets.ts'
+import { type HostView, type MountView, viewHost, viewMounts } from './view.ts'
 
 /** How thoroughly the host is looked at. */
 export interface DiscoverOptions {
@@ -40,6 +34,8 @@ export interface DiscoverOptions {
   /** Look into every namespace for interfaces and addresses. */
   readonly interfaces: boolean
   readonly env?: NodeJS.ProcessEnv
+  /** What was seen of the host just now, where the caller has it already. */
+  readonly seen?: { readonly view: HostView; readonly mounts: MountView }
 }
 
 /** Milliseconds for closer looks at containers, beyond those that the engines have for their lists. */
@@ -54,11 +50,11 @@ export async function discover(options: DiscoverOptions): Promise<Discovery> {
   const ranOut = watchExhaustion()
   // One deadline for all that is asked of engines, so that many late answers are no later than one.
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout + closerLooks)])
-  const table = await scanProcesses(signal)
-  const { engines: found, leftOut } = lookForEngines(env, table)
+  const view = options.seen?.view ?? (await viewHost(signal, env))
+  const { table, engines: found, leftOut } = view
   const asking = askHost(timeout, signal, env, { found, more: [tracesEngine(() => table)] })
   // While mounts are read, the engines are at work.
-  const mounts = { own: listNamespaceMounts(), foreign: await listForeignMounts(table, signal) }
+  const mounts = options.seen?.mounts ?? (await viewMounts(view, signal))
   const answers = await asking
   const { targets, unlocated } = await targetsOf(answers, table, mounts, limit)
   const warnings = [
@@ -77,7 +73,7 @@ export async function discover(options: DiscoverOptions): Promise<Discovery> {
 async function targetsOf(
   answers: readonly EngineAnswer[],
   table: readonly ProcessEntry[],
-  mounted: { readonly own: readonly NamespaceMount[]; readonly foreign: readonly ForeignMount[] },
+  mounted: MountView,
   signal: AbortSignal,
 ): Promise<{ targets: Target[]; unlocated: readonly string[] }> {
   const host = findHost()

@@ -1,8 +1,9 @@
 /** A look into every network namespace: which interfaces it has, and which addresses. */
 import { eachOf } from '../base/each.ts'
 import { RemoraError, reasonOf } from '../base/errors.ts'
+import { batchesOf } from '../linux/namespace/each.ts'
 import { hasGone, type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/namespace/netns.ts'
-import { batchesOf, listInterfacesOfMany, type NetworkInterface } from '../linux/network/iproute.ts'
+import { listInterfacesOfMany, type NetworkInterface } from '../linux/network/iproute.ts'
 import type { Target } from '../target/model.ts'
 import { parseReference } from '../target/reference.ts'
 import { type Discovery, namedPath } from './targets.ts'

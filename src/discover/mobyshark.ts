@@ -1,13 +1,13 @@
 /** The capture targets of this host as the document of Ghostwire's `GET /mobyshark`. */
 import { version } from '../base/version.ts'
-import { askAbout } from '../engine/about.ts'
+import { type About, askAbout } from '../engine/about.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { EngineFacts, HostFacts } from '../ghostwire/metadata.ts'
 import { mobysharkDocument } from '../ghostwire/mobyshark.ts'
 import { readHostFacts } from '../linux/host/facts.ts'
 import { readHostnames } from '../linux/host/hostnames.ts'
 import { readCommand } from '../linux/process/proc.ts'
-import { readProcessTable } from '../linux/process/table.ts'
+import { type ProcessEntry, scanProcesses } from '../linux/process/table.ts'
 import type { Target } from '../target/model.ts'
 import { engineTimeout } from './ask.ts'
 import { discover } from './discover.ts'
@@ -36,19 +36,35 @@ export async function mobyshark(
   isWanted: (target: Target) => boolean = () => true,
 ): Promise<Answer<ReturnType<typeof mobysharkDocument>>> {
   const discovery = await discover({ ...options, interfaces: true })
-  const host = await hostFacts(discovery, options)
-  const targets = withResidents(discovery.targets, readProcessTable()).filter(isWanted)
-  const document = mobysharkDocument(targets, host, pid => readCommand(pid) ?? '')
-  return { document, warnings: discovery.warnings }
+  const facts = await hostFacts(discovery, options)
+  return mobysharkOf(discovery, await scanProcesses(options.signal), facts, isWanted)
 }
 
-/** What is known of the host and of its engines. */
-export async function hostFacts({ engines }: Discovery, options: DocumentOptions): Promise<HostFacts> {
-  const { signal, timeout = engineTimeout } = options
+/** Makes the document of targets that are known. */
+export function mobysharkOf(
+  { targets, warnings }: Pick<Discovery, 'targets' | 'warnings'>,
+  table: readonly ProcessEntry[],
+  facts: HostFacts,
+  isWanted: (target: Target) => boolean = () => true,
+): Answer<ReturnType<typeof mobysharkDocument>> {
+  const shown = withResidents(targets, table).filter(isWanted)
+  const host = { ...facts, created: new Date() }
+  return { document: mobysharkDocument(shown, host, pid => readCommand(pid) ?? ''), warnings }
+}
+
+/**
+ * What is known of the host and of its engines.
+ * @param options `about`: asks an engine what it is
+ */
+export async function hostFacts(
+  { engines }: Pick<Discovery, 'engines'>,
+  options: DocumentOptions & { readonly about?: typeof askAbout },
+): Promise<HostFacts> {
+  const { signal, timeout = engineTimeout, about = askAbout } = options
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
   const [hostnames, ...facts] = await Promise.all([
     readHostnames([init], signal),
-    ...engines.map(engine => engineFacts(engine, limit)),
+    ...engines.map(async engine => engineFacts(engine, await about(engine, limit))),
   ])
   const host = readHostFacts()
   const hostname = hostnames.get(init) ?? host.hostname
@@ -59,8 +75,7 @@ export async function hostFacts({ engines }: Discovery, options: DocumentOptions
 const init = 1
 
 /** A containerd without its CRI part has a socket for it all the same. */
-async function engineFacts(engine: Engine, signal: AbortSignal): Promise<EngineFacts[]> {
-  const about = await askAbout(engine, signal)
+function engineFacts(engine: Engine, about: About): EngineFacts[] {
   if (engine.name === 'cri' && about.version === '') return []
   return [{ engine: engine.name, pid: engine.daemon ?? 0, socket: engine.address, ...about }]
 }

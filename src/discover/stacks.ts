@@ -1,24 +1,26 @@
 /** A closer look into every network namespace: interfaces, routes, sockets and forwarded ports. */
 import { eachOf } from '../base/each.ts'
 import { reasonOf } from '../base/errors.ts'
+import { makePause } from '../base/pieces.ts'
 import { relate } from '../ghostwire/relations.ts'
 import type { NamespaceIds, NamespaceSnapshot } from '../ghostwire/snapshot.ts'
+import { batchesOf } from '../linux/namespace/each.ts'
 import { readNamespaceIds } from '../linux/namespace/ids.ts'
 import { hasGone, type NetworkNamespace } from '../linux/namespace/netns.ts'
 import { readDriver } from '../linux/network/driver.ts'
-import { readForwards } from '../linux/network/forwards.ts'
-import { readNetstack } from '../linux/network/netstack.ts'
+import { readForwardsOfMany } from '../linux/network/forwards.ts'
+import { readNetstacks } from '../linux/network/netstack.ts'
 import { readSockets, type TableSocket } from '../linux/network/sockets-table.ts'
 import type { Target } from '../target/model.ts'
 import { openTarget } from './interfaces.ts'
 
-/** A namespace whose sockets have no owners yet. */
-export interface Stack extends Omit<NamespaceSnapshot, 'sockets'> {
-  readonly sockets: readonly TableSocket[]
-}
+/** A namespace without its sockets, which are different from one look to the next. */
+export type Stack = Omit<NamespaceSnapshot, 'sockets'>
 
-/** Namespaces that are looked into at once: each starts a process. */
-const concurrency = 4
+/** Batches of namespaces that are looked into at once: each keeps one core busy. */
+const concurrency = 2
+/** Namespaces that are asked one by one at once. */
+const singly = 4
 
 /** Reads the namespaces of targets, each once; one that cannot be read has nothing in it. */
 export async function readStacks(
@@ -27,17 +29,65 @@ export async function readStacks(
 ): Promise<{ stacks: Stack[]; warnings: string[] }> {
   const warnings = new Set<string>()
   const groups = [...Map.groupBy(targets, ({ netns }) => netns)].filter(([netns]) => netns > 0)
-  const stacks = await eachOf(groups, concurrency, async ([netns, group]): Promise<Stack> => {
-    const nothing = { netns, targets: group, links: [], routes: [], sockets: [], forwards: [] }
+  const batches = await eachOf(batchesOf(groups, concurrency), concurrency, batch =>
+    readBatch(batch, signal, warning => warnings.add(warning)),
+  )
+  return { stacks: batches.flat(), warnings: [...warnings] }
+}
+
+/** Targets by the network namespace they share. */
+type Group = readonly [netns: number, targets: readonly Target[]]
+
+async function readBatch(groups: readonly Group[], signal: AbortSignal, warn: (warning: string) => void) {
+  const opened = groups.map(([netns, targets]) => ({ netns, targets, namespace: tryOpenOne(targets) }))
+  const namespaces = opened.flatMap(({ namespace }) => (namespace instanceof Error ? [] : [namespace]))
+  try {
+    const netstacks = await readNetstacks(namespaces, signal)
+    const forwards = await readForwardsOfMany(namespaces, signal)
+    signal.throwIfAborted()
+    return opened.map(({ netns, targets, namespace }): Stack => {
+      const nothing = { netns, targets, links: [], routes: [], forwards: [] }
+      const at = namespace instanceof Error ? -1 : namespaces.indexOf(namespace)
+      const netstack = namespace instanceof Error ? namespace : netstacks[at]
+      if (netstack === undefined || netstack instanceof Error) {
+        if (!hasGone(netstack)) warn(`network stack not read: ${reasonOf(netstack)}`)
+        return nothing
+      }
+      const found = forwards[at] ?? []
+      if (found instanceof Error) warn(`part of a network stack not read: ${reasonOf(found)}`)
+      const { links, routes } = netstack
+      const isOwn = !(namespace instanceof Error) && namespace.own
+      return {
+        ...{ ...nothing, routes, links: isOwn ? links.map(withDriver) : links },
+        ...(!(found instanceof Error) && { forwards: found }),
+      }
+    })
+  } finally {
+    for (const namespace of namespaces) namespace.close()
+  }
+}
+
+/**
+ * Reads the sockets of namespaces; what cannot be read, or not in time, costs nothing else.
+ * @returns by the inode of the namespace
+ */
+export async function readSocketsOf(
+  stacks: readonly Stack[],
+  signal: AbortSignal,
+): Promise<{ readonly sockets: ReadonlyMap<number, readonly TableSocket[]>; readonly warnings: string[] }> {
+  const warnings = new Set<string>()
+  const pause = makePause()
+  const read = await eachOf(stacks, singly, async ({ netns, targets }): Promise<[number, TableSocket[]]> => {
+    await pause()
     try {
-      return { ...nothing, ...(await within(group, namespace => readStack(namespace, signal, warnings))) }
+      return [netns, await within(targets, namespace => readSockets(namespace, signal))]
     } catch (error) {
       signal.throwIfAborted()
-      if (!hasGone(error)) warnings.add(`network stack not read: ${reasonOf(error)}`)
-      return nothing
+      if (!hasGone(error)) warnings.add(`part of a network stack not read: ${reasonOf(error)}`)
+      return [netns, []]
     }
   })
-  return { stacks, warnings: [...warnings] }
+  return { sockets: new Map(read), warnings: [...warnings] }
 }
 
 /**
@@ -50,7 +100,7 @@ export async function readIds(stacks: readonly Stack[], signal: AbortSignal): Pr
     const open = new Set(relate(stacks, ids).open)
     if (open.size === 0) return ids
     const asked = stacks.filter(({ netns }) => open.has(netns))
-    await eachOf(asked, concurrency, async ({ netns, targets }) => {
+    await eachOf(asked, singly, async ({ netns, targets }) => {
       try {
         ids.set(netns, await within(targets, namespace => readNamespaceIds(namespace, signal)))
       } catch {
@@ -59,19 +109,6 @@ export async function readIds(stacks: readonly Stack[], signal: AbortSignal): Pr
       }
     })
   }
-}
-
-/** Reads a namespace; sockets and forwarded ports that cannot be read, or not in time, cost nothing else. */
-async function readStack(namespace: NetworkNamespace, signal: AbortSignal, warnings: Set<string>) {
-  const { links, routes } = await readNetstack(namespace, signal)
-  const orNothing = (error: unknown) => {
-    signal.throwIfAborted()
-    warnings.add(`part of a network stack not read: ${reasonOf(error)}`)
-    return []
-  }
-  const sockets = await readSockets(namespace, signal).catch(orNothing)
-  const forwards = await readForwards(namespace, signal).catch(orNothing)
-  return { links: namespace.own ? links.map(withDriver) : links, routes, sockets, forwards }
 }
 
 function withDriver(link: NamespaceSnapshot['links'][number]) {
@@ -99,4 +136,12 @@ function openOne(targets: readonly Target[]): NetworkNamespace {
     }
   }
   throw failure
+}
+
+function tryOpenOne(targets: readonly Target[]): NetworkNamespace | Error {
+  try {
+    return openOne(targets)
+  } catch (error) {
+    return error as Error
+  }
 }

@@ -232,10 +232,15 @@ const ticks = 100
 /** Whether a process is one of an engine that answered, which will tell of its container in a moment. */
 function isStarting(
   engine: ContainerEngine | undefined,
-  { startTime }: Pick<ProcessEntry, 'startTime'>,
+  process: Pick<ProcessEntry, 'startTime'>,
   answered: ReadonlySet<string>,
 ): boolean {
-  return engine !== undefined && answered.has(engine) && readUptime() - startTime / ticks < startingTime
+  return engine !== undefined && answered.has(engine) && isYoung(process)
+}
+
+/** Whether a process has begun so lately that its engine may not have told of it yet. */
+export function isYoung({ startTime }: Pick<ProcessEntry, 'startTime'>): boolean {
+  return readUptime() - startTime / ticks < startingTime
 }
 
 /** Processes that are not about to become the container of an engine. */

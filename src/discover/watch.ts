@@ -61,7 +61,9 @@ export async function watchTargets({ signal, env, timeout, onEvent, onWarning }:
     if (!warned.includes(warning)) onWarning(warning)
     warned = [warning]
   }
-  const looks = setInterval(() => namespaces.findOld() && changes.raise(), lookInterval)
+  const looks = setInterval(async () => {
+    if (await namespaces.findOld()) changes.raise()
+  }, lookInterval)
   try {
     while (!signal.aborted) {
       const seen = told
@@ -75,7 +77,8 @@ export async function watchTargets({ signal, env, timeout, onEvent, onWarning }:
       }
       const { targets, warnings, answered } = found
       const present = state.take({ targets, answered, changes: seen, now: performance.now() })
-      for (const event of state.differences(await namespaces.fill(present, seen, signal))) onEvent(event)
+      const { targets: shown } = await namespaces.fill(present, seen, signal)
+      for (const event of state.differences(shown)) onEvent(event)
       for (const warning of warnings) if (!warned.includes(warning)) onWarning(warning)
       warned = warnings
       clearTimeout(timer)

@@ -1,14 +1,21 @@
-/** What is on the host, for many clients at once: requests that come together share one look, and all who watch one watch. */
+/**
+ * What is on the host, for many clients at once: requests that come together share one look, all who watch share one watch, and
+ * what is known already is told as long as it holds.
+ */
 import { sharing } from '../base/share.ts'
-import { discover } from '../discover/discover.ts'
-import { mobyshark } from '../discover/mobyshark.ts'
-import { ghostwire } from '../discover/topology.ts'
+import { type KnownTargets, makeKnownHost } from '../discover/known-host.ts'
+import { mobysharkOf } from '../discover/mobyshark.ts'
+import { ghostwireOf, readTopology, type Topology } from '../discover/topology.ts'
 import type { Metrics } from './metrics.ts'
 import { makeSharedWatch } from './shared-watch.ts'
 
+/** Milliseconds a topology is told again while the targets are the same: rules and bridges change without a sign. */
+const topologyAge = 5_000
+
 /** Looks at the host, each shared by those who ask at the same time, and timed for the metrics. */
 export function makeDiscovery(metrics: Metrics) {
-  const options = { signal: new AbortController().signal }
+  const { signal } = new AbortController()
+  const host = makeKnownHost(signal)
   const timed =
     <T>(action: () => Promise<T>) =>
     async () => {
@@ -17,13 +24,30 @@ export function makeDiscovery(metrics: Metrics) {
       metrics.discovery = { seconds: (performance.now() - begin) / 1000, count: metrics.discovery.count + 1 }
       return result
     }
+  const targets = sharing(timed(() => host.look(true)))
+  let known: { readonly revision: string; readonly read: number; readonly topology: Topology } | undefined
+  const topologyOf = async (look: KnownTargets): Promise<Topology> => {
+    const { revision } = look
+    if (known?.revision === revision && performance.now() - known.read < topologyAge) return known.topology
+    const read = performance.now()
+    const topology = await readTopology(look, look.table, { signal })
+    known = { revision, read, topology }
+    return topology
+  }
   return {
     /** With interfaces and addresses. */
-    targets: sharing(timed(() => discover({ ...options, interfaces: true }))),
+    targets,
     /** Without, which is faster. */
-    names: sharing(timed(() => discover({ ...options, interfaces: false }))),
-    mobyshark: sharing(timed(() => mobyshark(options))),
-    ghostwire: sharing(timed(() => ghostwire(options))),
+    names: sharing(timed(() => host.look(false))),
+    async mobyshark() {
+      const look = await targets()
+      return mobysharkOf(look, look.table, await look.facts())
+    },
+    ghostwire: sharing(async () => {
+      const look = await targets()
+      const [facts, topology] = await Promise.all([look.facts(), topologyOf(look)])
+      return ghostwireOf(topology, look.table, facts, signal)
+    }),
     watch: makeSharedWatch(),
   }
 }

@@ -3,6 +3,7 @@
  * later each time; what its clients were told stays true, and they hear of the difference only.
  */
 import { reasonOf } from '../base/errors.ts'
+import { setTimeout } from '../base/timers.ts'
 import { type WatchOptions, watchTargets } from '../discover/watch.ts'
 import { identity, sameText, type TargetEvent } from '../discover/watch-state.ts'
 import type { Target } from '../target/model.ts'

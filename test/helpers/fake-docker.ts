@@ -7,6 +7,8 @@ export interface FakeContainer {
   readonly name: string
   readonly pid: number
   readonly labels?: Readonly<Record<string, string>>
+  /** Made of its first name unless said otherwise. */
+  readonly id?: string
 }
 
 export interface FakeDocker {
@@ -16,17 +18,24 @@ export interface FakeDocker {
   add(container: FakeContainer): void
   /** Tells of containers that have started, once more. */
   tell(): void
+  /** Ends a container, and tells of it. */
+  remove(name: string): void
+  /** Calls a container something else, and tells of it. */
+  rename(name: string, other: string): void
   /** How often it was asked for its list. */
   asked(): number
+  /** How often it was asked what it is. */
+  askedAbout(): number
   close(): void
 }
 
-const idOf = ({ name }: FakeContainer) => Buffer.from(name).toString('hex').padEnd(64, '0')
+const idOf = ({ name, id }: FakeContainer) => id ?? Buffer.from(name).toString('hex').padEnd(64, '0')
 
 export async function fakeDocker(): Promise<FakeDocker> {
   const containers: FakeContainer[] = []
   const listeners = new Set<ServerResponse>()
   let asked = 0
+  let askedAbout = 0
   const socket = join(scratch(), 'docker.sock')
   const server = createServer(({ url = '' }, response) => {
     const [, id] = /\/containers\/(\w+)\/json/.exec(url) ?? []
@@ -34,6 +43,9 @@ export async function fakeDocker(): Promise<FakeDocker> {
     if (url.includes('/events')) {
       response.writeHead(200).flushHeaders()
       listeners.add(response)
+    } else if (url === '/info') {
+      askedAbout++
+      response.end(JSON.stringify({ ID: 'fake', ServerVersion: '1.2.3' }))
     } else if (id === undefined) {
       asked++
       response.end(JSON.stringify(containers.map(listed)))
@@ -45,7 +57,19 @@ export async function fakeDocker(): Promise<FakeDocker> {
   })
   await new Promise<void>(resolve => server.listen(socket, resolve))
   const tell = () => {
-    for (const listener of listeners) for (const container of containers) listener.write(startOf(container))
+    for (const container of containers) send('start', container)
+  }
+  const send = (action: string, container: FakeContainer) => {
+    for (const listener of listeners) listener.write(eventOf(action, container))
+  }
+  /** Takes a container out of the list. */
+  const take = (name: string): FakeContainer => {
+    const [container] = containers.splice(
+      containers.findIndex(one => one.name === name),
+      1,
+    )
+    if (container === undefined) throw new Error(`no container ${name}`)
+    return container
   }
   return {
     env: { ...process.env, DOCKER_HOST: `unix://${socket}` },
@@ -54,7 +78,14 @@ export async function fakeDocker(): Promise<FakeDocker> {
       tell()
     },
     tell,
+    remove: name => send('die', take(name)),
+    rename(name, other) {
+      const renamed = { id: idOf({ name, pid: 0 }), ...take(name), name: other }
+      containers.push(renamed)
+      send('rename', renamed)
+    },
     asked: () => asked,
+    askedAbout: () => askedAbout,
     close() {
       server.closeAllConnections()
       server.close()
@@ -67,7 +98,7 @@ function listed(container: FakeContainer): Record<string, unknown> {
   return { Id: idOf(container), Names: [`/${name}`], Image: 'x', Created: 1, State: 'running', Labels: labels }
 }
 
-function startOf(container: FakeContainer): string {
+function eventOf(action: string, container: FakeContainer): string {
   const actor = { ID: idOf(container), Attributes: { name: container.name } }
-  return `${JSON.stringify({ Type: 'container', Action: 'start', Actor: actor })}\n`
+  return `${JSON.stringify({ Type: 'container', Action: action, Actor: actor })}\n`
 }

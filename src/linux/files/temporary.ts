@@ -2,7 +2,7 @@
  * Folders for what must have a name for a moment: a fifo until both its ends are open. A remora that is killed in that moment
  * leaves its folder, which therefore carries its owner in its name, and is taken away at the next opportunity.
  */
-import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { constants, lstatSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RemoraError, reasonOf } from '../../base/errors.ts'
@@ -20,6 +20,25 @@ export function makeTemporaryFolder(): string {
       cause: error,
       hint: `Make room in ${tmpdir()}, or name another place in TMPDIR.`,
     })
+  }
+}
+
+/**
+ * A file without a name that holds a text, for a child that reads it by the number of a descriptor; the caller closes it.
+ * @returns undefined when there is no place for it
+ */
+export function openText(text: string): number | undefined {
+  try {
+    const folder = makeTemporaryFolder()
+    try {
+      const path = join(folder, 'text')
+      writeFileSync(path, text)
+      return openSync(path, constants.O_RDONLY)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  } catch {
+    return undefined
   }
 }
 

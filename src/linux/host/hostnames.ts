@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, openSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { batchesOf } from '../network/iproute.ts'
+import { batchesOf } from '../namespace/each.ts'
 import { readInode } from '../process/proc.ts'
 import { run } from '../programs/run.ts'
 import { lookUpTool } from '../programs/tools.ts'

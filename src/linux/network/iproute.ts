@@ -3,10 +3,10 @@
  */
 import { RemoraError } from '../../base/errors.ts'
 import { inPieces } from '../../base/pieces.ts'
+import { isSimple, runInEach } from '../namespace/each.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { nsenterFailure, runInNamespace } from '../namespace/nsenter.ts'
-import { run } from '../programs/run.ts'
-import { findTool, lookUpTool } from '../programs/tools.ts'
+import { findTool } from '../programs/tools.ts'
 import { parseIpJson } from './ip-json.ts'
 
 /** An interface, as `ip -json address` tells of it (ip-address(8)). */
@@ -60,15 +60,8 @@ export async function listInterfaces(namespace: NetworkNamespace, signal?: Abort
 
 /** Bytes of one namespace's interfaces, some 6,000 of them: its owner may make any number. */
 const maximumListing = 4 * 1024 * 1024
-/** Bytes of a batch's. */
-const maximumBatch = 16 * 1024 * 1024
-
-/** Descriptors handed to one child; a limit of 256 open files is the least that is met. */
-const batchSize = 64
-
 /**
- * Lists the interfaces of many network namespaces. Starting a process from here costs more than the process itself, so
- * xargs(1) starts one for each descriptor; its answers come one a line. A batch that is not answered in full, and whatever
+ * Lists the interfaces of many network namespaces. Their answers come one a line. A batch that is not answered in full, and whatever
  * needs more than a descriptor to be entered, is asked one by one.
  * @returns in the order given, a failure in place of what could not be read
  */
@@ -76,9 +69,8 @@ export async function listInterfacesOfMany(
   namespaces: readonly NetworkNamespace[],
   signal?: AbortSignal,
 ): Promise<(NetworkInterface[] | Error)[]> {
-  const simple = namespaces.filter(({ own, userFd }) => !own && userFd === undefined)
-  const answers = simple.length > 1 ? await runBatch(simple, signal).catch(() => []) : []
-  signal?.throwIfAborted()
+  const simple = namespaces.filter(isSimple)
+  const answers = simple.length > 1 ? await runBatch(simple, signal) : []
   const batched = new Map(
     answers.length === simple.length ? simple.map((namespace, at) => [namespace, answers[at]]) : [],
   )
@@ -89,33 +81,14 @@ export async function listInterfacesOfMany(
   )
 }
 
-/**
- * Splits what is to be read into even batches for {@link listInterfacesOfMany}.
- * @param atOnce batches that will be read at the same time
- */
-export function batchesOf<T>(items: readonly T[], atOnce: number): T[][] {
-  const count = Math.max(atOnce, Math.ceil(items.length / batchSize))
-  const size = Math.max(1, Math.ceil(items.length / count))
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  )
-}
-
+/** None when the batch was not answered in full. */
 async function runBatch(
   namespaces: readonly NetworkNamespace[],
   signal: AbortSignal | undefined,
 ): Promise<(NetworkInterface[] | Error)[]> {
-  const xargs = lookUpTool('xargs')
-  if (xargs === undefined) return []
-  const entry = [findTool('nsenter'), '--net=/proc/self/fd/{}', '--', findTool('ip'), '-json', 'address', 'show']
-  const descriptors = namespaces.map(({ fd }) => fd)
-  const input = descriptors.map((_, index) => `${index + 3}\n`).join('')
-  const options = { descriptors, input, signal, maximumOutput: maximumBatch }
-  const { status, stdout } = await run([xargs, '-I', '{}', ...entry], options)
-  if (status !== 0) return []
-  return inPieces(stdout.trimEnd().split('\n'), line =>
-    line.length > maximumListing ? tooLong() : parseInterfaces(line),
-  )
+  const output = await runInEach(namespaces, [findTool('ip'), '-json', 'address', 'show'], { signal })
+  const lines = output?.trimEnd().split('\n') ?? []
+  return inPieces(lines, line => (line.length > maximumListing ? tooLong() : parseInterfaces(line)))
 }
 
 function tooLong(): Error {

@@ -2,7 +2,11 @@
  * Interfaces with their addresses, and the routes of the tables main and local, of one namespace: a single run of ip(8),
  * whose batch mode answers each command on a line of its own.
  */
+import { closeSync } from 'node:fs'
+import { inPieces } from '../../base/pieces.ts'
 import type { Link, Route } from '../../ghostwire/snapshot.ts'
+import { openText } from '../files/temporary.ts'
+import { fileFor, isSimple, runInEach } from '../namespace/each.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { nsenterFailure, runInNamespace } from '../namespace/nsenter.ts'
 import { findTool } from '../programs/tools.ts'
@@ -34,9 +38,55 @@ export async function readNetstack(namespace: NetworkNamespace, signal?: AbortSi
   return parseNetstack(stdout)
 }
 
+/**
+ * Reads the network stacks of many namespaces, in batches where that can be done.
+ * @returns in the order given, a failure in place of what could not be read
+ */
+export async function readNetstacks(
+  namespaces: readonly NetworkNamespace[],
+  signal?: AbortSignal,
+): Promise<(Netstack | Error)[]> {
+  const simple = namespaces.filter(isSimple)
+  const answers = simple.length > 1 ? await readBatch(simple, signal) : []
+  const batched = new Map(
+    answers.length === simple.length ? simple.map((namespace, at) => [namespace, answers[at]]) : [],
+  )
+  return Promise.all(
+    namespaces.map(
+      namespace => batched.get(namespace) ?? readNetstack(namespace, signal).catch((error: Error) => error),
+    ),
+  )
+}
+
+/** None when the batch was not answered in full: each namespace has interfaces, and its answer begins with them. */
+async function readBatch(namespaces: readonly NetworkNamespace[], signal?: AbortSignal): Promise<Netstack[]> {
+  const file = openText(`${commands.join('\n')}\n`)
+  if (file === undefined) return []
+  try {
+    const command = [findTool('ip'), '-json', '-details', '-batch', fileFor(namespaces)]
+    const lines = (await runInEach(namespaces, command, { signal, file }))?.split('\n') ?? []
+    const groups: Partial<IpLink & IpRoute>[][] = []
+    await inPieces(
+      lines,
+      line => {
+        const entries = parseLine(line)
+        if (entries.some(({ ifindex }) => ifindex !== undefined)) groups.push(entries)
+        else groups.at(-1)?.push(...entries)
+      },
+      signal,
+    )
+    return inPieces(groups, toNetstack, signal)
+  } finally {
+    closeSync(file)
+  }
+}
+
 /** Reads the answers: a list a line; what the lists hold tells which is which. */
 export function parseNetstack(output: string): Netstack {
-  const entries = output.split('\n').flatMap(line => parseLine(line))
+  return toNetstack(output.split('\n').flatMap(line => parseLine(line)))
+}
+
+function toNetstack(entries: readonly Partial<IpLink & IpRoute>[]): Netstack {
   const links = entries.filter((entry): entry is IpLink => typeof entry.ifindex === 'number')
   const routes = entries.filter((entry): entry is IpRoute => typeof entry.dst === 'string')
   return { links: toLinks(links), routes: routes.flatMap(toRoutes).filter(({ table }) => tables.includes(table)) }

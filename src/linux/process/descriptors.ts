@@ -2,6 +2,7 @@
  * Who holds which socket, and who serves which TUN or TAP interface: one pass over the descriptors of all processes
  * (proc_pid_fd(5)). The name of an interface stands in fdinfo, as `iff:` (tun_chr_show_fdinfo in drivers/net/tun.c).
  */
+import { inPieces } from '../../base/pieces.ts'
 import { listDescriptors, listProcesses, readLink, readText } from './proc.ts'
 
 /** What processes hold open. */
@@ -13,10 +14,10 @@ export interface Holders {
 }
 
 /** Looks at the descriptors of all processes this user may look into. */
-export function readHolders(proc = '/proc'): Holders {
+export async function readHolders(signal?: AbortSignal, proc = '/proc'): Promise<Holders> {
   const sockets = new Map<number, number[]>()
   const taps = new Map<number, string[]>()
-  for (const pid of listProcesses(proc)) {
+  const readOne = (pid: number) => {
     for (const descriptor of listDescriptors(pid, proc)) {
       const target = readLink(`${proc}/${pid}/fd/${descriptor}`) ?? ''
       if (target.startsWith('socket:[')) note(sockets, Number(target.slice(8, -1)), pid)
@@ -26,6 +27,7 @@ export function readHolders(proc = '/proc'): Holders {
       }
     }
   }
+  await inPieces(listProcesses(proc), readOne, signal)
   return { sockets, taps }
 }
 

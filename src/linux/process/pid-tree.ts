@@ -2,21 +2,22 @@
  * How PID namespaces lie in one another (pid_namespaces(7)). A process has one number in its own and one in each around
  * it, so the namespace around is that of an ancestor with one number less.
  */
+import { inPieces } from '../../base/pieces.ts'
 import type { PidNamespace } from '../../ghostwire/snapshot.ts'
 import { readNamespaceInode, readNestedPids } from './proc.ts'
 import type { ProcessEntry } from './table.ts'
 
 /** PID namespaces of the processes given. */
-export function readPidNamespaces(
+export async function readPidNamespaces(
   table: readonly Pick<ProcessEntry, 'pid' | 'parent'>[],
+  signal?: AbortSignal,
   proc = '/proc',
-): PidNamespace[] {
-  const places = new Map(
-    table.flatMap(({ pid, parent }) => {
-      const inode = readNamespaceInode(pid, 'pid', proc)
-      return inode === undefined ? [] : [[pid, { inode, parent, depth: readNestedPids(pid, proc).length }]]
-    }),
-  )
+): Promise<PidNamespace[]> {
+  const placeOf = ({ pid, parent }: Pick<ProcessEntry, 'pid' | 'parent'>) => {
+    const inode = readNamespaceInode(pid, 'pid', proc)
+    return inode === undefined ? [] : [[pid, { inode, parent, depth: readNestedPids(pid, proc).length }] as const]
+  }
+  const places = new Map((await inPieces(table, placeOf, signal)).flat())
   const parents = new Map<number, number | undefined>()
   for (const { inode, parent, depth } of places.values()) {
     if (parents.get(inode) !== undefined) continue

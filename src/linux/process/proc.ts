@@ -222,7 +222,8 @@ export function readStart(path: string, limit: number): string | undefined {
       size += read
     }
     return Buffer.concat(chunks).toString()
-  } catch {
+  } catch (error) {
+    noteExhaustion(error)
     return undefined
   } finally {
     if (file !== undefined) closeSync(file)

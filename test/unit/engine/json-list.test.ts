@@ -18,6 +18,8 @@ describe('a list', () => {
     ['[]', []],
     [' [ ] \n', []],
     ['null\n', []],
+    ['{"message":"no list"}', []],
+    ['[1, "a,]\\"[{", null, true, [{"in": 1}], {"a": 1} , -2e3]', [[{ in: 1 }], { a: 1 }]],
     [JSON.stringify(elements), elements],
     [JSON.stringify(elements, null, 2), elements],
   ])('%j is read, in pieces of any length', (text, expected) => {
@@ -25,15 +27,17 @@ describe('a list', () => {
   })
 
   test.each([
-    ['', /no list/],
-    ['{}', /no list/],
-    ['hello', /no list/],
-    ['[', /no list/],
-    ['[{"a":1}', /no list/],
+    ['', /does not end/],
+    [' ', /does not end/],
+    ['hello', /JSON/],
+    ['[', /does not end/],
+    ['[{"a":1}', /does not end/],
     ['[{"a":}]', /JSON/],
-    ['[{', /no list/],
-    ['x'.repeat(200), /no list of objects/],
+    ['[{', /does not end/],
+    ['[{"a":1}}]', /JSON/],
+    ['[] x', /behind the list/],
     [`[{"a":"${'x'.repeat(1024 * 1024)}"}]`, /too long/],
+    [`"${'x'.repeat(1024 * 1024)}"`, /too long/],
   ])('%j is none', (text, message) => {
     expect(() => elementsOf(text, 4_096)).toThrow(message)
   })

@@ -1,0 +1,61 @@
+/**
+ * A command in each of many network namespaces. Starting a process from here costs more than the process itself, so xargs(1)
+ * starts one for each descriptor; their outputs come one behind another.
+ */
+import { run } from '../programs/run.ts'
+import { findTool, lookUpTool } from '../programs/tools.ts'
+import type { NetworkNamespace } from './netns.ts'
+
+/** Descriptors handed to one child; a limit of 256 open files is the least that is met. */
+const batchSize = 64
+
+/**
+ * Splits what is to be read into even batches for {@link runInEach}.
+ * @param atOnce batches that will be read at the same time
+ */
+export function batchesOf<T>(items: readonly T[], atOnce: number): T[][] {
+  const count = Math.max(atOnce, Math.ceil(items.length / batchSize))
+  const size = Math.max(1, Math.ceil(items.length / count))
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  )
+}
+
+/** Whether a descriptor is all that is needed to enter a namespace. */
+export function isSimple({ own, userFd }: NetworkNamespace): boolean {
+  return !own && userFd === undefined
+}
+
+/** Bytes that a batch may print. */
+const maximumBatch = 16 * 1024 * 1024
+
+/**
+ * Runs a command in each of several {@link isSimple simple} namespaces.
+ * @param file descriptor that the command finds at {@link fileFor}
+ * @returns what they print, one behind another; undefined when not all of them succeed: then each is to be asked by itself
+ * @throws the reason of the signal when that aborts
+ */
+export async function runInEach(
+  namespaces: readonly NetworkNamespace[],
+  command: readonly string[],
+  { signal, file }: { readonly signal?: AbortSignal | undefined; readonly file?: number } = {},
+): Promise<string | undefined> {
+  const xargs = lookUpTool('xargs')
+  if (xargs === undefined) return undefined
+  const descriptors = [...namespaces.map(({ fd }) => fd), ...(file === undefined ? [] : [file])]
+  const input = namespaces.map((_, index) => `${index + 3}\n`).join('')
+  const entry = [findTool('nsenter'), '--net=/proc/self/fd/{}', '--']
+  try {
+    const options = { descriptors, input, signal, maximumOutput: maximumBatch }
+    const { status, stdout } = await run([xargs, '-I', '{}', ...entry, ...command], options)
+    return status === 0 ? stdout : undefined
+  } catch {
+    signal?.throwIfAborted()
+    return undefined
+  }
+}
+
+/** Where a command of {@link runInEach} finds its file. */
+export function fileFor(namespaces: readonly NetworkNamespace[]): string {
+  return `/proc/self/fd/${namespaces.length + 3}`
+}
