@@ -20,6 +20,8 @@ export interface CaptureReport {
   /** Packets in the capture, and packets lost on the way into it. */
   readonly packets: number
   readonly dropped: number
+  /** Packets that stand behind later ones of other interfaces, since they came after the window; undefined for none. */
+  readonly late?: number | undefined
   /** Seconds from armed to the end. */
   readonly seconds: number
   /** Lives of the target, where more than one was asked for. */

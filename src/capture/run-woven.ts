@@ -68,6 +68,10 @@ export async function runWoven(
     stop: request.stop,
     window: plan.window,
     hold: request.keys !== undefined,
+    onLate() {
+      const line = `packets came more than ${plan.window} ms late and stand out of order: a longer --window waits for them`
+      context.onSilence?.(line)
+    },
     onEnough: () => finish('stop-condition', 'drain'),
     onEnd(reason) {
       if (reason !== undefined) failure ??= writeFailure(reason)
@@ -198,7 +202,8 @@ export async function runWoven(
     keys?.readNow()
     await Promise.race([weave.finish(), end === 'reader-gone' ? undefined : new Promise(() => {})])
     if (failure !== undefined) throw failure
-    return summed(prepared, reports, { end, history, packets: weave.written().packets, seconds: seconds() })
+    const { packets, late } = weave.written()
+    return summed(prepared, reports, { end, history, packets, late, seconds: seconds() })
   } finally {
     clearInterval(timer)
     for (const cancel of waits) cancel()
@@ -214,9 +219,9 @@ export async function runWoven(
 function summed(
   { plan }: PreparedCapture,
   reports: readonly LifeReport[],
-  stream: { end: CaptureEnd | undefined; history: LifeHistory; packets: number; seconds: number },
+  stream: { end: CaptureEnd | undefined; history: LifeHistory; packets: number; late: number; seconds: number },
 ): CaptureReport {
-  const { end, history, packets, seconds } = stream
+  const { end, history, packets, late, seconds } = stream
   const interfaces = new Map<string, InterfaceReport>()
   for (const { name, received, dropped, cut = 0 } of reports.flatMap(report => report.interfaces)) {
     const sum = interfaces.get(name) ?? { name, received: 0, dropped: 0, cut: 0 }
@@ -239,6 +244,7 @@ function summed(
     interfaces: [...interfaces.values()],
     packets,
     dropped: [...interfaces.values()].reduce((sum, { dropped }) => sum + dropped, 0),
+    ...(late > 0 && { late }),
     seconds,
     lives: reports.length,
   }

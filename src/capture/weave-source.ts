@@ -75,7 +75,7 @@ export function openSource(from: SourceInput, options: SourceOptions, intake: In
   const source: Source = {
     ...{ lane, comment, input, statistics: undefined, number: undefined },
     concluded: describe === undefined,
-    ...{ packets: 0, lost: 0, high: 0, low: 0, cut: 0 },
+    ...{ packets: 0, lost: 0, late: 0, high: 0, low: 0, cut: 0 },
     done: Promise.withResolvers(),
   }
   source.done.promise.catch(() => {})

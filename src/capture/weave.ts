@@ -41,6 +41,8 @@ export interface WeaveOptions {
   readonly window: number
   /** Let every packet wait so long. */
   readonly hold?: boolean
+  /** A packet has come after the window, and stands out of order; called once. */
+  readonly onLate?: () => void
   /** A stop condition is met; called once. Behind it only statistics are taken in. */
   readonly onEnough?: () => void
   /** Nobody reads any more (undefined), or the sink failed; called once. */
@@ -54,8 +56,8 @@ export interface Weave {
   add(blocks: Buffer): void
   /** Takes in a source up to its end. */
   open(input: SourceInput, options?: SourceOptions): WovenSource
-  /** Packets and bytes written so far, and packets lost in queues. */
-  written(): { readonly packets: number; readonly bytes: number; readonly lost: number }
+  /** Packets and bytes written so far, packets lost in queues, and packets that stand out of order. */
+  written(): { readonly packets: number; readonly bytes: number; readonly lost: number; readonly late: number }
   /** Settles when everything that was taken in has been written; then the weave is closed. */
   finish(): Promise<void>
   /** Ends at once. */
@@ -75,7 +77,7 @@ const muchWaiting = 4 * slabSize
 
 /** Weaves sources into a sink, which stays the caller's. */
 export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
-  const { stop = {}, window, hold = false, onEnough = () => {}, onEnd = () => {} } = settings
+  const { stop = {}, window, hold = false, onEnough = () => {}, onLate = () => {}, onEnd = () => {} } = settings
   const interval = window > 0 ? turnInterval : 0
   const pool = slabPool()
   const sources: Source[] = []
@@ -83,15 +85,16 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
   const controls: Buffer[] = []
   const finished = Promise.withResolvers<void>()
   const options: { -readonly [K in keyof MergeOptions]: MergeOptions[K] } = {
-    ...{ pool, window, hold, now: 0 },
+    ...{ pool, window, hold, now: 0, high: 0, low: 0 },
     left: stop.packets ?? Infinity,
   }
-  const total = { packets: 0, lost: 0 }
+  const total = { packets: 0, lost: 0, late: 0 }
   let interfaces = 0
   let scheduled: 'soon' | 'now' | undefined
   let turnedAt = 0
   let timer: NodeJS.Timeout | undefined
   let told = false
+  let lateTold = false
   let closed = false
   let finishing = false
 
@@ -128,6 +131,12 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
     onEnough()
   }
 
+  const checkLate = () => {
+    if (lateTold || !sources.some(({ late }) => late > 0)) return
+    lateTold = true
+    onLate()
+  }
+
   const retire = () => {
     const isOver = ({ lane, concluded }: Source) => concluded && lane.isEnded() && lane.segments.length === 0
     for (const source of sources.filter(isOver)) {
@@ -146,6 +155,7 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
     source.lost += source.lane.lost()
     total.packets += source.packets
     total.lost += source.lost
+    total.late += source.late
     source.lane.close()
     source.done.resolve()
   }
@@ -159,6 +169,7 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
       options.now = Date.now()
       const end = takeControls() ? merge(sources, writer.outlet(), options) : 'full'
       checkEnough()
+      checkLate()
       retire()
       if (end === 'full' && writer.isWriting()) break
       if (end !== 'full' && controls.length === 0) {
@@ -262,6 +273,7 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
         packets: total.packets + sum(sources.map(({ packets }) => packets)),
         bytes: writer.written(),
         lost: total.lost + sum(sources.map(({ lost, lane }) => lost + lane.lost())),
+        late: total.late + sum(sources.map(({ late }) => late)),
       }
     },
     finish() {

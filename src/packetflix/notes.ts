@@ -33,6 +33,7 @@ const captureNote = v.variant('note', [
     interfaces: v.array(v.object({ name: v.string(), received: count, dropped: count, cut: v.optional(count) })),
     packets: count,
     dropped: count,
+    late: v.optional(count),
     seconds: count,
     lives: v.optional(count),
   }),

@@ -4,6 +4,7 @@
  *
  * dumpcap hands a packet on up to 250 ms late, so a lane that is empty may still have an earlier one. A packet waits until
  * every lane has one, or until the window has passed. A clock that was set back makes packets of the future: those do not wait.
+ * What comes even later than the window finds later packets written already: it is written all the same, and counted.
  */
 import { blockTypes, maximumBlockLength } from './block.ts'
 import { type Decoration, decorationLength, writeDecorated } from './decorate.ts'
@@ -19,6 +20,8 @@ export interface Strand {
   comment?: ((time: bigint) => string | undefined) | undefined
   /** Packets taken so far. */
   packets: number
+  /** Packets that were written behind later ones of others, since they came after the window. */
+  late: number
   /** Packets lost in its queue, as far as the packets taken tell. */
   lost: number
   /** Time of its last packet, two halves of nanoseconds since 1970 as they lie in memory: with signs. */
@@ -44,6 +47,9 @@ export interface MergeOptions {
   readonly now: number
   /** Packets that may still be taken; others are thrown away. */
   left: number
+  /** Time of the latest packet that was taken, as in {@link Strand}; zeros before the first. */
+  high: number
+  low: number
 }
 
 /** `full`: the outlet is; a number: milliseconds until the next packet may go; undefined: none is there. */
@@ -55,6 +61,8 @@ const half = 2 ** 32
 let heads = new Float64Array(64)
 /** Up to when packets of a run are taken: here, since a number with a fraction is made anew when it is handed over. */
 const until = new Float64Array(1)
+/** Time of the latest packet taken. */
+const newest = new Float64Array(1)
 
 /** Merges as much as may go now. */
 export function merge(strands: readonly Strand[], outlet: Outlet, options: MergeOptions): MergeEnd {
@@ -64,6 +72,7 @@ export function merge(strands: readonly Strand[], outlet: Outlet, options: Merge
   const present = now * 1e6 - base * half
   const latest = present - window * 1e6
   const future = present + 10e6
+  newest[0] = options.high === 0 ? -Infinity : relative(options.high, options.low, base)
   const count = strands.length
   if (heads.length < count) heads = new Float64Array(2 * count)
   let missing = 0
@@ -93,7 +102,13 @@ export function merge(strands: readonly Strand[], outlet: Outlet, options: Merge
     const strand = strands[first] as Strand
     const { segments } = strand.lane
     const segment = segments[0] as Segment
+    const { start } = segment
+    const isWritten = options.left > 0
     if (!takeRun(strand, segment, outlet, options, base)) return 'full'
+    if (isWritten && window > 0) {
+      if (earliest < (newest[0] as number)) strand.late += countEarlier(segment, start, base)
+      noteNewest(strand, options, base, future)
+    }
     if (segment.start === segment.end) {
       segments.shift()
       pool.drop(segment.slab)
@@ -113,8 +128,29 @@ function headOf(segment: Segment | undefined, base: number, future: number): num
 }
 
 function timeOf(words: Int32Array, at: number, base: number): number {
-  const high = (words[at + packetField.timeHigh] as number) >>> 0
-  return (high - base) * half + ((words[at + packetField.timeLow] as number) >>> 0)
+  return relative(words[at + packetField.timeHigh] as number, words[at + packetField.timeLow] as number, base)
+}
+
+function relative(high: number, low: number, base: number): number {
+  return ((high >>> 0) - base) * half + (low >>> 0)
+}
+
+/** Packets of a run that was just taken that are earlier than the latest that was taken before. */
+function countEarlier({ slab: { words }, start: end }: Segment, start: number, base: number): number {
+  let packets = 0
+  for (let at = start; at < end; at += (words[at + 1] as number) >> 2) {
+    if (words[at] === blockTypes.enhancedPacket && timeOf(words, at, base) < (newest[0] as number)) packets++
+  }
+  return packets
+}
+
+/** Notes the last packet of a run, unless it is one of the future. */
+function noteNewest({ high, low }: Strand, options: MergeOptions, base: number, future: number): void {
+  const time = relative(high, low, base)
+  if (time <= (newest[0] as number) || time > future) return
+  newest[0] = time
+  options.high = high
+  options.low = low
 }
 
 /** Takes packets of one lane up to a time, and at least one. @returns false when the outlet has no room for one */

@@ -51,10 +51,10 @@ function woven(streams: readonly (readonly Buffer[])[], decorated: boolean): Wov
     }
     lane.end()
     const decorate: Strand['decorate'] = decorated ? (_, __, added) => Object.assign(added, { flags: 1 }) : undefined
-    return { lane, decorate, packets: 0, lost: 0, high: 0, low: 0 }
+    return { lane, decorate, packets: 0, lost: 0, late: 0, high: 0, low: 0 }
   })
   outlet.fill = 0
-  const options = { pool, window: 300, hold: false, now, left: Infinity }
+  const options = { pool, window: 300, hold: false, now, left: Infinity, high: 0, low: 0 }
   for (let end: ReturnType<typeof merge> = 'full'; end === 'full'; ) {
     end = merge(strands, outlet, options)
     assert.ok(end !== 'full' || outlet.fill > 0, 'nothing fits')

@@ -14,12 +14,12 @@ const at = (milliseconds: number) => BigInt(now + milliseconds) * 1_000_000n
 function strand(packets: readonly [time: bigint, data: string][], more: Partial<Strand> = {}): Strand {
   const lane = openLane({ pool, describe: () => 0 })
   lane.push(Buffer.concat([description(9), ...packets.map(([time, data]) => packet(0, time, data))]))
-  return { lane, packets: 0, lost: 0, high: 0, low: 0, ...more }
+  return { lane, packets: 0, lost: 0, late: 0, high: 0, low: 0, ...more }
 }
 
 /** Merges, with an outlet of so many bytes that is emptied whenever it is full. */
 function merged(strands: readonly Strand[], options: Partial<MergeOptions> = {}, size = 4_096) {
-  const settings: MergeOptions = { pool, window: 300, hold: false, now, left: Infinity, ...options }
+  const settings: MergeOptions = { pool, window: 300, hold: false, now, left: Infinity, high: 0, low: 0, ...options }
   const outlet = { slab: makeSlab(size), fill: 0 }
   const bytes: Buffer[] = []
   for (;;) {
@@ -73,6 +73,96 @@ describe('packets of several lanes', () => {
     expect(datas(merged(strands, { now: now + 150 }).blocks)).toEqual(['c'])
   })
 
+  describe('that come after the window are written all the same, and counted', () => {
+    /** What the lanes have in each step, and how many of each stand behind later ones in the end. */
+    test.each<[string, [time: number, data: string][][][], number[]]>([
+      ['none, in order', [[[[-900, 'a']], [[-800, 'b']]]], [0, 0]],
+      ['none, out of order within the window', [[[[-100, 'b']], [[-200, 'a']]]], [0, 0]],
+      [
+        'three of a lane that joins',
+        [
+          [
+            [
+              [-900, 'a'],
+              [-500, 'b'],
+            ],
+            [],
+          ],
+          [
+            [],
+            [
+              [-1_400, 'x'],
+              [-1_300, 'y'],
+              [-600, 'z'],
+              [-450, 'in time'],
+            ],
+          ],
+        ],
+        [0, 3],
+      ],
+      [
+        'only what is earlier than the latest, which is no packet of the future',
+        [
+          [
+            [
+              [-900, 'a'],
+              [60_000, 'future'],
+            ],
+            [],
+          ],
+          [
+            [],
+            [
+              [-901, 'x'],
+              [-899, 'in time'],
+            ],
+          ],
+        ],
+        [0, 1],
+      ],
+      [
+        'none of the same instant',
+        [
+          [[[-900, 'a']], []],
+          [[], [[-900, 'b']]],
+        ],
+        [0, 0],
+      ],
+    ])('%s', (_, steps, late) => {
+      const strands = late.map(() => strand([]))
+      const settings: MergeOptions = { pool, window: 300, hold: false, now, left: Infinity, high: 0, low: 0 }
+      for (const step of steps) {
+        for (const [index, packets] of step.entries())
+          strands[index]?.lane.push(Buffer.concat(packets.map(([time, data]) => packet(0, at(time), data))))
+        const outlet = { slab: makeSlab(4_096), fill: 0 }
+        while (merge(strands, outlet, settings) === 'full') outlet.fill = 0
+      }
+      expect(strands.map(one => one.late)).toEqual(late)
+    })
+
+    test('the decorated ones too, none where no packet waits, and none of what is thrown away', () => {
+      const run = (options: Partial<MergeOptions>, more: Partial<Strand> = {}) => {
+        const strands = [strand([[at(-900), 'a']]), strand([], more)]
+        const settings: MergeOptions = {
+          pool,
+          window: 300,
+          hold: false,
+          now,
+          left: Infinity,
+          high: 0,
+          low: 0,
+          ...options,
+        }
+        const outlet = { slab: makeSlab(4_096), fill: 0 }
+        merge(strands, outlet, settings)
+        strands[1]?.lane.push(Buffer.concat([packet(0, at(-1_000), 'x'), packet(0, at(-950), 'y')]))
+        merge(strands, outlet, settings)
+        return strands[1]?.late
+      }
+      expect([run({}), run({}, { decorate: () => {} }), run({ window: 0 }), run({ left: 1 })]).toEqual([2, 2, 0, 0])
+    })
+  })
+
   test('do not wait without a window, nor alone; alone they do when they are held back', () => {
     const fresh = () => strand([[at(0), 'a']])
     expect(datas(merged([fresh(), strand([])], { window: 0 }).blocks)).toEqual(['a'])
@@ -113,7 +203,7 @@ describe('packets that are given something', () => {
           const lane = openLane({ pool, describe: () => 0 })
           lane.push(Buffer.concat([description(9), packet(0, at(-1), data, hasOptions)]))
           const decorate: Strand['decorate'] = (_, __, added) => Object.assign(added, { flags, packetId })
-          const one: Strand = { lane, decorate, packets: 0, lost: 0, high: 0, low: 0 }
+          const one: Strand = { lane, decorate, packets: 0, lost: 0, late: 0, high: 0, low: 0 }
           if (comment !== undefined) one.comment = () => comment
           const [block = Buffer.alloc(0)] = merged([one]).blocks
           expect(packetData(block).toString()).toBe(data)
