@@ -119,6 +119,14 @@ export const localArguments: readonly InterfaceArgument[] = [
     tooltip: "Inside the target, at the host's end of its veth pairs, or at both",
   },
   {
+    number: 27,
+    call: 'several',
+    display: 'Where a reference means several',
+    type: 'selector',
+    group: 'Capture',
+    tooltip: 'Nothing is captured, the target that was started last, or all of them; a label means all by itself',
+  },
+  {
     number: 25,
     call: 'tlskeys',
     display: 'Take TLS keys along (SSLKEYLOGFILE)',

@@ -11,6 +11,7 @@ import type { CaptureReport } from '../src/capture/report.ts'
 import {
   type CaptureRequest,
   parseInterfaceNames,
+  parseMatch,
   parsePoint,
   parseReferences,
   parseSnaplen,
@@ -89,6 +90,7 @@ async function captureRequest(step: CaptureStep, signal: AbortSignal): Promise<C
     follow: values.follow === true,
     direction: values.direction === true,
     immediate: values.immediate === true,
+    match: parseMatch(textValue(values, 'several') || undefined),
     at: parsePoint(textValue(values, 'at') || undefined) ?? 'inside',
     keys: values.tlskeys === true ? { fromTargets: true, files: [] } : undefined,
   }

@@ -4,6 +4,7 @@
  * another. What a service elsewhere has is asked for only when the user reloads it.
  */
 import { type CapturePoint, capturePoints } from '../src/capture/request.ts'
+import { type SeveralMatches, severalMatches } from '../src/target/match.ts'
 import type { InterfaceArgument } from './arguments.ts'
 import { stableInterfaces } from './interfaces.ts'
 import { sentence } from './sentence.ts'
@@ -38,6 +39,7 @@ function selectorValues({ number, type, call }: InterfaceArgument, targets: stri
   if (type === 'multicheck') return choices(targets, number)
   if (type !== 'selector') return ''
   if (call === 'target') return targets
+  if (call === 'several') return severalMatches.map(value => matchValue(number, value)).join('')
   if (call === 'at') return capturePoints.map(value => pointValue(number, value)).join('')
   if (call === 'interface') return everyInterface(number)
   const first =
@@ -55,6 +57,11 @@ function choices(targets: string, number: number): string {
 }
 
 const points = { inside: 'the target', peer: 'the other end of its veth pairs', both: 'both ends' } as const
+
+function matchValue(number: number, match: SeveralMatches): string {
+  const display = { error: 'Refuse it', newest: 'The one started last', all: 'All of them' }[match]
+  return sentence('value', { arg: number, value: match === 'error' ? '' : match, display, default: match === 'error' })
+}
 
 function pointValue(number: number, point: CapturePoint): string {
   const value = point === 'inside' ? '' : point

@@ -41,7 +41,7 @@ export async function prepareCapture(
   context: CaptureContext,
   signal: AbortSignal = context.lifetime.stop,
 ): Promise<PreparedCapture> {
-  const { wait, follow, targets: references, names } = request
+  const { wait, follow, targets: references, names, match } = request
   const { env = process.env, onPending, onFound } = context
   const lives: PreparedLife[] = []
   let watch: TargetWatch | undefined
@@ -52,7 +52,7 @@ export async function prepareCapture(
   try {
     // dumpcap tells its version itself where it writes the stream.
     const version = isForSeveral(request) || follow ? readDumpcapVersion(signal) : undefined
-    const known = wait === undefined ? await resolveTargets(references, { signal, env, names }) : []
+    const known = wait === undefined ? await resolveTargets(references, { signal, env, names, match }) : []
     if (known.length > 0) onFound?.()
     if (wait !== undefined || follow) watch = watchForTargets(request, context, known)
     lives.push(

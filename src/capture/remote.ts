@@ -106,7 +106,19 @@ function withNodeName(service: RemoteService, subjects: StockParameters['subject
 
 /** What the original protocol has no words for. */
 function refuseForStock(service: RemoteService, request: CaptureRequest): void {
-  const { targets, snaplen, stop, wait, follow, window, direction, immediate, at = 'inside', keys } = request
+  const {
+    targets,
+    snaplen,
+    stop,
+    wait,
+    follow,
+    window,
+    direction,
+    immediate,
+    at = 'inside',
+    match = 'error',
+    keys,
+  } = request
   const wanted = [
     snaplen !== undefined && 'a snapshot length',
     (stop.packets !== undefined || stop.filesize !== undefined) && 'a number of packets or bytes to stop at',
@@ -117,6 +129,7 @@ function refuseForStock(service: RemoteService, request: CaptureRequest): void {
     direction && '--direction',
     immediate && '--immediate',
     at !== 'inside' && `--at ${at}`,
+    match !== 'error' && `--match ${match}`,
     keys !== undefined && '--tls-keys',
   ].filter(text => typeof text === 'string')
   if (wanted.length === 0) return

@@ -3,12 +3,15 @@
  * command line, the extcap dialog and the help are made. Nothing below a face sees a flag.
  */
 import { RemoraError } from '../base/errors.ts'
+import { type SeveralMatches, severalMatches } from '../target/match.ts'
 import type { StreamConnection } from './own-stream.ts'
 
 /** A capture as it is asked for. */
 export interface CaptureRequest {
   /** Target references as typed; one of them may mean several targets (`label:`, `compose:`). */
   readonly targets: readonly string[]
+  /** What becomes of a reference that means several targets; undefined: what each kind of reference says. */
+  readonly match?: SeveralMatches | undefined
   /** Interfaces to capture on; empty: every interface that is up. */
   readonly interfaces: readonly string[]
   /** Capture filter (pcap-filter(7)); empty: none. */
@@ -64,8 +67,8 @@ export interface KeysRequest {
 export const keysWindow = 300
 
 /** Whether a capture may come to have several targets: what it captures is then named after them. */
-export function isForSeveral({ targets }: CaptureRequest): boolean {
-  return targets.length > 1 || targets.some(target => /^(?:label|compose):/.test(target))
+export function isForSeveral({ targets, match }: CaptureRequest): boolean {
+  return targets.length > 1 || match === 'all' || targets.some(target => /^(?:label|compose):/.test(target))
 }
 
 /** When a capture has enough; the first that is met counts. */
@@ -124,6 +127,10 @@ export const captureOptions = {
     description: "put TLS keys of the targets' processes (SSLKEYLOGFILE) into the stream",
   },
   keylog: { flags: '--keylog <FILE>', description: 'put TLS keys of a key log file into the stream', repeatable: true },
+  match: {
+    flags: '--match <WHICH>',
+    description: 'what becomes of a reference that means several targets: error, newest (started last), all',
+  },
   strict: { flags: '--strict', description: 'lost packets are a failure (exit status 7)' },
   noNames: { flags: '--no-names', description: 'leave names of addresses out; Wireshark shows them with -N n' },
 } satisfies Record<string, CaptureOption>
@@ -179,6 +186,18 @@ export function parsePoint(text: string | undefined): CapturePoint | undefined {
   const point = capturePoints.find(name => name === text)
   if (text === undefined || point !== undefined) return point
   throw new RemoraError('USAGE', `"${text}" is no place to capture at`, { hint: `Use ${capturePoints.join(', ')}.` })
+}
+
+/**
+ * Reads what becomes of several matches.
+ * @throws RemoraError USAGE
+ */
+export function parseMatch(text: string | undefined): SeveralMatches | undefined {
+  const match = severalMatches.find(name => name === text)
+  if (text === undefined || match !== undefined) return match
+  throw new RemoraError('USAGE', `"${text}" is nothing to do with several matches`, {
+    hint: `Use ${severalMatches.join(', ')}.`,
+  })
 }
 
 /**

@@ -198,7 +198,7 @@ const passing = new Set(['TARGET_NOT_FOUND', 'TARGET_STALE', 'PEER_FAILED'])
 
 /** The targets there are; not complete when some reference could not be looked for. */
 async function lookFor(
-  { targets: references, names }: CaptureRequest,
+  { targets: references, names, match }: CaptureRequest,
   signal: AbortSignal,
   env?: NodeJS.ProcessEnv,
 ): Promise<{ readonly targets: readonly ResolvedTarget[]; readonly complete: boolean }> {
@@ -206,7 +206,7 @@ async function lookFor(
   try {
     const targets = await resolveTargets(references, {
       signal,
-      names,
+      ...{ names, match },
       ...(env && { env }),
       onMissing(_, error) {
         if (!passing.has(error.code)) throw error

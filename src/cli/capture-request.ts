@@ -5,6 +5,7 @@ import type { CaptureReport } from '../capture/report.ts'
 import {
   type CaptureRequest,
   parseInterfaceNames,
+  parseMatch,
   parsePoint,
   parseSnaplen,
   parseStopConditions,
@@ -27,6 +28,7 @@ export interface TypedOptions extends ServiceOptions {
   readonly direction?: boolean
   readonly immediate?: boolean
   readonly at?: string
+  readonly match?: string
   readonly tlsKeys?: boolean
   readonly keylog?: readonly string[]
   readonly strict?: boolean
@@ -58,6 +60,7 @@ export function captureRequest(targets: readonly string[], options: TypedOptions
     direction: options.direction ?? false,
     immediate: options.immediate ?? false,
     at: parsePoint(options.at) ?? 'inside',
+    match: parseMatch(options.match),
     keys,
   }
 }

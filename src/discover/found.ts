@@ -28,3 +28,11 @@ export function ambiguous(text: string, candidates: readonly string[]): RemoraEr
     hint: 'Choose one of them.',
   })
 }
+
+/** Keeps the target whose process was started last, by what the kernel says of it, and closes the others. */
+export function keepNewest(targets: readonly FoundTarget[]): FoundTarget[] {
+  const started = ({ namespace: { process } }: FoundTarget) => process?.startTime ?? 0
+  const [newest, ...others] = targets.toSorted((a, b) => started(b) - started(a))
+  for (const { namespace } of others) namespace.close()
+  return newest === undefined ? [] : [newest]
+}

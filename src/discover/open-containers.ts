@@ -3,11 +3,17 @@ import { RemoraError } from '../base/errors.ts'
 import type { EngineAnswer } from '../engine/engine.ts'
 import { askEngines } from '../engine/engines.ts'
 import { tracesEngine } from '../engine/traces.ts'
-import { type ContainerReference, didYouMean, nearestNames, qualifiedName } from '../target/match.ts'
+import {
+  type ContainerReference,
+  didYouMean,
+  nearestNames,
+  qualifiedName,
+  type SeveralMatches,
+} from '../target/match.ts'
 import { formatReference } from '../target/reference.ts'
 import { engineTimeout } from './ask.ts'
 import { type OpenedContainer, openContainer } from './containers.ts'
-import { ambiguous, type FoundTarget, listHint } from './found.ts'
+import { ambiguous, type FoundTarget, keepNewest, listHint } from './found.ts'
 import { describeUnit, distinctReferences, isUnitOfHost, lifeFacts, matchUnits, type Unit } from './units.ts'
 
 /** References that mean every match. */
@@ -16,16 +22,18 @@ const setSchemes = new Set(['label', 'compose'])
 /**
  * Opens the targets of a reference that means containers: one, or as many as a label or a Compose project has.
  * @param answers what the engines of the host list
+ * @param match what becomes of several; a label or a Compose project means every match, unless the newest is wanted
  * @throws RemoraError TARGET_NOT_FOUND, TARGET_AMBIGUOUS, TARGET_STALE, FORBIDDEN or PEER_FAILED; then none stays open
  */
 export async function openContainers(
   reference: ContainerReference,
   answers: readonly EngineAnswer[],
   signal: AbortSignal,
+  match: SeveralMatches = 'error',
 ): Promise<FoundTarget[]> {
   const units = await findUnits(reference, answers, signal)
   if (units.length === 0) throw notFound(reference, answers)
-  if (units.length > 1 && !setSchemes.has(reference.scheme)) {
+  if (units.length > 1 && match === 'error' && !setSchemes.has(reference.scheme)) {
     throw ambiguous(formatReference(reference), distinctReferences(units))
   }
   const opened: FoundTarget[] = []
@@ -44,7 +52,7 @@ export async function openContainers(
     for (const { namespace } of opened) namespace.close()
     throw error
   }
-  return opened
+  return match === 'newest' ? keepNewest(opened) : opened
 }
 
 /** What a reference means, also of what no engine tells but that still runs. */

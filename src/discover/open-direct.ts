@@ -4,7 +4,7 @@ import { RemoraError } from '../base/errors.ts'
 import { listNamespaceMounts } from '../linux/namespace/mountinfo.ts'
 import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/namespace/netns.ts'
 import { readCommand } from '../linux/process/proc.ts'
-import { type ContainerReference, didYouMean, nearestNames } from '../target/match.ts'
+import { type ContainerReference, didYouMean, nearestNames, type SeveralMatches } from '../target/match.ts'
 import { formatReference, type Reference } from '../target/reference.ts'
 import { ambiguous, type FoundTarget, listHint } from './found.ts'
 import { findHost, openHost } from './host.ts'
@@ -12,10 +12,17 @@ import { findCommand, isAtHome, listTenants } from './processes.ts'
 import { namedPath } from './targets.ts'
 
 /**
- * Opens the target of a reference that needs no engine.
+ * Opens the targets of a reference that needs no engine: one, unless several processes are called so and that is wanted.
  * @throws RemoraError TARGET_NOT_FOUND, TARGET_AMBIGUOUS, TARGET_STALE, FORBIDDEN, or USAGE for a file that is no namespace
  */
-export function openDirect(reference: Exclude<Reference, ContainerReference>): FoundTarget {
+export function openDirect(
+  reference: Exclude<Reference, ContainerReference>,
+  match: SeveralMatches = 'error',
+): FoundTarget[] {
+  return reference.scheme === 'process' ? openCommand(reference.command, match) : [openOne(reference)]
+}
+
+function openOne(reference: Exclude<Reference, ContainerReference | { scheme: 'process' }>): FoundTarget {
   switch (reference.scheme) {
     case 'host':
       return { reference: 'host', name: 'host', type: 'host', namespace: openHost() }
@@ -29,8 +36,6 @@ export function openDirect(reference: Exclude<Reference, ContainerReference>): F
       return mountTarget(reference, reference.path)
     case 'netns':
       return openInode(reference.inode)
-    case 'process':
-      return openCommand(reference.command)
   }
 }
 
@@ -75,19 +80,26 @@ function openInode(inode: number): FoundTarget {
   })
 }
 
-function openCommand(command: string): FoundTarget {
-  const [tenant, ...others] = findCommand(command, findHost()?.netns)
-  if (tenant === undefined) {
+function openCommand(command: string, match: SeveralMatches): FoundTarget[] {
+  const tenants = findCommand(command, findHost()?.netns).toSorted((a, b) => b.startTime - a.startTime)
+  if (tenants.length === 0) {
     throw new RemoraError('TARGET_NOT_FOUND', `no process named "${command}" has a network namespace of its own`, {
       hint: 'A process that shares the network of the host is captured with host.',
     })
   }
-  const { pid, startTime, netns } = tenant
-  if (others.length > 0) {
+  if (tenants.length > 1 && match === 'error') {
     throw ambiguous(
       `process:${command}`,
-      [tenant, ...others].map(other => `pid:${other.pid}@${other.startTime}`),
+      tenants.map(other => `pid:${other.pid}@${other.startTime}`),
     )
   }
-  return processTarget(openProcessNamespace(pid, { startTime, inode: netns }), command)
+  const opened: FoundTarget[] = []
+  try {
+    for (const { pid, startTime, netns } of match === 'newest' ? tenants.slice(0, 1) : tenants)
+      opened.push(processTarget(openProcessNamespace(pid, { startTime, inode: netns }), command))
+    return opened
+  } catch (error) {
+    for (const { namespace } of opened) namespace.close()
+    throw error
+  }
 }

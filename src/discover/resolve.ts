@@ -7,7 +7,7 @@ import { watchExhaustion } from '../base/exhaustion.ts'
 import type { Engine, EngineAnswer } from '../engine/engine.ts'
 import { makePidTranslator } from '../linux/process/pid-namespace.ts'
 import { readNamespaceInode } from '../linux/process/proc.ts'
-import type { ContainerReference } from '../target/match.ts'
+import type { ContainerReference, SeveralMatches } from '../target/match.ts'
 import { engineSchemes, parseReference, type Reference } from '../target/reference.ts'
 import { askHost, engineTimeout } from './ask.ts'
 import { hostPid, mayTellOf } from './containers.ts'
@@ -35,6 +35,8 @@ export interface ResolvedTarget extends Omit<FoundTarget, 'owner'> {
 export interface ResolveOptions {
   readonly signal: AbortSignal
   readonly env?: NodeJS.ProcessEnv
+  /** What becomes of a reference that means several; `error` unless said otherwise. */
+  readonly match?: SeveralMatches | undefined
   /** Gather names of addresses; true unless said otherwise. */
   readonly names?: boolean
 }
@@ -69,7 +71,7 @@ export interface ResolveManyOptions extends ResolveOptions {
  * @throws RemoraError as {@link resolveTarget} does
  */
 export async function resolveTargets(texts: readonly string[], options: ResolveManyOptions): Promise<ResolvedTarget[]> {
-  const { signal, env, names = true, onMissing } = options
+  const { signal, env, match, names = true, onMissing } = options
   const ranOut = watchExhaustion()
   const references = texts.map(text => ({ text, reference: parseReference(text) }))
   const schemes = references.flatMap(({ reference }) => (isContainerReference(reference) ? [reference.scheme] : []))
@@ -80,8 +82,8 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
     for (const { text, reference } of references) {
       try {
         const targets = isContainerReference(reference)
-          ? await openContainers(reference, answers, signal)
-          : [openDirect(reference)]
+          ? await openContainers(reference, answers, signal, match)
+          : openDirect(reference, match)
         for (const target of targets) {
           const known = found.get(target.namespace.inode)
           if (known === undefined) found.set(target.namespace.inode, { ...target, from: [text] })

@@ -1,6 +1,7 @@
 /** What clients of `/v1` send, as schemas: they validate, and docs and OpenAPI are made from them. */
 import * as v from 'valibot'
 import { type CaptureRequest, capturePoints, longestWindow, maximumSnaplen } from '../capture/request.ts'
+import { severalMatches } from '../target/match.ts'
 
 const positive = v.pipe(v.number(), v.minValue(0.001), v.maxValue(1e9))
 const wholePositive = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e9))
@@ -70,6 +71,12 @@ const fields = v.strictObject({
       v.description("inside the target, at the host's end of its veth pairs, or at both"),
     ),
     'inside',
+  ),
+  match: v.optional(
+    v.pipe(
+      v.picklist(severalMatches),
+      v.description('what becomes of a reference that means several targets: a failure, the one started last, or all'),
+    ),
   ),
   tlsKeys: flag(false, 'put TLS keys of the targets into the stream; the service must allow it'),
   includeSelf: flag(false, 'capture the connection that carries the capture, too'),

@@ -4,6 +4,11 @@
 import type { ContainerEngine } from './model.ts'
 import type { EngineScheme, Reference } from './reference.ts'
 
+/** What becomes of a reference that means several targets: a failure, the one that was started last, or all of them. */
+export const severalMatches = ['error', 'newest', 'all'] as const
+/** One of {@link severalMatches}. */
+export type SeveralMatches = (typeof severalMatches)[number]
+
 /** What a container is known by. */
 export interface NamedContainer {
   readonly engine: ContainerEngine
