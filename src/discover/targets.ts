@@ -183,8 +183,13 @@ async function locateAll(
   signal: AbortSignal,
 ): Promise<{ processes: Map<Listed, Located>; unlocated: string[] }> {
   const translate = makePidTranslator(signal)
-  const locate = async ({ owner }: Listed, told: ContainerProcess | undefined) =>
-    told === undefined ? undefined : (readProcess(await hostPid(owner, told.pid, translate)) ?? unknownProcess)
+  const locate = async ({ owner }: Listed, told: ContainerProcess | undefined): Promise<Located | undefined> => {
+    if (told === undefined) return undefined
+    // A trace is a process we saw: when it cannot be found it has ended.
+    return (
+      readProcess(await hostPid(owner, told.pid, translate)) ?? (owner.name === 'traces' ? undefined : unknownProcess)
+    )
+  }
   const looks = new Map<Engine, number>()
   const refused = new Map<Engine, number>()
   const isBelieved = (owner: Engine, { pid }: Located): boolean => {

@@ -15,10 +15,10 @@ import { type Container, type Engine, newestFirst } from './engine.ts'
 export function tracesEngine(readTable: () => readonly ProcessEntry[] = readProcessTable): Engine {
   const traced = (): Container[] => {
     const table = readTable()
-    const commands = new Map(table.map(({ pid, command }) => [pid, command]))
-    const eldest = eldestBy(table, process => keyOf(traceOf(process, commands.get(process.parent))))
+    const byPid = new Map(table.map(process => [process.pid, process]))
+    const eldest = eldestBy(table, process => keyOf(traceOf(process, byPid.get(process.parent))))
     return [...eldest.values()].flatMap(process => {
-      const trace = traceOf(process, commands.get(process.parent))
+      const trace = traceOf(process, byPid.get(process.parent))
       if (trace === undefined) return []
       // Who started it gave it its name; what lost its parent stands for itself.
       const authority = processAuthority(process.parent > 1 ? process.parent : process.pid)
@@ -48,9 +48,11 @@ interface Trace extends CgroupContainer {
 }
 
 /** What tells that a process runs in a container; its parent knows the name better than its control group. */
-function traceOf({ parent, container }: ProcessEntry, parentCommand: string | undefined): Trace | undefined {
-  if (parentCommand === 'conmon') return conmonTrace(readArguments(parent)) ?? container
-  if (parentCommand === 'systemd-nspawn') return container ?? nspawnTrace(readArguments(parent))
+function traceOf({ mountns, container }: ProcessEntry, parent: ProcessEntry | undefined): Trace | undefined {
+  // What these start among the files of the host is none: conmon runs `podman container cleanup` when the container has ended.
+  if (parent === undefined || (mountns !== undefined && mountns === parent.mountns)) return container
+  if (parent.command === 'conmon') return conmonTrace(readArguments(parent.pid)) ?? container
+  if (parent.command === 'systemd-nspawn') return container ?? nspawnTrace(readArguments(parent.pid))
   return container
 }
 

@@ -118,7 +118,7 @@ describe('an engine that does not answer', () => {
     const folder = scratch()
     chmodSync(folder, 0o755)
     const script = join(folder, 'conmon')
-    writeFileSync(script, `#!/bin/sh\nunshare ${enter.length > 0 ? '-Ur' : ''} -n sleep 300 &\nwait\n`)
+    writeFileSync(script, `#!/bin/sh\nunshare ${enter.length > 0 ? '-Ur' : ''} -mn sleep 300 &\nwait\n`)
     chmodSync(script, 0o755)
     const { pid } = remember(start([...enter, script, '-c', newId(), '-n', name], {}, 300_000))
     await until('it watches', () => readCommand(pid) === 'conmon')

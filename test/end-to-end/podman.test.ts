@@ -1,10 +1,11 @@
 /** A Podman container through the executable: listed, an interface of Wireshark, captured by name. */
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { packetsOf } from '../helpers/capture-file.ts'
-import { must, run } from '../helpers/command.ts'
+import { end, must, run, until } from '../helpers/command.ts'
 import { type Podman, podmanImage, startPodman } from '../helpers/podman.ts'
-import { environment, remora, wiresharkHome } from '../helpers/remora.ts'
+import { environment, remora, startRemora, wiresharkHome } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 let engine: Podman
@@ -67,6 +68,24 @@ test('a pod is one entry and one interface, without its infra container and moni
   expect(shown).toEqual(['crew (pod)', 'pm (podman container)', 'pm-side (podman container)'])
   const plan = await remora(['capture', 'crew-a', '--dry-run', '--json'], { env })
   expect(JSON.parse(plan.stdout).netns).toBe(targets.find(({ name }) => name === 'crew')?.netns)
+})
+
+test('a container that is removed by force is told of once, however often', async () => {
+  const watching = startRemora(['list', '--watch', '--json', '--engine', 'podman'], { env })
+  const events: { event: string; target: { name: string } }[] = []
+  if (watching.child.stdout) createInterface(watching.child.stdout).on('line', line => events.push(JSON.parse(line)))
+  const of = (name: string) => events.filter(({ target }) => target.name === name).map(({ event }) => event)
+  await until('the watch has begun', () => of('pm').length > 0, 20_000)
+  for (const name of ['forced-1', 'forced-2', 'forced-3']) {
+    await engine.podman('run', '-d', '--name', name, podmanImage)
+    await until('it is told', () => of(name).length > 0, 20_000)
+    await engine.podman('rm', '-f', '-t', '0', name)
+    await until('its end is told', () => of(name).includes('gone'), 20_000)
+  }
+  await engine.podman('run', '-d', '--name', 'forced-last', podmanImage)
+  await until('what comes later is told', () => of('forced-last').length > 0, 20_000)
+  await end(watching.child)
+  for (const name of ['forced-1', 'forced-2', 'forced-3']) expect(of(name), name).toEqual(['appear', 'gone'])
 })
 
 test('is an interface of Wireshark that captures', async () => {

@@ -20,8 +20,7 @@ const patterns: readonly [ContainerEngine, RegExp][] = [
   ['cri', /(?:^|:)(?:cri-containerd|crio)[-:]([0-9a-f]{64})(?:\.scope)?$/],
   ['cri', /^(?:k8s\.io|isulad|pod[0-9a-f-]{36}|kubepods[^/]*)\/([0-9a-f]{64})$/],
   ['containerd', /^nerdctl-([0-9a-f]{64})\.scope$/],
-  // Podman with cgroupfs has pods in such a folder, with the monitor of their infra container in it.
-  ['containerd', /^(?!libpod_parent\/)[\w.-]+\/([0-9a-f]{64})$/],
+  ['containerd', /^[\w.-]+\/([0-9a-f]{64})$/],
   ['lxc', /^lxc\.payload\.(.+)$/],
   ['lxc', /^lxc\/([^/]+)$/],
   ['nspawn', /^systemd-nspawn@(.+)\.service$/],

@@ -11,8 +11,6 @@ test.each<[string, { engine: string; id: string } | undefined]>([
   [`0::/machine.slice/libpod-${id}.scope/container`, { engine: 'podman', id }],
   [`5:pids:/libpod_parent/libpod-${id}`, { engine: 'podman', id }],
   [`5:pids:/libpod_parent/${other}/libpod-${id}`, { engine: 'podman', id }],
-  [`5:pids:/libpod_parent/${id}/conmon`, undefined],
-  [`5:pids:/docker/${other}/libpod_parent/${id}/conmon`, { engine: 'docker', id: other }],
   [`0::/machine.slice/libpod-conmon-${id}.scope`, undefined],
   [`5:pids:/libpod_parent/${id}/conmon`, undefined],
   [`5:pids:/libpod_parent/conmon`, undefined],
