@@ -1,4 +1,5 @@
 /** A closer look into every network namespace: interfaces, routes, sockets and forwarded ports. */
+import { isDeepStrictEqual } from 'node:util'
 import { eachOf } from '../base/each.ts'
 import { reasonOf } from '../base/errors.ts'
 import { makePause } from '../base/pieces.ts'
@@ -10,7 +11,7 @@ import { hasGone, type NetworkNamespace } from '../linux/namespace/netns.ts'
 import { readDriver } from '../linux/network/driver.ts'
 import { readForwardsOfMany } from '../linux/network/forwards.ts'
 import { readNetstacks } from '../linux/network/netstack.ts'
-import { readSockets, type TableSocket } from '../linux/network/sockets-table.ts'
+import { readSocketCounts, readSockets, type SocketTable, type TableSocket } from '../linux/network/sockets-table.ts'
 import type { Target } from '../target/model.ts'
 import { openTarget } from './interfaces.ts'
 
@@ -67,20 +68,32 @@ async function readBatch(groups: readonly Group[], signal: AbortSignal, warn: (w
   }
 }
 
+/** Sockets that were read, by the inode of the namespace. */
+export type SocketMemory = Map<number, SocketTable>
+
 /**
  * Reads the sockets of namespaces; what cannot be read, or not in time, costs nothing else.
+ * @param memory what was read lately; where there are as many sockets of each kind as then, it is taken for the truth
  * @returns by the inode of the namespace
  */
 export async function readSocketsOf(
   stacks: readonly Stack[],
   signal: AbortSignal,
+  memory: SocketMemory,
 ): Promise<{ readonly sockets: ReadonlyMap<number, readonly TableSocket[]>; readonly warnings: string[] }> {
   const warnings = new Set<string>()
   const pause = makePause()
-  const read = await eachOf(stacks, singly, async ({ netns, targets }): Promise<[number, TableSocket[]]> => {
+  const read = await eachOf(stacks, singly, async ({ netns, targets }): Promise<[number, readonly TableSocket[]]> => {
     await pause()
     try {
-      return [netns, await within(targets, namespace => readSockets(namespace, signal))]
+      const before = memory.get(netns)
+      const table = await within(targets, async namespace =>
+        before !== undefined && isDeepStrictEqual(before.counts, readSocketCounts(namespace))
+          ? before
+          : readSockets(namespace, signal, before?.sockets),
+      )
+      memory.set(netns, table)
+      return [netns, table.sockets]
     } catch (error) {
       signal.throwIfAborted()
       if (!hasGone(error)) warnings.add(`part of a network stack not read: ${reasonOf(error)}`)

@@ -18,7 +18,7 @@ import { engineTimeout } from './ask.ts'
 import { discover } from './discover.ts'
 import { type Answer, type DocumentOptions, hostFacts } from './mobyshark.ts'
 import { networksByNamespace } from './networks.ts'
-import { readIds, readSocketsOf, readStacks, type Stack } from './stacks.ts'
+import { readIds, readSocketsOf, readStacks, type SocketMemory, type Stack } from './stacks.ts'
 import { type Discovery, withResidents } from './targets.ts'
 
 /** Makes the document from a fresh look at the host. */
@@ -37,6 +37,7 @@ export interface Topology {
   readonly stacks: readonly Stack[]
   readonly ids: NamespaceIds
   readonly hostnames: ReadonlyMap<number, string>
+  readonly sockets: SocketMemory
   readonly warnings: readonly string[]
 }
 
@@ -58,7 +59,7 @@ export async function readTopology(
     ...stack,
     links: labelBridges(stack.links, networks.get(stack.netns) ?? []),
   }))
-  return { targets, stacks: labelled, ids, hostnames, warnings }
+  return { targets, stacks: labelled, ids, hostnames, sockets: new Map(), warnings }
 }
 
 /** Makes the document of a topology that is known: what changes from moment to moment is read anew. */
@@ -69,7 +70,7 @@ export async function ghostwireOf(
   signal: AbortSignal,
 ): Promise<Answer<ReturnType<typeof ghostwireDocument>>> {
   const { ids, stacks } = topology
-  const { sockets, warnings } = await readSocketsOf(stacks, signal)
+  const { sockets, warnings } = await readSocketsOf(stacks, signal, topology.sockets)
   const tenants = await readTenants(topology, sockets, table, signal)
   const host = { ...facts, created: new Date() }
   const document = ghostwireDocument({ host, ids, services: readServices(), ...tenants })

@@ -12,7 +12,7 @@ import type { Container, Engine, EngineAnswer, Wanted } from './engine.ts'
 import type { EngineKind } from './kind.ts'
 import { podman } from './podman.ts'
 import { mostElements } from './socket-json.ts'
-import { distinctSockets, findDaemons, type NamedProcess } from './sockets.ts'
+import { distinctSockets, findDaemons, makeSocketFinder, type NamedProcess } from './sockets.ts'
 
 const kinds: readonly EngineKind[] = [docker, podman, containerd, cri]
 
@@ -33,9 +33,10 @@ export function lookForEngines(
   processes: readonly NamedProcess[] = listCommands(),
 ): FoundEngines {
   const { daemons, leftOut } = findDaemons(daemonNames, processes)
+  const find = makeSocketFinder()
   const engines = kinds.flatMap(kind => {
     const own = daemons.filter(({ command }) => kind.daemons.includes(command))
-    return distinctSockets(kind.places(env), own)
+    return distinctSockets(kind.places(env), own, find)
       .filter(({ path }) => kind.accepts(path))
       .map(({ path, ...found }) => ({ ...kind.open(path), ...found }))
   })

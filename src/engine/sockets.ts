@@ -3,7 +3,7 @@
  * like an engine, in whichever container. The same socket found in two ways is one.
  */
 import { statSync } from 'node:fs'
-import { type FoundSocket, findSocket, ownRoot } from '../linux/files/file-in-root.ts'
+import { type FoundSocket, findSocket, type Mounts, ownRoot, readMounts } from '../linux/files/file-in-root.ts'
 import { listeningSockets } from '../linux/process/listeners.ts'
 import { type Authority, processAuthority, userAuthority } from './authority.ts'
 
@@ -59,15 +59,38 @@ function rootFirst(processes: readonly NamedProcess[], proc: string): NamedProce
   return [true, false].flatMap(wanted => processes.filter(process => isRoot(process) === wanted))
 }
 
+/** Looks for a socket at a path under a root. */
+type SocketFinder = (root: string, path: string) => FoundSocket | undefined
+
+/** Looks for many sockets of one moment: kinds of engines share places, and processes share roots. */
+export function makeSocketFinder(): SocketFinder {
+  const mounts = new Map<string, Mounts>()
+  const sockets = new Map<string, FoundSocket | undefined>()
+  const mountsUnder = (root: string): Mounts => {
+    const known = mounts.get(root) ?? readMounts(root)
+    mounts.set(root, known)
+    return known
+  }
+  return (root, path) => {
+    const key = `${root}\0${path}`
+    if (!sockets.has(key)) sockets.set(key, findSocket(root, path, mountsUnder))
+    return sockets.get(key)
+  }
+}
+
 /**
  * Sockets that exist, each once, in the order given; a known place lends its shorter path. Any process can say of any socket
  * that it listens there, so it is believed where its user can have put the socket in its place; of several the one with the
  * most authority counts.
  */
-export function distinctSockets(known: readonly string[], daemons: readonly Daemon[]): EngineSocket[] {
+export function distinctSockets(
+  known: readonly string[],
+  daemons: readonly Daemon[],
+  find: SocketFinder = makeSocketFinder(),
+): EngineSocket[] {
   const found = new Map<string, EngineSocket>()
   for (const path of known) {
-    const socket = findSocket(ownRoot, path)
+    const socket = find(ownRoot, path)
     if (socket === undefined || found.has(socket.identity)) continue
     const { identity, placers } = socket
     found.set(identity, { path: socket.path, authority: userAuthority(placers.includes(0) ? 0 : (placers[0] ?? 0)) })
@@ -75,7 +98,7 @@ export function distinctSockets(known: readonly string[], daemons: readonly Daem
   for (const { pid, sockets } of daemons) {
     const listener = processAuthority(pid)
     for (const path of listener === undefined ? [] : sockets) {
-      const socket = findSocket(...placeOf(path))
+      const socket = find(...placeOf(path))
       const authority = socket && listener && believed(listener, socket)
       if (socket === undefined || authority === undefined) continue
       const before = found.get(socket.identity)

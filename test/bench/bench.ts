@@ -13,6 +13,7 @@ import { armRows } from './arm.ts'
 import { firstPacketRows } from './first-packet.ts'
 import { latencyRows } from './latency.ts'
 import { containerListRows, namespaceListRows } from './list.ts'
+import { containerLookRows, namespaceLookRows } from './looks.ts'
 import { amount, type Row } from './measure.ts'
 import { rateRows } from './rate.ts'
 import { remoteRateRows } from './remote-rate.ts'
@@ -43,6 +44,7 @@ const groups: Record<string, () => Promise<Row[]>> = {
     ...(await withOwned(makeNetnsPair, latencyRows)),
     ...(await withOwned(makeNetnsPair, remoteRateRows)),
   ],
+  looks: async () => [...(await withOwned(startDocker, containerLookRows)), ...(await namespaceLookRows())],
   service: async () => [...(await withOwned(makeNetnsPair, manyRows)), ...(await withOwned(makeNetnsPair, slowRow))],
 }
 

@@ -95,14 +95,15 @@ export interface FoundSocket {
 /**
  * Looks for a socket under another root.
  * @param root as `/proc/1234/root`; `/proc/self/root` for this one
+ * @param mountsUnder tells the mounts under a root: many sockets of one moment are looked for with those of that moment
  */
-export function findSocket(root: string, path: string): FoundSocket | undefined {
+export function findSocket(root: string, path: string, mountsUnder = readMounts): FoundSocket | undefined {
   let ofRoot = true
   const mayPass = ({ uid, mode }: Stats) => {
     ofRoot &&= uid === 0 && (mode & 0o022) === 0
     return true
   }
-  return findInRoot({ root, path, mayPass }, (descriptor, names) => {
+  return findInRoot({ root, path, mayPass, mountsUnder }, (descriptor, names) => {
     const stats = fstatSync(descriptor)
     if (!stats.isSocket()) return undefined
     return {
@@ -121,18 +122,33 @@ interface Find {
   readonly root: string
   readonly path: string
   mayPass?(folder: Stats): boolean
+  mountsUnder?(root: string): Mounts
+}
+
+/** The mounts under a root. */
+export interface Mounts {
+  /** Places below which nothing may answer. */
+  readonly blocked: ReadonlySet<string>
+  /** Numbers of those that do. */
+  readonly answering: ReadonlySet<number>
+}
+
+/** Reads the mounts under the root of a process. */
+export function readMounts(root: string): Mounts {
+  const mountinfo = readText(`${dirname(root)}/mountinfo`) ?? ''
+  const blocked = remoteMounts(mountinfo)
+  // This program itself lies there.
+  if (root === ownRoot) blocked.delete('/')
+  return { blocked, answering: answeringMounts(mountinfo) }
 }
 
 /** @param found called once, with a descriptor of the place and the names of the way to it, which is held open meanwhile */
 function findInRoot<T>(
-  { root, path, mayPass = () => true }: Find,
+  { root, path, mayPass = () => true, mountsUnder = readMounts }: Find,
   found: (descriptor: number, names: readonly string[]) => T | undefined,
 ): T | undefined {
-  const mountinfo = readText(`${dirname(root)}/mountinfo`) ?? ''
-  const blocked = remoteMounts(mountinfo)
+  const { blocked, answering: known } = mountsUnder(root)
   const isOwn = root === ownRoot
-  // This program itself lies there.
-  if (isOwn) blocked.delete('/')
   if (blocked.has('/')) return undefined
   const descriptors: number[] = []
   const open = (place: string, flags: number) => {
@@ -142,7 +158,7 @@ function findInRoot<T>(
   }
   try {
     const start = open(root, O_PATH | O_DIRECTORY)
-    const answering = answeringMounts(mountinfo)
+    const answering = new Set(known)
     const first = mountOf(start)
     // A process that changed its root (chroot(2)) is not told of the mount its root lies on.
     if (!isOwn && !answering.has(first) && !answeringMounts(readText('/proc/self/mountinfo') ?? '').has(first))

@@ -21,9 +21,12 @@ export function batchesOf<T>(items: readonly T[], atOnce: number): T[][] {
   )
 }
 
-/** Whether a descriptor is all that is needed to enter a namespace. */
-export function isSimple({ own, userFd }: NetworkNamespace): boolean {
-  return !own && userFd === undefined
+/**
+ * Whether a descriptor is all that is needed to enter a namespace. Whoever may enter others may enter his own anew, which costs
+ * less than a process that is started from here.
+ */
+export function isSimple({ userFd }: NetworkNamespace): boolean {
+  return userFd === undefined
 }
 
 /** Bytes that a batch may print. */

@@ -17,12 +17,62 @@ export interface TableSocket extends Omit<Socket, 'owners'> {
 
 const files = ['tcp', 'tcp6', 'udp', 'udp6']
 
-/** Reads the sockets of a namespace through a process in it, else from within; what cannot be read is left out. */
-export async function readSockets(namespace: NetworkNamespace, signal?: AbortSignal): Promise<TableSocket[]> {
-  const sockets = await readTables(namespace, signal)
-  if (!sockets.some(isWide)) return sockets
-  const narrow = await readIpv6Only(namespace, signal)
-  return sockets.map(socket => (isWide(socket) && narrow.has(socket.inode) ? { ...socket, ipv6Only: true } : socket))
+/** Sockets of a namespace, and how many there were of each kind, where that can be seen. */
+export interface SocketTable {
+  readonly sockets: readonly TableSocket[]
+  readonly counts: SocketCounts | undefined
+}
+
+/**
+ * Reads the sockets of a namespace through a process in it, else from within; what cannot be read is left out.
+ * @param before sockets of an earlier look, whose options are known: they do not change once a socket is bound
+ */
+export async function readSockets(
+  namespace: NetworkNamespace,
+  signal?: AbortSignal,
+  before: readonly TableSocket[] = [],
+): Promise<SocketTable> {
+  const counts = readSocketCounts(namespace)
+  const sockets = await readTables(namespace, counts, signal)
+  const wide = sockets.filter(isWide)
+  if (wide.length === 0) return { sockets, counts }
+  const known = new Map(before.filter(isWide).map(({ inode, ipv6Only = false }) => [inode, ipv6Only]))
+  const isKnown = wide.every(({ inode }) => known.has(inode))
+  const narrow = isKnown
+    ? new Set([...known].flatMap(([inode, ipv6Only]) => (ipv6Only ? inode : [])))
+    : await readIpv6Only(namespace, signal)
+  const complete = sockets.map(socket =>
+    isWide(socket) && narrow.has(socket.inode) ? { ...socket, ipv6Only: true } : socket,
+  )
+  return { sockets: complete, counts }
+}
+
+/** Sockets in use by kind, and those that wait for their end (`tw`). */
+export type SocketCounts = Readonly<Record<'TCP' | 'TCP6' | 'UDP' | 'UDP6' | 'tw', number>>
+
+/**
+ * How many sockets a namespace has, as a process in it sees it (proc_pid_net(5), `sockstat`); undefined without a process. It is
+ * the tables that take long: for each the kernel goes through the half a million places of all sockets of the machine.
+ */
+export function readSocketCounts({ process, inode }: NetworkNamespace): SocketCounts | undefined {
+  if (process === undefined) return undefined
+  const [older = '', newer = ''] = ['sockstat', 'sockstat6'].map(file => readText(`/proc/${process.pid}/net/${file}`))
+  return readNamespaceInode(process.pid, 'net') === inode ? parseSocketCounts(older, newer) : undefined
+}
+
+/** Reads `sockstat` and `sockstat6`, the latter empty without IPv6; undefined where they are something else. */
+export function parseSocketCounts(older: string, newer: string): SocketCounts | undefined {
+  const [, inUse, waiting] = /^TCP: inuse (\d+) .*\btw (\d+)/m.exec(older) ?? []
+  const [, udp] = /^UDP: inuse (\d+)/m.exec(older) ?? []
+  if (inUse === undefined || waiting === undefined || udp === undefined) return undefined
+  const count6 = (kind: string) => Number(new RegExp(`^${kind}: inuse (\\d+)`, 'm').exec(newer)?.[1] ?? 0)
+  return { TCP: Number(inUse), TCP6: count6('TCP6'), UDP: Number(udp), UDP6: count6('UDP6'), tw: Number(waiting) }
+}
+
+/** The tables that may hold a socket: one of IPv4 may be asked for at a socket that listens for both. */
+function tablesFor({ TCP, TCP6, UDP, UDP6, tw }: SocketCounts): string[] {
+  const wanted = { tcp: TCP + TCP6 + tw, tcp6: TCP6 + tw, udp: UDP, udp6: UDP6 }
+  return Object.entries(wanted).flatMap(([file, count]) => (count > 0 ? file : []))
 }
 
 /** Whether a socket serves every address, maybe those of IPv4 too. */
@@ -30,10 +80,16 @@ function isWide({ localAddress, remoteAddress }: TableSocket): boolean {
   return localAddress === '::' && remoteAddress === '::'
 }
 
-async function readTables(namespace: NetworkNamespace, signal?: AbortSignal): Promise<TableSocket[]> {
+async function readTables(
+  namespace: NetworkNamespace,
+  counts: SocketCounts | undefined,
+  signal?: AbortSignal,
+): Promise<TableSocket[]> {
   const { process, inode } = namespace
   if (process !== undefined) {
-    const tables = files.map(file => readText(`/proc/${process.pid}/net/${file}`) ?? '')
+    const tables = (counts === undefined ? files : tablesFor(counts)).map(
+      file => readText(`/proc/${process.pid}/net/${file}`) ?? '',
+    )
     // A process may have changed its namespace meanwhile.
     return readNamespaceInode(process.pid, 'net') === inode ? tables.flatMap(table => parseSockets(table)) : []
   }

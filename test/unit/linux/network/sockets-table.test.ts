@@ -1,7 +1,7 @@
 /** The tables of /proc/PID/net, and addresses as text. */
 import { describe, expect, test } from 'vitest'
 import { addressText } from '../../../../src/linux/network/address.ts'
-import { parseIpv6Only, parseSockets } from '../../../../src/linux/network/sockets-table.ts'
+import { parseIpv6Only, parseSocketCounts, parseSockets } from '../../../../src/linux/network/sockets-table.ts'
 
 const tcp = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'
 const udp = `${tcp} ref pointer drops`
@@ -78,4 +78,22 @@ describe('addresses', () => {
     ['00000000000000000000ffff0a000001', '::ffff:10.0.0.1'],
     ['0a000001', '10.0.0.1'],
   ])('%s is %s', (hex, text) => expect(addressText(Buffer.from(hex, 'hex'))).toBe(text))
+})
+
+describe('how many sockets there are', () => {
+  const sockstat = `sockets: used 9
+TCP: inuse 3 orphan 0 tw 2 alloc 5 mem 1
+UDP: inuse 1 mem 0
+UDPLITE: inuse 0
+RAW: inuse 0
+FRAG: inuse 0 memory 0
+`
+  test.each([
+    [sockstat, 'TCP6: inuse 4\nUDP6: inuse 5\nUDPLITE6: inuse 7\n', { TCP: 3, TCP6: 4, UDP: 1, UDP6: 5, tw: 2 }],
+    [sockstat, '', { TCP: 3, TCP6: 0, UDP: 1, UDP6: 0, tw: 2 }],
+    ['', '', undefined],
+    ['sockets: used 9\n', '', undefined],
+  ])('%j %j', (older, newer, expected) => {
+    expect(parseSocketCounts(older, newer)).toEqual(expected)
+  })
 })
