@@ -13,8 +13,8 @@ import { kinds } from './kinds.ts'
 import { sentence } from './sentence.ts'
 import { chosenTarget, serviceOf } from './service-arguments.ts'
 
-/** Milliseconds the dialog may wait. */
-const patience = 5_000
+/** Milliseconds the dialog waits: a Ghostwire takes 11 s where it meets an engine that does not answer; its own clients give it 30 s. */
+const reloadTimeoutMs = 30_000
 
 /**
  * Value sentences for a selector: the targets of the service, or the interfaces of the one that is chosen.
@@ -32,7 +32,7 @@ async function containerValues(arg: number, values: ArgumentValues): Promise<str
   try {
     const { targets } = await listRemoteTargets(
       serviceOf(values, textValue(values, 'dockerhosturl')),
-      AbortSignal.timeout(patience),
+      AbortSignal.timeout(reloadTimeoutMs),
     )
     const wanted = shownTypes(values)
     const shown = targets.filter(({ type }) => wanted.includes(type))

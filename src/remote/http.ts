@@ -15,7 +15,7 @@ export interface Answer {
 /** Bytes of an answer. */
 const maximumBody = 64 * 1024 * 1024
 /** Milliseconds for the whole answer: the service may look at every namespace of its host for it. */
-const timeout = 20_000
+const timeout = 30_000
 /** Milliseconds without a sign of life of a service that sends one every 15 s. */
 const longestSilence = 40_000
 

@@ -5,8 +5,7 @@
  * connects and asks at once is served. Node ends those that say nothing after ten seconds (headersTimeout).
  */
 import { readFileSync } from 'node:fs'
-import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { addressGroup } from './peer.ts'
 import type { Refusals } from './refusals.ts'
 

@@ -12,11 +12,13 @@ import { escapeControls, writeFully } from '../base/write.ts'
 import { cleanUpOrphans } from '../capture/cleanup.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
 import { nameOf, parseListenAddress, standardAddresses } from './listen.ts'
+import { parseReaderAddress, readerName } from './pcap-over-ip.ts'
 import { type Service, startService } from './server.ts'
 import { isExposed, readOrMakeToken, readToken } from './token.ts'
 
 interface ServeOptions {
   readonly listen?: readonly string[]
+  readonly pcapOverIp?: readonly string[]
   readonly socketGroup?: string
   readonly tokenFile?: string
   readonly tlsCert?: string
@@ -54,6 +56,11 @@ function serveCommand(): Command {
     .option(
       '--listen <ADDRESS>',
       'HOST:PORT or unix:PATH, may be repeated; default: 127.0.0.1:5001 and [::1]:5001',
+      several,
+    )
+    .option(
+      '--pcap-over-ip <ADDRESS>',
+      '[HOST:]PORT[=TARGET]: send a capture of the target (default: host) to whoever connects from this host; may be repeated',
       several,
     )
     .option('--socket-group <GROUP>', 'group that may use the unix sockets; default: wireshark, where there is one')
@@ -94,6 +101,7 @@ async function serve(options: ServeOptions): Promise<void> {
   for (const line of cleanUpOrphans()) log.warn(line)
   const service = await startService({
     listen: options.listen?.map(parseListenAddress) ?? standardAddresses,
+    pcapOverIp: (options.pcapOverIp ?? []).map(parseReaderAddress),
     socketGroup: groupNumber(options.socketGroup),
     rules: {
       tlsKeys: options.allowTlsKeys ?? false,
@@ -109,7 +117,9 @@ async function serve(options: ServeOptions): Promise<void> {
     },
     log,
   })
-  log.info({ addresses: service.addresses.map(nameOf) }, 'listening')
+  const readers = service.readers.map(readerName)
+  if (readers.length > 0) log.warn({ readers }, 'whoever connects from this host gets packets, without a token')
+  log.info({ addresses: service.addresses.map(nameOf), ...(readers.length > 0 && { readers }) }, 'listening')
   await untilAsked(service, log)
 }
 

@@ -8,7 +8,7 @@ import { RemoraError } from '../base/errors.ts'
 import type { StreamConnection } from '../capture/own-stream.ts'
 
 /** Address of the client, as the socket knows it; `unix` for a socket of this host. */
-export function peerAddress({ socket }: IncomingMessage): string {
+export function peerAddress({ socket }: Pick<IncomingMessage, 'socket'>): string {
   return socket.remoteAddress === undefined ? 'unix' : plain(socket.remoteAddress)
 }
 
@@ -62,7 +62,10 @@ export function departure({ socket }: Pick<IncomingMessage, 'socket'>): AbortSig
  * The connection itself, and the one to the proxy in front where that tells of it. What a header says is only ever left
  * out of the client's own capture, so a lie harms nobody else.
  */
-export function streamConnections({ socket, headers }: IncomingMessage): StreamConnection[] {
+export function streamConnections({
+  socket,
+  headers,
+}: Pick<IncomingMessage, 'socket' | 'headers'>): StreamConnection[] {
   const { remoteAddress, remotePort, localAddress, localPort } = socket
   if (remoteAddress === undefined || localAddress === undefined) return []
   const direct: StreamConnection = {

@@ -2,20 +2,20 @@
  * The service itself: it listens, hands each connection to what answers it, and ends without leaving anything behind.
  * Every connection has a deadline until it has said what it wants.
  */
-import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createServer, type Server, type ServerOptions } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
-import { connect } from 'node:net'
-import { dirname } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
-import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
+import { RemoraError } from '../base/errors.ts'
 import { afterOwnTime } from '../base/own-time.ts'
 import { setTimeout } from '../base/timers.ts'
 import type { AccessRules } from './access.ts'
 import { makeApp } from './app.ts'
+import { bound, listenOn } from './bind.ts'
 import { makeContext } from './context.ts'
-import { isLocal, type ListenAddress, nameOf } from './listen.ts'
+import { isLocal, type ListenAddress } from './listen.ts'
+import { listenForReaders, type ReaderAddress, type Readers } from './pcap-over-ip.ts'
 import type { Limits } from './sessions.ts'
 import { forgetFiles, type TlsFiles, tlsServer } from './tls-server.ts'
 import { upgradeHandler } from './upgrade.ts'
@@ -23,6 +23,8 @@ import { upgradeHandler } from './upgrade.ts'
 /** Where and for whom the service runs. */
 export interface ServiceOptions {
   readonly listen: readonly ListenAddress[]
+  /** Where captures are sent to whoever connects (PCAP-over-IP). */
+  readonly pcapOverIp?: readonly ReaderAddress[]
   /** Group that may use the unix sockets, by number. */
   readonly socketGroup?: number | undefined
   readonly rules: AccessRules
@@ -35,6 +37,8 @@ export interface ServiceOptions {
 export interface Service {
   /** Where it listens, ports filled in. */
   readonly addresses: readonly ListenAddress[]
+  /** The same for PCAP-over-IP. */
+  readonly readers: readonly ReaderAddress[]
   /** Ends every capture, and then the service; at once when the signal aborts. */
   close(hurry?: AbortSignal): Promise<void>
 }
@@ -68,9 +72,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const context = makeContext(rules, limits, log)
   const app = makeApp()
   const servers: { server: Server | TlsServer; address: ListenAddress }[] = []
+  const readers: Readers[] = []
   const close = async (hurry?: AbortSignal) => {
     if (tls !== undefined) forgetFiles(tls)
+    for (const { refuse } of readers) refuse()
     await Promise.all(servers.map(({ server, address }) => closeServer(server, address, context, hurry)))
+    await Promise.all(readers.map(reader => reader.close()))
     context.kept.close()
   }
   try {
@@ -86,70 +93,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       if (await listenOn(server, address, options.socketGroup))
         servers.push({ server, address: bound(server, address) })
     }
-    return { addresses: servers.map(({ address }) => address), close }
+    for (const address of options.pcapOverIp ?? []) readers.push(await listenForReaders(address, context))
+    return { addresses: servers.map(({ address }) => address), readers: readers.map(({ address }) => address), close }
   } catch (error) {
     await close()
     throw error
   }
-}
-
-function bound(server: Server | TlsServer, address: ListenAddress): ListenAddress {
-  const actual = server.address()
-  return address.kind === 'tcp' && typeof actual === 'object' && actual !== null
-    ? { ...address, port: actual.port }
-    : address
-}
-
-/** @returns false where an optional address is not to be had */
-async function listenOn(server: Server, address: ListenAddress, group: number | undefined): Promise<boolean> {
-  if (address.kind === 'unix') await makeRoom(address.path)
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', reject)
-  if (address.kind === 'unix') {
-    const before = process.umask(0o177)
-    server.listen(address.path, resolve)
-    process.umask(before)
-  } else server.listen(address.port, address.host, resolve)
-  try {
-    await promise
-  } catch (error) {
-    if (address.kind === 'tcp' && address.optional && systemCode(error) !== 'EADDRINUSE') return false
-    throw new RemoraError('USAGE', `cannot listen on ${nameOf(address)}: ${reasonOf(error)}`, {
-      cause: error,
-      hint:
-        systemCode(error) === 'EADDRINUSE'
-          ? 'Another service listens there; choose another address with --listen.'
-          : undefined,
-    })
-  }
-  server.off('error', reject)
-  server.on('error', () => {})
-  if (address.kind === 'unix' && group !== undefined) {
-    chownSync(address.path, -1, group)
-    chmodSync(address.path, 0o660)
-  }
-  return true
-}
-
-/**
- * A socket that nobody listens on any more is in the way; one that somebody does is not ours to take, nor is any other file,
- * which refuses a connection just the same (unix(7)).
- */
-async function makeRoom(path: string): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
-  const there = lstatSync(path, { throwIfNoEntry: false })
-  if (there === undefined) return
-  if (!there.isSocket())
-    throw new RemoraError('USAGE', `cannot listen on unix:${path}: it is there and no socket`, {
-      hint: 'Name another path with --listen, or remove what is there.',
-    })
-  const probe = connect(path)
-  const inUse = await new Promise<boolean>(resolve => {
-    probe.once('connect', () => resolve(true))
-    probe.once('error', error => resolve(systemCode(error) !== 'ECONNREFUSED'))
-  })
-  probe.destroy()
-  if (!inUse) rmSync(path)
 }
 
 /** Milliseconds captures have to end by themselves. */

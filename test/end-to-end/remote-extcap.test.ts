@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { interfacesOf, packetsOf } from '../helpers/capture-file.ts'
-import { must, type Result, run, until } from '../helpers/command.ts'
+import { must, type Result, run, sleep, until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
 import { expectNoDumpcap } from '../helpers/leaks.ts'
 import { environment, executable, remora, wiresharkHome } from '../helpers/remora.ts'
@@ -91,7 +91,11 @@ describe('the selectors of mobyshark', () => {
   })
 
   test.each<[string, string[], RegExp]>([
-    ['nobody listens', ['--dockerhosturl', 'http://127.0.0.1:1'], /^cannot reach 127\.0\.0\.1:1: .*ECONNREFUSED/],
+    [
+      'nobody listens',
+      ['--dockerhosturl', 'http://127.0.0.1:1'],
+      /^cannot reach http:\/\/127\.0\.0\.1:1: .*ECONNREFUSED/,
+    ],
     ['no address', [], /is no address of a capture service/],
     ['a bad one', ['--dockerhosturl', 'ftp://x'], /"ftp:\/\/x" is no address/],
   ])('%s: one entry says so', async (_, args, message) => {
@@ -100,16 +104,12 @@ describe('the selectors of mobyshark', () => {
     expect(values(result)).toEqual([{ arg: '10', value: '', display: expect.stringMatching(message), default: 'true' }])
   })
 
-  test('a service that hangs: said in time', async () => {
+  test('a service that takes its time is waited for: Ghostwire needs 11 s where an engine does not answer', async () => {
     service.running.child.kill('SIGSTOP')
-    try {
-      const started = performance.now()
-      const result = await reload('container', url())
-      expect(performance.now() - started).toBeLessThan(8_000)
-      expect(values(result)).toMatchObject([{ display: expect.stringMatching(/did not answer in time/) }])
-    } finally {
-      service.running.child.kill('SIGCONT')
-    }
+    const result = reload('container', url())
+    await sleep(6_000)
+    service.running.child.kill('SIGCONT')
+    expect(values(await result)[1]).toMatchObject({ value: expect.stringMatching(/^%7B/) })
   })
 })
 

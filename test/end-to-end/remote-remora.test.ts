@@ -290,7 +290,7 @@ describe('what the service has against it arrives with its code, and leaves no f
       'nobody listens',
       '127.0.0.1:1',
       8,
-      /^remora: PEER_FAILED: cannot reach 127\.0\.0\.1:1: .*ECONNREFUSED.*\nhint: Is/,
+      /^remora: PEER_FAILED: cannot reach http:\/\/127\.0\.0\.1:1: .*ECONNREFUSED.*\nhint: Is/,
     ],
     ['there is no such socket', 'unix:/run/none.sock', 8, /cannot reach unix:\/run\/none\.sock: .*\nhint: There is no/],
     ['it is no address', 'http://:secret@', 2, /^remora: USAGE: "http:\/\/…@" is no address/],
