@@ -8,6 +8,7 @@ import { ask } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import { didYouMean, nearestNames, qualifiedName } from '../target/match.ts'
 import { formatReference, parseReference, type Reference } from '../target/reference.ts'
+import { findLabelled } from './stock-labels.ts'
 
 /** Where the list is, beside the capture service or in a Ghostwire of its own. */
 const places = ['/discover/mobyshark', '/mobyshark']
@@ -56,7 +57,10 @@ export async function findStockSubject(
     if (reference.scheme === 'netns') return []
     throw error
   })
-  const found = targets.filter(target => isMeant(reference, target))
+  const byLabel = reference.scheme === 'label' || reference.scheme === 'compose'
+  const found = byLabel
+    ? await findLabelled(service, reference, targets, signal)
+    : targets.filter(target => isMeant(reference, target))
   const [target, ...others] = found
   // A target of the namespace tells its name and interfaces too; of a number alone the service captures `any`.
   if (target === undefined && reference.scheme === 'netns') return { kind: 'netns', netns: reference.inode }
@@ -99,7 +103,7 @@ function isMeant(reference: Reference, target: StockTarget): boolean {
       return type === 'pod' && (qualified === reference.name || name === reference.name)
     case 'label':
     case 'compose':
-      throw new RemoraError('USAGE', 'this service lists no labels', { hint: 'Use the name of the container.' })
+      return false
     default:
       return (
         isContainer &&

@@ -14,6 +14,8 @@ export interface StockServerOptions extends StreamOptions {
   readonly content?: Content | ((request: StockRequest) => Content)
   /** The document of `/mobyshark`. */
   readonly document?: unknown
+  /** The document of `/json`; without it there is the page that is there for everything. */
+  readonly topology?: unknown
   readonly host?: '127.0.0.1' | '::1'
   /** What all paths start with, as behind a proxy; without a slash at the end. */
   readonly prefix?: string
@@ -129,6 +131,9 @@ function document(message: IncomingMessage, request: StockRequest, options: Stoc
   if (request.path === '/discover/mobyshark' || request.path === '/mobyshark') {
     const { document: content = { metadata: {}, containers: [] } } = options
     return { status: 200, type: 'application/json', text: JSON.stringify(content) }
+  }
+  if (request.path === '/json' && options.topology !== undefined) {
+    return { status: 200, type: 'application/json', text: JSON.stringify(options.topology) }
   }
   const page = '<!doctype html><html><head><title>Ghostwire</title></head><body><div id="root"></div></body></html>'
   return { status: 200, type: 'text/html; charset=utf-8', text: page }

@@ -23,9 +23,23 @@ const containers = [
   entry('/run/netns/a b', 'bindmount', 111, { pid: 0, starttime: 0 }),
 ]
 
+/** As Ghostwire has it: a pod's containers one by one, labels left out where there are none. */
+const topology = {
+  metadata: {},
+  'network-namespaces': [
+    [101, 'web', { app: 'web', 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'web' }],
+    [103, 'db', { app: 'db', 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'db' }],
+    [107, 'nginx', { app: 'front' }, 4],
+    [108, 'systemd(1)', undefined],
+  ].map(([netns, name, labels, pid = netns]) => ({
+    id: `netns-${netns}`,
+    containers: [{ name, prefix: '', type: 'docker.com', pid, ...(labels !== undefined && { labels }) }],
+  })),
+}
+
 let server: StockServer
 beforeAll(async () => {
-  server = await startStockServer({ document: { metadata: {}, containers } })
+  server = await startStockServer({ document: { metadata: {}, containers }, topology })
 })
 afterAll(() => server.close())
 
@@ -46,6 +60,9 @@ test.each([
   ['process:nginx', 109],
   ['named:blue', 110],
   ['file:/run/netns/a%20b', 111],
+  ['label:app=web', 101],
+  ['compose:shop/db', 103],
+  ['label:app=front', 107],
 ])('%s', async (text, netns) => {
   expect(await find(text)).toMatchObject({ kind: 'container', target: { netns } })
 })
@@ -68,8 +85,8 @@ test.each([
   ['pid:4711@8', 'TARGET_NOT_FOUND', /4711@8/, /./],
   ['podman:web', 'TARGET_NOT_FOUND', /podman:web/, /./],
   ['twin', 'TARGET_AMBIGUOUS', /twin \(docker\), twin \(containerd\)/, undefined],
-  ['label:app=web', 'USAGE', /lists no labels/, /name/],
-  ['compose:shop', 'USAGE', /lists no labels/, /name/],
+  ['label:app=none', 'TARGET_NOT_FOUND', /label:app=none/, /./],
+  ['compose:shop', 'TARGET_AMBIGUOUS', /web \(docker\), db \(podman\)/, undefined],
   ['pid:x', 'USAGE', /is no target reference/, /./],
 ])('%s is %s', async (text, code, message, hint) => {
   await expect(find(text)).rejects.toMatchObject({
@@ -77,4 +94,16 @@ test.each([
     message: expect.stringMatching(message),
     ...(hint && { hint: expect.stringMatching(hint) }),
   })
+})
+
+test.each(['label:app=web', 'compose:shop'])('a service without labels says so: %s', async text => {
+  for (const told of [undefined, {}, { 'network-namespaces': [{ id: 'x' }] }]) {
+    const silent = await startStockServer({ document: { metadata: {}, containers }, topology: told })
+    await expect(findStockSubject({ base: silent.url }, text, new AbortController().signal)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringMatching(/tells no labels/),
+      hint: expect.stringMatching(/name/),
+    })
+    await silent.close()
+  }
 })
