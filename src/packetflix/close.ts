@@ -1,6 +1,6 @@
 /**
  * How a capture over a WebSocket ends: a close frame with a code that may be sent (RFC 6455 §7.4) and a reason of at most
- * 123 bytes (§5.5.1). Stock Packetflix sends 1006, which no library takes; its reason is dug out of the last bytes.
+ * 123 bytes (§5.5.1). Stock Packetflix sends 1006, which no library takes; its reason is worth to be read all the same.
  */
 import { errorKinds, type RemoraError } from '../base/errors.ts'
 
@@ -34,22 +34,4 @@ export function shorten(text: string): string {
 }
 
 /** Codes no endpoint may send: they stand for what was not said (RFC 6455 §7.4.1). */
-const faultCodes = new Set([1005, 1006, 1015])
-
-/** Bytes of the end of a stream that {@link faultyClose} needs. */
-export const closeFrameLimit = 2 + 125
-
-/**
- * Finds a close frame with a code that must not be sent, at the end of what a server sent.
- * @param tail last {@link closeFrameLimit} bytes of the connection
- * @returns undefined when there is none
- */
-export function faultyClose(tail: Uint8Array): CloseReason | undefined {
-  for (let at = Math.max(0, tail.length - closeFrameLimit); at + 4 <= tail.length; at++) {
-    // Unmasked, final, opcode 8 (§5.2); it ends where the stream ends.
-    if (tail[at] !== 0x88 || tail[at + 1] !== tail.length - at - 2) continue
-    const code = ((tail[at + 2] ?? 0) << 8) | (tail[at + 3] ?? 0)
-    if (faultCodes.has(code)) return { code, reason: Buffer.from(tail.subarray(at + 4)).toString() }
-  }
-  return undefined
-}
+export const faultCodes: ReadonlySet<number> = new Set([1005, 1006, 1015])

@@ -1,8 +1,10 @@
 /** Counts the packets of a pcapng stream as it passes, in chunks of any size, without taking it apart. */
-import { type BlockFrame, blockFrame, sectionByteOrder } from './block.ts'
+import { sectionByteOrder } from './block.ts'
 
 /** Types of the blocks that hold a packet: enhanced, simple, and the old kind (draft-ietf-opsawg-pcapng §4). */
 const packetTypes = new Set([6, 3, 2])
+/** Bytes from which the frame of a block and the byte order of a section are known. */
+const enough = 12
 
 /** A count of packets in a stream. */
 export interface PacketCounter {
@@ -13,39 +15,37 @@ export interface PacketCounter {
 /** A counter; what it does not understand ends the count, and nothing else. */
 export function packetCounter(): PacketCounter {
   let packets = 0
+  /** The beginning of a block whose rest is to come. */
   let head: Buffer = Buffer.alloc(0)
+  /** Bytes up to the next block. */
   let skip = 0
   let little = true
   let lost = false
+  /** Counts the blocks that begin in the bytes; nothing is made for one. */
+  const count = (bytes: Buffer) => {
+    let at = skip
+    while (at + enough <= bytes.length) {
+      little = (sectionByteOrder(bytes, at) ?? (little ? 'LE' : 'BE')) === 'LE'
+      const type = little ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at)
+      const length = little ? bytes.readUInt32LE(at + 4) : bytes.readUInt32BE(at + 4)
+      if (length < enough || length % 4 !== 0) {
+        lost = true
+        return
+      }
+      if (packetTypes.has(type)) packets++
+      at += length
+    }
+    head = at < bytes.length ? Buffer.from(bytes.subarray(at)) : head
+    skip = Math.max(0, at - bytes.length)
+  }
   return {
     push(chunk) {
-      let bytes = chunk
-      while (!lost && bytes.length > 0) {
-        const step = Math.min(skip, bytes.length)
-        skip -= step
-        bytes = bytes.subarray(step)
-        if (skip > 0 || bytes.length === 0) return
-        if (head.length > 0) bytes = Buffer.concat([head, bytes])
-        head = Buffer.alloc(0)
-        little = (sectionByteOrder(bytes, 0) ?? (little ? 'LE' : 'BE')) === 'LE'
-        const frame = frameAt(bytes, little)
-        if (frame === undefined) head = bytes
-        if (frame === undefined || frame === 'none') {
-          lost = frame === 'none'
-          return
-        }
-        if (packetTypes.has(frame.type)) packets++
-        skip = frame.length
-      }
+      if (lost) return
+      if (head.length === 0) return count(chunk)
+      const bytes = Buffer.concat([head, chunk])
+      head = Buffer.alloc(0)
+      count(bytes)
     },
     packets: () => packets,
-  }
-}
-
-function frameAt(bytes: Buffer, little: boolean): BlockFrame | undefined | 'none' {
-  try {
-    return blockFrame(bytes, 0, little)
-  } catch {
-    return 'none'
   }
 }

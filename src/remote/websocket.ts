@@ -2,14 +2,14 @@
  * The client's end of a capture over a WebSocket. It takes what stock services really send: empty frames, any borders, text
  * where none should be, a close code that must not be, or no close at all; and asks now and then whether they still live.
  */
-import type { IncomingMessage } from 'node:http'
-import { type ClientOptions, type RawData, WebSocket } from 'ws'
+import { randomBytes } from 'node:crypto'
 import type { RemoraError } from '../base/errors.ts'
-import { setInterval } from '../base/timers.ts'
-import { closeFrameLimit, faultyClose } from '../packetflix/close.ts'
-import { connectionOptions } from './connection.ts'
-import { connectionFailure, lostUpgrade, silentService, statusFailure } from './failure.ts'
-import { authorization, type RemoteService } from './service.ts'
+import { setInterval, setTimeout } from '../base/timers.ts'
+import { type CloseReason, faultCodes } from '../packetflix/close.ts'
+import { connectionFailure, silentService } from './failure.ts'
+import { frameReader, opcodes } from './frames.ts'
+import { shakeHands, type Upgraded } from './handshake.ts'
+import type { RemoteService } from './service.ts'
 
 /** A capture that comes in. */
 export interface RemoteStream {
@@ -32,21 +32,23 @@ export interface StreamEnd {
 
 /** Who takes what comes. */
 export interface StreamTaker {
-  /** Takes a piece of the capture; nothing more is read while much waits for it. A failure ends the connection. */
+  /**
+   * Takes a piece of the capture; nothing more is read while much waits for it. A failure ends the connection.
+   * @param chunk used again when the promise has settled
+   */
   take(chunk: Buffer): Promise<void>
   /** Takes a text frame. */
   note(text: string): void
 }
 
-/** Milliseconds for the handshake, between pings, and for the answer to our close frame. */
-const handshakeTimeout = 15_000
+/** Milliseconds between pings, and for the answer to our close frame. */
 const pingInterval = 20_000
 const closeTimeout = 5_000
 
-/** Bytes of one message; the original sends 32 KiB at most. */
-const longestMessage = 16 * 1024 * 1024
 /** Bytes that may wait for the taker. */
-const mostWaiting = 1024 * 1024
+const mostWaiting = 512 * 1024
+/** Bytes on their way to the service above which it gets no answers to its pings. */
+const mostBehind = 64 * 1024
 
 interface DialOptions {
   readonly headers?: Record<string, string>
@@ -59,152 +61,128 @@ interface DialOptions {
 /**
  * Dials a service.
  * @param path below the base, with the query
- * @throws RemoraError when the handshake fails
+ * @throws RemoraError when the handshake fails; the reason of the signal when that aborts
  */
 export async function dial(
   service: RemoteService,
   path: string,
-  { headers, taker, signal, interval = pingInterval }: DialOptions,
+  { headers = {}, taker, signal, interval = pingInterval }: DialOptions,
 ): Promise<RemoteStream> {
-  const { socketPath, ...options } = await connectionOptions(service)
-  signal.throwIfAborted()
-  const address =
-    socketPath === undefined ? service.base.replace(/^http/, 'ws') + path : `ws+unix:${socketPath}:${path}`
-  const clientOptions: ClientOptions & { closeTimeout: number } = {
-    ...options,
-    headers: { ...headers, ...authorization(service) },
-    handshakeTimeout,
-    closeTimeout,
-    perMessageDeflate: false,
-    maxPayload: longestMessage,
-  }
-  const socket = new WebSocket(address, clientOptions)
-  const stream = follow(service, socket, taker, interval)
-  const abort = () => socket.terminate()
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    await opened(service, socket)
-  } catch (error) {
-    signal.throwIfAborted()
-    throw error
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
-  return stream
+  const upgraded = await shakeHands(service, path, headers, signal)
+  return follow(service, upgraded, taker, interval)
 }
 
-async function opened(service: RemoteService, socket: WebSocket): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  socket.once('open', resolve)
-  socket.once('error', error => reject(connectionFailure(service, error)))
-  socket.once('unexpected-response', (_, response) => {
-    const chunks: Buffer[] = []
-    response.on('data', (chunk: Buffer) => {
-      if (chunks.length < 16) chunks.push(chunk)
-    })
-    const refuse = () => {
-      const body = Buffer.concat(chunks).toString()
-      reject(isPlainAnswer(response) ? lostUpgrade(service) : statusFailure(service, response.statusCode ?? 0, body))
-      // The library leaves it to us to end what has not begun.
-      socket.terminate()
-    }
-    response.once('end', refuse)
-    response.once('close', refuse)
-    response.setTimeout(closeTimeout, refuse)
-  })
-  await promise
-}
-
-/**
- * Whether the service saw a request without Upgrade: 426 and any success say so, and the original answers 400 with the version
- * it would have spoken.
- */
-function isPlainAnswer({ statusCode = 0, headers }: IncomingMessage): boolean {
-  if (statusCode === 426 || (statusCode >= 200 && statusCode < 300)) return true
-  return statusCode === 400 && headers['sec-websocket-version'] !== undefined
-}
-
-function follow(service: RemoteService, socket: WebSocket, taker: StreamTaker, interval: number): RemoteStream {
+function follow(
+  service: RemoteService,
+  { socket, head, reading }: Upgraded,
+  taker: StreamTaker,
+  interval: number,
+): RemoteStream {
   const ended = Promise.withResolvers<StreamEnd>()
-  const tail = keepTail(socket)
-  let taking: Promise<void> | undefined
-  let pieces: Buffer[] = []
-  let waiting = 0
+  let end: CloseReason | undefined
   let failure: RemoraError | undefined
-  let refused = false
+  let hasSentClose = false
   let lastSign = performance.now()
   const sign = () => {
     lastSign = performance.now()
   }
-  /** What comes while the taker is busy is one piece for it: at high rates a write costs more than the bytes in it. */
+  const fail = (error: unknown) => {
+    failure ??= connectionFailure(service, error)
+    socket.destroy()
+  }
+  const close = (code: number, reason: string) => {
+    if (hasSentClose) return
+    hasSentClose = true
+    send(socket, opcodes.close, Buffer.concat([Buffer.of(code >> 8, code & 0xff), Buffer.from(reason)]))
+    setTimeout(() => socket.destroy(), closeTimeout).unref()
+  }
+  const reader = frameReader({
+    text: taker.note,
+    ping(content) {
+      if (socket.writableLength < mostBehind) send(socket, opcodes.pong, content)
+    },
+    pong: sign,
+    close(reason) {
+      end = reason
+      // The service hangs up first (RFC 6455 §7.1.1).
+      close(faultCodes.has(reason.code) ? 1002 : reason.code, '')
+    },
+  })
+  const queue = takeInTurn(taker, reading, sign, fail)
+  const take = (buffer: Buffer, bytes: number, release: () => void) => {
+    sign()
+    const content = reader.read(buffer, bytes)
+    if (content.length > 0 && !socket.destroyed) queue.put(content, release)
+    else release()
+    if (reader.fault !== undefined) fail(reader.fault)
+  }
+  const timer = setInterval(() => {
+    if (hasSentClose) return
+    send(socket, opcodes.ping, Buffer.alloc(0))
+    if (reading.isPaused() || performance.now() - lastSign < interval * 1.7) return
+    fail(silentService(service, `has given no sign of life for ${(2 * interval) / 1000} s`))
+  }, interval)
+  socket.on('error', () => {})
+  socket.once('end', () => socket.end())
+  socket.once('close', async () => {
+    clearInterval(timer)
+    await queue.done()
+    const known = failure === undefined ? end : undefined
+    ended.resolve({ code: known?.code, reason: known?.reason ?? '', ...(failure && { failure }) })
+  })
+  if (head.length > 0) take(head, head.length, () => {})
+  reading.begin(take)
+  return { ended: ended.promise, close: () => close(1000, 'ciao'), destroy: () => void socket.destroy() }
+}
+
+/** What waits for a taker, who takes one piece at a time. */
+interface Queue {
+  put(piece: Buffer, release: () => void): void
+  /** Settles when all has been taken. */
+  done(): Promise<void>
+}
+
+function takeInTurn(
+  taker: StreamTaker,
+  reading: Upgraded['reading'],
+  onResume: () => void,
+  onFailure: (error: unknown) => void,
+): Queue {
+  const pieces: { readonly piece: Buffer; readonly release: () => void }[] = []
+  let waiting = 0
+  let taking: Promise<void> | undefined
+  let isRefused = false
   const takeAll = async () => {
-    while (pieces.length > 0) {
-      const [first, ...others] = pieces
-      const piece = others.length === 0 && first !== undefined ? first : Buffer.concat(pieces)
-      pieces = []
-      await taker.take(piece)
-      waiting -= piece.length
-      if (waiting <= mostWaiting / 2 && socket.isPaused) {
-        sign()
-        socket.resume()
-      }
+    for (let next = pieces.shift(); next !== undefined; next = pieces.shift()) {
+      const { length } = next.piece
+      await taker.take(next.piece)
+      next.release()
+      waiting -= length
+      if (waiting > mostWaiting / 2 || !reading.isPaused()) continue
+      onResume()
+      reading.resume()
     }
     taking = undefined
   }
-  socket.on('message', (data: RawData, isBinary) => {
-    sign()
-    const chunk = data as Buffer
-    if (!isBinary) return taker.note(chunk.toString())
-    if (chunk.length === 0 || failure !== undefined || refused) return
-    waiting += chunk.length
-    if (waiting > mostWaiting) socket.pause()
-    pieces.push(chunk)
-    taking ??= takeAll().catch(error => {
-      refused = true
-      failure ??= connectionFailure(service, error)
-      socket.terminate()
-    })
-  })
-  for (const event of ['pong', 'ping'] as const) socket.on(event, sign)
-  const timer = setInterval(() => {
-    if (socket.readyState !== WebSocket.OPEN) return
-    socket.ping()
-    if (socket.isPaused || performance.now() - lastSign < interval * 1.7) return
-    failure = silentService(service, `has given no sign of life for ${(2 * interval) / 1000} s`)
-    socket.terminate()
-  }, interval)
-  socket.on('error', error => {
-    failure ??= connectionFailure(service, error)
-  })
-  socket.once('close', (code, reason) => {
-    clearInterval(timer)
-    const faulty = faultyClose(tail())
-    Promise.resolve(taking).then(() => {
-      const isKnown = code !== 1006 && !refused
-      ended.resolve(
-        faulty ?? { code: isKnown ? code : undefined, reason: reason.toString(), ...(failure && { failure }) },
-      )
-    })
-  })
   return {
-    ended: ended.promise,
-    close: () => socket.close(1000, 'ciao'),
-    destroy: () => socket.terminate(),
+    put(piece, release) {
+      if (isRefused) return
+      pieces.push({ piece, release })
+      waiting += piece.length
+      if (waiting > mostWaiting) reading.pause()
+      taking ??= takeAll().catch(error => {
+        isRefused = true
+        onFailure(error)
+      })
+    },
+    done: async () => taking,
   }
 }
 
-/**
- * The last bytes of the connection, as they came. The library puts back what came together with the handshake before it
- * listens itself: whoever listened earlier would take it away.
- */
-function keepTail(socket: WebSocket): () => Buffer {
-  let tail: Buffer = Buffer.alloc(0)
-  socket.once('upgrade', response => {
-    socket.once('open', () => {
-      response.socket.on('data', (chunk: Buffer) => {
-        tail = (chunk.length >= closeFrameLimit ? chunk : Buffer.concat([tail, chunk])).subarray(-closeFrameLimit)
-      })
-    })
-  })
-  return () => tail
+/** Sends a frame of at most 125 bytes; a client's are masked (RFC 6455 §5.3). */
+function send(socket: Upgraded['socket'], opcode: number, content: Buffer): void {
+  if (!socket.writable) return
+  const mask = randomBytes(4)
+  const masked = content.map((byte, index) => byte ^ (mask[index & 3] ?? 0))
+  socket.write(Buffer.concat([Buffer.of(0x80 | opcode, 0x80 | content.length), mask, masked]))
 }

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { type ErrorCode, errorKinds, RemoraError } from '../../src/base/errors.ts'
-import { closeFrameLimit, closeOf, faultyClose, shorten } from '../../src/packetflix/close.ts'
+import { type CloseReason, closeOf, shorten } from '../../src/packetflix/close.ts'
 import { closedFailure } from '../../src/remote/failure.ts'
+import { frameReader } from '../../src/remote/frames.ts'
 import { closePayload, frame, opcodes, readClose } from '../helpers/websocket.ts'
 import { type FuzzTarget, target } from './target.ts'
 import { anyText } from './text.ts'
@@ -32,27 +33,29 @@ const frames = target('close frames of failures', 40_000, failure, ([code, messa
   assert.equal(closedFailure({ base: 'http://server' }, close.code, close.reason).code, code)
 })
 
-const tail = fc.record({
+const closing = fc.record({
   code: fc.oneof(fc.constantFrom(1005, 1006, 1015), fc.integer({ min: 0, max: 65_535 })),
   reason: long.map(shorten),
-  before: fc.uint8Array({ maxLength: 160 }),
-  after: fc.constantFrom(0, 0, 0, 1, 2),
+  cut: fc.integer({ min: 1, max: 140 }),
 })
 
-const faulty = target('faulty close frames', 50_000, tail, ({ code, reason, before, after }) => {
-  const close = frame(opcodes.close, closePayload(code === 1005 ? 1006 : code, reason), false)
-  const noise = before.map(byte => (byte === 0x88 ? 0 : byte))
-  const found = faultyClose(Buffer.concat([noise, close, Buffer.alloc(after)]).subarray(-closeFrameLimit))
+const received = target('close frames of services', 50_000, closing, ({ code, reason, cut }) => {
   const told = code === 1005 ? 1006 : code
-  if (after === 0 && [1005, 1006, 1015].includes(told)) assert.deepEqual(found, { code: told, reason })
-  else if (after === 0 && !reason.includes('\ufffd')) assert.equal(found, undefined)
+  const bytes = frame(opcodes.close, closePayload(told, reason), false)
+  const found: CloseReason[] = []
+  const reader = frameReader({ text() {}, ping() {}, pong() {}, close: close => found.push(close) })
+  for (let at = 0; at < bytes.length; at += cut) {
+    const piece = Buffer.from(bytes.subarray(at, at + cut))
+    assert.equal(reader.read(piece, piece.length).length, 0)
+  }
+  if (found.length > 0) assert.deepEqual(found, [{ code: told, reason }])
+  else assert.ok(reader.fault !== undefined && ![1005, 1006, 1015].includes(told))
 })
 
-const garbage = target('ends of connections', 40_000, fc.uint8Array({ maxLength: 200 }), bytes => {
-  const found = faultyClose(bytes)
-  if (found === undefined) return
-  assert.ok([1005, 1006, 1015].includes(found.code))
-  assert.ok(found.reason.length <= 123)
+const garbage = target('garbage of services', 40_000, fc.uint8Array({ maxLength: 200 }), content => {
+  const bytes = Buffer.from(content)
+  const reader = frameReader({ text() {}, ping() {}, pong() {}, close() {} })
+  assert.ok(reader.read(bytes, bytes.length).length <= bytes.length)
 })
 
-export const closeTargets: readonly FuzzTarget[] = [reasons, frames, faulty, garbage]
+export const closeTargets: readonly FuzzTarget[] = [reasons, frames, received, garbage]

@@ -91,7 +91,7 @@ async function talk(sent: readonly Sent[], end: string, longest: number, seed: n
     else socket.end()
   }
   const taken: Buffer[] = []
-  const taker = { take: async (chunk: Buffer) => void taken.push(chunk), note: () => {} }
+  const taker = { take: async (chunk: Buffer) => void taken.push(Buffer.from(chunk)), note: () => {} }
   const { signal } = new AbortController()
   const stream = await dial({ base: `unix:${socketPath}` }, '/capture?netns=1', { taker, signal })
   return [await stream.ended, Buffer.concat(taken)]

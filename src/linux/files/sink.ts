@@ -34,15 +34,17 @@ export function openSink(fd: number): Sink {
 /** @param fd descriptor without blocking, from now on the sink's */
 function pipeSink(fd: number): Sink {
   const pipe = new Socket({ fd, readable: false, writable: true })
+  const gone = () => Object.assign(new Error('nobody reads any more'), { code: 'EPIPE' })
+  /** Fails the write that waits. */
+  let fail: ((error: Error) => void) | undefined
   pipe.on('error', () => {})
+  pipe.once('close', () => fail?.(gone()))
   return {
     write: bytes =>
       new Promise((resolve, reject) => {
-        const fail = () => reject(Object.assign(new Error('nobody reads any more'), { code: 'EPIPE' }))
-        if (pipe.destroyed) return fail()
-        pipe.once('close', fail)
+        if (pipe.destroyed) return reject(gone())
+        fail = reject
         pipe.write(bytes, error => {
-          pipe.off('close', fail)
           if (error) reject(error)
           else resolve()
         })
