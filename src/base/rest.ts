@@ -11,13 +11,10 @@ const restTime = 0.2
 const soon = 1
 /** Bytes of a look that found a pipe full: it holds 16 pages (pipe(7)), of which long packets leave nearly half empty. */
 const full = 32_768
-/** Milliseconds without a rest after that: whoever writes waited for us, and comes as fast as we take. */
-const busy = 3
 
 let taken = 0
 let scheduled = false
 let lookedAt = 0
-let fullAt = -busy
 
 /** To be called for what was read, with its length in bytes: rests once in a turn of the event loop, whoever reads. */
 export function restAfter(bytes: number): void {
@@ -29,8 +26,8 @@ export function restAfter(bytes: number): void {
 
 function rest(): void {
   const now = performance.now()
-  if (taken >= full) fullAt = now
-  else if (now - lookedAt < soon && now - fullAt > busy) pause(restTime)
+  // Whoever writes has waited where a pipe was full.
+  if (taken < full && now - lookedAt < soon) pause(restTime)
   lookedAt = performance.now()
   taken = 0
   scheduled = false

@@ -27,13 +27,14 @@ export function packetCounter(): PacketCounter {
     while (at + enough <= bytes.length) {
       little = (sectionByteOrder(bytes, at) ?? (little ? 'LE' : 'BE')) === 'LE'
       const type = little ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at)
-      const length = little ? bytes.readUInt32LE(at + 4) : bytes.readUInt32BE(at + 4)
-      if (length < enough || length % 4 !== 0) {
+      const told = little ? bytes.readUInt32LE(at + 4) : bytes.readUInt32BE(at + 4)
+      if (told < enough) {
         lost = true
         return
       }
       if (packetTypes.has(type)) packets++
-      at += length
+      // Some writers tell a length without the padding.
+      at += told + (-told & 3)
     }
     head = at < bytes.length ? Buffer.from(bytes.subarray(at)) : head
     skip = Math.max(0, at - bytes.length)

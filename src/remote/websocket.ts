@@ -135,11 +135,22 @@ function follow(
   return { ended: ended.promise, close: () => close(1000, 'ciao'), destroy: () => void socket.destroy() }
 }
 
-/** What waits for a taker, who takes one piece at a time. */
+/** Bytes of a piece that is put together with others while the taker is busy, and of what they are put together in. */
+const small = 16 * 1024
+const gathered = 64 * 1024
+
+/** What waits for a taker, who takes one piece at a time: at high rates a write costs more than the bytes in it. */
 interface Queue {
   put(piece: Buffer, release: () => void): void
   /** Settles when all has been taken. */
   done(): Promise<void>
+}
+
+/** What waits: the first bytes of a buffer. */
+interface Waiting {
+  readonly buffer: Buffer
+  length: number
+  readonly release: () => void
 }
 
 function takeInTurn(
@@ -148,14 +159,15 @@ function takeInTurn(
   onResume: () => void,
   onFailure: (error: unknown) => void,
 ): Queue {
-  const pieces: { readonly piece: Buffer; readonly release: () => void }[] = []
+  const pieces: Waiting[] = []
+  const free: Buffer[] = []
   let waiting = 0
   let taking: Promise<void> | undefined
   let isRefused = false
   const takeAll = async () => {
     for (let next = pieces.shift(); next !== undefined; next = pieces.shift()) {
-      const { length } = next.piece
-      await taker.take(next.piece)
+      const { buffer, length } = next
+      await taker.take(buffer.length === length ? buffer : buffer.subarray(0, length))
       next.release()
       waiting -= length
       if (waiting > mostWaiting / 2 || !reading.isPaused()) continue
@@ -167,8 +179,18 @@ function takeInTurn(
   return {
     put(piece, release) {
       if (isRefused) return
-      pieces.push({ piece, release })
       waiting += piece.length
+      const last = pieces.at(-1)
+      if (last !== undefined && last.length + piece.length <= last.buffer.length) {
+        last.buffer.set(piece, last.length)
+        last.length += piece.length
+        release()
+      } else if (taking !== undefined && piece.length < small) {
+        const buffer = free.pop() ?? Buffer.allocUnsafeSlow(gathered)
+        buffer.set(piece)
+        release()
+        pieces.push({ buffer, length: piece.length, release: () => void (free.length < 2 && free.push(buffer)) })
+      } else pieces.push({ buffer: piece, length: piece.length, release })
       if (waiting > mostWaiting) reading.pause()
       taking ??= takeAll().catch(error => {
         isRefused = true

@@ -9,10 +9,11 @@ import { environment, executable, hasLogged } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { cpuSeconds, inTurn, median, type Row, row } from './measure.ts'
 import { sending, startDumpcap, traffic } from './rate.ts'
-import { startService } from './service.ts'
+import { type BenchService, startService } from './service.ts'
 
 const rounds = 5
-const count = 500_000
+/** Another executable to compare with, as of an earlier commit. */
+const earlier = process.env.REMORA_BEFORE
 
 interface Outcome {
   readonly packets: number
@@ -20,12 +21,16 @@ interface Outcome {
   readonly cpu: number
 }
 
-/** A gigabit a second, and as many as trafgen makes, which is more than this machine has processors for. */
+/** 20,000 a second, a gigabit a second, and as many as trafgen makes, which is more than this machine has processors for. */
 export async function remoteRateRows(pair: NetnsPair): Promise<Row[]> {
-  return [...(await rowsAt(pair, ['-b', '125MB'])), ...(await rowsAt(pair, []))]
+  return [
+    ...(await rowsAt(pair, 100_000, ['-b', '20000pps'])),
+    ...(await rowsAt(pair, 500_000, ['-b', '125MB'])),
+    ...(await rowsAt(pair, 500_000, [])),
+  ]
 }
 
-async function rowsAt(pair: NetnsPair, limit: readonly string[]): Promise<Row[]> {
+async function rowsAt(pair: NetnsPair, count: number, limit: readonly string[]): Promise<Row[]> {
   const folder = scratch()
   const file = join(folder, 'packets.pcapng')
   const large = traffic(folder, 'large', 1372)
@@ -38,11 +43,10 @@ async function rowsAt(pair: NetnsPair, limit: readonly string[]): Promise<Row[]>
     await sleep(400)
     return pids.reduce((sum, pid, index) => sum + cpuSeconds(pid) - (before[index] ?? 0), 0)
   }
-  const service = await startService()
-  const remora = async (): Promise<Outcome> => {
+  const through = async (program: string, service: BenchService): Promise<Outcome> => {
     const log = join(folder, `log-${Math.random()}`)
     const args = ['capture', `named:${pair.receiver}`, '-i', 'b0', '--host', service.address, '-w', file, '--json']
-    const client = start([executable, ...args], { env: environment({ REMORA_LOG_FILE: log }) })
+    const client = start([program, ...args], { env: environment({ REMORA_LOG_FILE: log }) })
     await until('connected', () => hasLogged(log, 'connected'))
     await sleep(500)
     const cpu = await cpuWhileSending([service.pid, ...descendantsOf(service.pid), client.pid])
@@ -68,8 +72,16 @@ async function rowsAt(pair: NetnsPair, limit: readonly string[]): Promise<Row[]>
     await Promise.all([sender.result, receiver.result])
     return { packets, cpu }
   }
-  const outcomes = await inTurn(rounds, { there, byHand, remora })
+  const service = await startService()
+  const older = earlier === undefined ? undefined : await startService(environment(), earlier)
+  const outcomes = await inTurn<'there' | 'byHand' | 'remora' | 'before', Outcome>(rounds, {
+    there,
+    byHand,
+    remora: () => through(executable, service),
+    before: async () => (older && earlier ? through(earlier, older) : { packets: Number.NaN, cpu: Number.NaN }),
+  })
   await service.close()
+  await older?.close()
   const packets = (of: readonly Outcome[]) => of.map(outcome => outcome.packets)
   const each = (of: readonly Outcome[]) => of.map(outcome => (1e6 * outcome.cpu) / outcome.packets)
   const ours = { values: packets(outcomes.remora) }
@@ -82,5 +94,17 @@ async function rowsAt(pair: NetnsPair, limit: readonly string[]): Promise<Row[]>
     row('… CPU from dumpcap to the file, for a million captured', {
       ...{ unit: 's', values: each(outcomes.remora), counterpart: byHand_, bare: each(outcomes.byHand) },
     }),
+    ...(older === undefined
+      ? []
+      : [
+          row('… against the earlier remora', {
+            ...ours,
+            counterpart: 'REMORA_BEFORE',
+            bare: packets(outcomes.before),
+          }),
+          row('… its CPU', {
+            ...{ unit: 's', values: each(outcomes.remora), counterpart: 'REMORA_BEFORE', bare: each(outcomes.before) },
+          }),
+        ]),
   ]
 }

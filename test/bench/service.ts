@@ -19,8 +19,11 @@ export interface BenchService {
 }
 
 /** Starts a service; it ends with the measurement, within ten minutes. */
-export async function startService(env: NodeJS.ProcessEnv = environment()): Promise<BenchService> {
-  const running = start([executable, 'serve', '--listen', '127.0.0.1:0', '--log-level', 'info'], { env }, 600_000)
+export async function startService(
+  env: NodeJS.ProcessEnv = environment(),
+  program: string = executable,
+): Promise<BenchService> {
+  const running = start([program, 'serve', '--listen', '127.0.0.1:0', '--log-level', 'info'], { env }, 600_000)
   const address = () => /"addresses":\["(?:http:\/\/)?([\d.]+:\d+)"/.exec(running.stderr())?.[1]
   await until('the service listens', () => address() !== undefined)
   return {
