@@ -40,15 +40,17 @@ export function parseResolver(text: string): Pick<Dns, 'domain' | 'nameservers' 
   return {
     domain: last('domain')[0] ?? '',
     search: last('search'),
-    nameservers: lines.flatMap(([first, address]) => (first === 'nameserver' && address !== undefined ? address : [])),
+    nameservers: lines.flatMap(([first, address]) =>
+      first === 'nameserver' && canonicalAddress(address ?? '') !== undefined ? (address ?? []) : [],
+    ),
   }
 }
 
-/** Each name of a line with its address, in one form where it is one. */
+/** Each name of a line with its address; a line that begins with none says nothing. */
 export function parseHosts(text: string): Dns['hosts'] {
   return linesOf(text).flatMap(([first = '', ...names]) => {
-    const address = canonicalAddress(first) ?? first
-    return names.map(name => ({ name, address }))
+    const address = canonicalAddress(first)
+    return address === undefined ? [] : names.map(name => ({ name, address }))
   })
 }
 

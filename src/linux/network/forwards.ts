@@ -3,6 +3,7 @@
  * run of nft(8) tells whether there is anything that only iptables can explain; for the older tables the kernel tells it
  * (/proc/PID/net/ip_tables_names).
  */
+import { isIP } from 'node:net'
 import { inPieces } from '../../base/pieces.ts'
 import type { Family, Forward } from '../../ghostwire/snapshot.ts'
 import { isSimple, runInEach } from '../namespace/each.ts'
@@ -106,12 +107,13 @@ export function readProxies(table: readonly ProcessEntry[]): Map<number, Forward
   return found
 }
 
-/** Reads the arguments of a docker-proxy. */
+/** Reads the arguments of a docker-proxy, or of what anybody has called so. */
 export function parseProxy(args: readonly string[]): Forward | undefined {
   const value = (name: string) => optionValue(args, [name]) ?? ''
   const [address, toAddress, protocol] = [value('-host-ip'), value('-container-ip'), value('-proto')]
   const [port, toPort] = [Number(value('-host-port')), Number(value('-container-port'))]
-  if (toAddress === '' || protocol === '' || !(port > 0) || !(toPort > 0)) return undefined
+  if (isIP(address) === 0 || isIP(toAddress) === 0 || protocol === '') return undefined
+  if (![port, toPort].every(number => Number.isInteger(number) && number > 0 && number < 65_536)) return undefined
   const family = address.includes(':') ? 'ipv6' : 'ipv4'
   const isAny = address === '0.0.0.0' || address === '::'
   return { family, protocol, address: isAny ? '' : address, port, toAddress, toPort }

@@ -2,6 +2,7 @@
  * The output of `nft -j list ruleset` (libnftables-json(5)), as rules. Chains are named by family, table and name, since
  * tables do not know each other. What iptables made stands there without its meaning, and is read by parseIptables.
  */
+import { isIP } from 'node:net'
 import type { Family } from '../../ghostwire/snapshot.ts'
 import { type NatRule, type NatRules, portRange } from './nat-rules.ts'
 
@@ -95,7 +96,8 @@ function matched({ op, left, right }: Expression): Partial<NatRule> {
   if (field === 'protocol' || field === 'nexthdr') return typeof right === 'string' ? { protocol: right } : {}
   if (field === 'daddr' && typeof right === 'string') {
     const family = families[String(protocol)]
-    return { address: right, ...(family && { family }) }
+    // The name of a set, `@services`, narrows nothing down that could be told.
+    return { ...(isIP(right) !== 0 && { address: right }), ...(family && { family }) }
   }
   if (field !== 'dport') return {}
   const ports = portsOf(right)
@@ -103,7 +105,7 @@ function matched({ op, left, right }: Expression): Partial<NatRule> {
 }
 
 function translated({ addr, port, family }: Expression, known: Family | undefined): Partial<NatRule> {
-  if (typeof addr !== 'string') return {}
+  if (typeof addr !== 'string' || isIP(addr) === 0) return {}
   const kind = families[String(family)] ?? known ?? (addr.includes(':') ? 'ipv6' : 'ipv4')
   return { family: kind, to: { address: addr, port: typeof port === 'number' ? port : undefined } }
 }

@@ -148,6 +148,17 @@ describe('nft', () => {
       ['tcp :80 > 10.0.0.1:1', 'tcp :90 > 10.0.0.1:1', 'tcp :91 > 10.0.0.1:1'],
     ],
     ['all but one port', 'ip', [port(80, 'tcp', '!='), { dnat: { addr: '10.0.0.1', port: 1 } }], []],
+    [
+      'a set of addresses by its name, and no address',
+      'ip',
+      [
+        { match: { op: '==', left: { payload: { protocol: 'ip', field: 'daddr' } }, right: '@services' } },
+        port(80),
+        { dnat: { family: 'ip', addr: '10.0.0.1' } },
+        { dnat: { family: 'ip', addr: '@backends' } },
+      ],
+      ['tcp :80 > 10.0.0.1:80'],
+    ],
     ['a map, which is not followed', 'ip', [port(80), { dnat: { addr: { map: {} }, port: 1 } }], []],
   ])('%s', (_, family, expression, expected) => {
     expect(nft(family, expression)).toEqual(expected)
@@ -183,16 +194,16 @@ describe('nft', () => {
 })
 
 describe('docker-proxy', () => {
-  const args = (hostIp: string) => [
+  const args = (hostIp: string, container = '172.17.0.2', port = '80') => [
     'docker-proxy',
     '-proto',
     'tcp',
     '-host-ip',
     hostIp,
     '-host-port',
-    '80',
+    port,
     '-container-ip',
-    '172.17.0.2',
+    container,
     '-container-port',
     '8080',
   ]
@@ -210,5 +221,10 @@ describe('docker-proxy', () => {
       toPort: 8080,
     })
   })
-  test('anything else is none', () => expect(parseProxy(['docker-proxy', '-proto', 'tcp'])).toBeUndefined())
+  test.each([
+    ['anything else', ['docker-proxy', '-proto', 'tcp']],
+    ['an address that is none', args('here')],
+    ['a destination that is none', args('0.0.0.0', '172.17.0.2x')],
+    ['a port that is none', args('0.0.0.0', '172.17.0.2', '65536')],
+  ])('%s is none', (_, given) => expect(parseProxy(given)).toBeUndefined())
 })
