@@ -281,20 +281,49 @@ describe('ghostwire', () => {
   })
 
   const forward = { family: 'ipv4', protocol: 'tcp', address: '', port: 80, toAddress: '10.0.0.2', toPort: 81 } as const
-  const having = (address: string): Link =>
-    link(1, { addresses: [{ family: 'ipv4', address, prefix: 8, preferred: 1, valid: 1, scope: 0 }] })
+  const having = (address: string, more: Partial<Link> = {}): Link =>
+    link(1, { addresses: [{ family: 'ipv4', address, prefix: 8, preferred: 1, valid: 1, scope: 0 }], ...more })
+  /** A veth end with an address, whose peer has an index in the namespace that has a number in this one. */
+  const end = (index: number, address: string, peer: number, nsid: number): Link => ({
+    ...having(address, { kind: 'veth', lower: { index: peer, nsid } }),
+    index,
+  })
+  const ids = new Map([
+    [
+      10,
+      new Map([
+        [1, 11],
+        [2, 12],
+      ]),
+    ],
+    [11, new Map([[3, 13]])],
+  ])
+  const hub = [end(21, '10.0.0.1', 1, 1), end(22, '10.0.1.1', 1, 2)]
   test.each<[string, NamespaceSnapshot[], number, string[]]>([
     ['nobody', [], 0, []],
-    ['the only one that has the address', [namespace(11, { links: [having('10.0.0.2'), link(2)] })], 11, ['nif-11-1']],
+    ['a neighbour', [namespace(11, { links: [end(1, '10.0.0.2', 21, 0), link(2)] })], 11, ['nif-11-1']],
+    ['a stranger who has the address too', [namespace(14, { links: [having('10.0.0.2')] })], 0, []],
     [
-      'two that have it',
-      [namespace(11, { links: [having('10.0.0.2')] }), namespace(12, { links: [having('10.0.0.2')] })],
+      'two neighbours',
+      [namespace(11, { links: [end(1, '10.0.0.2', 21, 0)] }), namespace(12, { links: [end(1, '10.0.0.2', 22, 0)] })],
       0,
       [],
     ],
+    [
+      'the neighbour of a neighbour, and a stranger',
+      [
+        namespace(11, { links: [end(1, '10.0.0.9', 21, 0), end(5, '10.0.5.1', 6, 3)] }),
+        namespace(13, { links: [end(6, '10.0.0.2', 5, 0)] }),
+        namespace(14, { links: [having('10.0.0.2')] }),
+      ],
+      13,
+      ['nif-13-6'],
+    ],
   ])('forwarded ports: %s', (_, others, netns, refs) => {
-    const [one] = documentOf([namespace(10, { forwards: [forward, forward], links: [having('10.0.0.1')] }), ...others])
-    expect(one?.['forwarded-ports'].ipv4).toMatchObject([
+    const here = namespace(10, { forwards: [forward, forward], links: hub })
+    const document = ghostwireDocument({ ...snapshot([here, ...others]), ids })
+    expect(ghostwireSchema(document, 'document')).toEqual([])
+    expect(document['network-namespaces'][0]?.['forwarded-ports'].ipv4).toMatchObject([
       { ip: '0.0.0.0', port: 80, netnsid: netns, 'network-interface-refs': refs },
     ])
   })
