@@ -219,7 +219,7 @@ test('sockets are those that ss shows, with their processes', async () => {
     .split('\n')
     .map(line => {
       const [protocol, , , , local = ''] = line.split(/\s+/)
-      const pid = Number(/pid=(\d+)/.exec(line)?.[1])
+      const [, pid] = /pid=(\d+)/.exec(line) ?? []
       const at = local.lastIndexOf(':')
       return {
         protocol,
@@ -228,7 +228,7 @@ test('sockets are those that ss shows, with their processes', async () => {
           .replace(/^\[|\]$/g, '')
           .replace(/^\*$/, '::'),
         port: Number(local.slice(at + 1)),
-        pid,
+        pid: pid === undefined ? undefined : Number(pid),
       }
     })
   for (const { protocol, address, port, pid } of shown) {
