@@ -11,7 +11,14 @@ import { hasGone, type NetworkNamespace } from '../linux/namespace/netns.ts'
 import { readDriver } from '../linux/network/driver.ts'
 import { readForwardsOfMany } from '../linux/network/forwards.ts'
 import { readNetstacks } from '../linux/network/netstack.ts'
-import { readSocketCounts, readSockets, type SocketTable, type TableSocket } from '../linux/network/sockets-table.ts'
+import {
+  readCountsOfMany,
+  readSocketCounts,
+  readSockets,
+  type SocketTable,
+  type TableSocket,
+  tablesFor,
+} from '../linux/network/sockets-table.ts'
 import type { Target } from '../target/model.ts'
 import { openTarget } from './interfaces.ts'
 
@@ -27,24 +34,31 @@ const singly = 4
 export async function readStacks(
   targets: readonly Target[],
   signal: AbortSignal,
-): Promise<{ stacks: Stack[]; warnings: string[] }> {
+): Promise<{ stacks: Stack[]; sockets: SocketMemory; warnings: string[] }> {
   const warnings = new Set<string>()
+  const sockets: SocketMemory = new Map()
   const groups = [...Map.groupBy(targets, ({ netns }) => netns)].filter(([netns]) => netns > 0)
   const batches = await eachOf(batchesOf(groups, concurrency), concurrency, batch =>
-    readBatch(batch, signal, warning => warnings.add(warning)),
+    readBatch(batch, sockets, signal, warning => warnings.add(warning)),
   )
-  return { stacks: batches.flat(), warnings: [...warnings] }
+  return { stacks: batches.flat(), sockets, warnings: [...warnings] }
 }
 
 /** Targets by the network namespace they share. */
 type Group = readonly [netns: number, targets: readonly Target[]]
 
-async function readBatch(groups: readonly Group[], signal: AbortSignal, warn: (warning: string) => void) {
+async function readBatch(
+  groups: readonly Group[],
+  sockets: SocketMemory,
+  signal: AbortSignal,
+  warn: (warning: string) => void,
+) {
   const opened = groups.map(([netns, targets]) => ({ netns, targets, namespace: tryOpenOne(targets) }))
   const namespaces = opened.flatMap(({ namespace }) => (namespace instanceof Error ? [] : [namespace]))
   try {
     const netstacks = await readNetstacks(namespaces, signal)
     const forwards = await readForwardsOfMany(namespaces, signal)
+    await noteEmpty(namespaces, sockets, signal)
     signal.throwIfAborted()
     return opened.map(({ netns, targets, namespace }): Stack => {
       const nothing = { netns, targets, links: [], routes: [], forwards: [] }
@@ -65,6 +79,16 @@ async function readBatch(groups: readonly Group[], signal: AbortSignal, warn: (w
     })
   } finally {
     for (const namespace of namespaces) namespace.close()
+  }
+}
+
+/** Takes note of namespaces without a process that have no sockets: each would have to be entered for its tables. */
+async function noteEmpty(namespaces: readonly NetworkNamespace[], sockets: SocketMemory, signal: AbortSignal) {
+  const hidden = namespaces.filter(({ own, process }) => !own && process === undefined)
+  for (const [index, counts] of (await readCountsOfMany(hidden, signal)).entries()) {
+    const namespace = hidden[index]
+    if (namespace === undefined || counts === undefined || tablesFor(counts).length > 0) continue
+    sockets.set(namespace.inode, { sockets: [], counts: undefined })
   }
 }
 

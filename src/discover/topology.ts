@@ -49,7 +49,7 @@ export async function readTopology(
 ): Promise<Topology> {
   const targets = withResidents(discovery.targets, table)
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
-  const [networks, hostnames, { stacks, warnings }] = await Promise.all([
+  const [networks, hostnames, { stacks, sockets, warnings }] = await Promise.all([
     networksByNamespace(discovery.engines, limit),
     readHostnames([...new Set(tenantsOf(targets))], signal),
     readStacks(targets, signal),
@@ -59,7 +59,7 @@ export async function readTopology(
     ...stack,
     links: labelBridges(stack.links, networks.get(stack.netns) ?? []),
   }))
-  return { targets, stacks: labelled, ids, hostnames, sockets: new Map(), warnings }
+  return { targets, stacks: labelled, ids, hostnames, sockets, warnings }
 }
 
 /** Makes the document of a topology that is known: what changes from moment to moment is read anew. */

@@ -9,11 +9,12 @@ import type { Family, Forward } from '../../ghostwire/snapshot.ts'
 import { isSimple, runInEach } from '../namespace/each.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { runInNamespace } from '../namespace/nsenter.ts'
-import { optionValue, readArguments, readText } from '../process/proc.ts'
+import { optionValue, readArguments } from '../process/proc.ts'
 import type { ProcessEntry } from '../process/table.ts'
 import { lookUpTool, type Tool } from '../programs/tools.ts'
 import { parseIptables } from './iptables-rules.ts'
 import { forwardsOf } from './nat-rules.ts'
+import { readNetFiles } from './net-files.ts'
 import { parseNft } from './nft-rules.ts'
 
 const savers: Readonly<Record<Family, { readonly present: readonly Tool[]; readonly legacy: readonly Tool[] }>> = {
@@ -35,9 +36,7 @@ export async function readForwardsOfMany(
   const listings = await ask(namespaces, ['nft'], ['-j', 'list', 'ruleset'], linesOf)
   const native = await inPieces(listings, listing => (listing instanceof Error ? listing : parseNft(listing ?? '')))
   const forwards = native.map(rules => (rules instanceof Error ? rules : forwardsOf(rules)))
-  const older = await Promise.all(
-    namespaces.map(namespace => legacyFamilies(namespace, signal).catch((): Family[] => [])),
-  )
+  const older = await legacyFamilies(namespaces, signal)
   for (const family of families) {
     const isPresent = (_: NetworkNamespace, at: number) => {
       const rules = native[at]
@@ -119,23 +118,14 @@ export function parseProxy(args: readonly string[]): Forward | undefined {
   return { family, protocol, address: isAny ? '' : address, port, toAddress, toPort }
 }
 
+/** Files that name the older tables. */
+const olderTables: Readonly<Record<Family, string>> = { ipv4: 'ip_tables_names', ipv6: 'ip6_tables_names' }
+
 /**
  * Families with rules in the older tables. Those come into being when they are first looked at, so iptables-legacy-save
- * is asked only where the kernel has them already; without a process in the namespace it is asked from within.
+ * is asked only where the kernel has them already.
  */
-async function legacyFamilies(namespace: NetworkNamespace, signal?: AbortSignal): Promise<Family[]> {
-  const { process, own } = namespace
-  const pid = own ? 'self' : process?.pid
-  const names = async (file: string): Promise<string> => {
-    if (pid !== undefined) return readText(`/proc/${pid}/net/${file}`) ?? ''
-    const cat = lookUpTool('cat')
-    if (cat === undefined) return ''
-    return (await runInNamespace(namespace, [cat, `/proc/self/net/${file}`], { signal })).stdout
-  }
-  const present = await Promise.all(
-    families.map(async family =>
-      /^nat$/m.test(await names(family === 'ipv4' ? 'ip_tables_names' : 'ip6_tables_names')),
-    ),
-  )
-  return families.filter((_, index) => present[index])
+async function legacyFamilies(namespaces: readonly NetworkNamespace[], signal?: AbortSignal): Promise<Family[][]> {
+  const names = await readNetFiles(namespaces, Object.values(olderTables), signal)
+  return names.map(texts => families.filter(family => /^nat$/m.test(texts.get(olderTables[family]) ?? '')))
 }

@@ -9,6 +9,7 @@ import { runInNamespace } from '../namespace/nsenter.ts'
 import { readNamespaceInode, readText } from '../process/proc.ts'
 import { lookUpTool } from '../programs/tools.ts'
 import { addressText } from './address.ts'
+import { readNetFiles } from './net-files.ts'
 
 /** A socket with its inode, by which its owners are found; 0 when it has none any more. */
 export interface TableSocket extends Omit<Socket, 'owners'> {
@@ -51,8 +52,20 @@ export async function readSockets(
 export type SocketCounts = Readonly<Record<'TCP' | 'TCP6' | 'UDP' | 'UDP6' | 'tw', number>>
 
 /**
- * How many sockets a namespace has, as a process in it sees it (proc_pid_net(5), `sockstat`); undefined without a process. It is
- * the tables that take long: for each the kernel goes through the half a million places of all sockets of the machine.
+ * How many sockets namespaces have (proc_pid_net(5), `sockstat`); undefined where that cannot be read.
+ * @returns in the order given
+ */
+export async function readCountsOfMany(
+  namespaces: readonly NetworkNamespace[],
+  signal?: AbortSignal,
+): Promise<(SocketCounts | undefined)[]> {
+  const files = await readNetFiles(namespaces, ['sockstat', 'sockstat6'], signal)
+  return files.map(texts => parseSocketCounts(texts.get('sockstat') ?? '', texts.get('sockstat6') ?? ''))
+}
+
+/**
+ * How many sockets a namespace has, as a process in it sees it; undefined without a process. It is the tables that take long:
+ * for each the kernel goes through the half a million places of all sockets of the machine.
  */
 export function readSocketCounts({ process, inode }: NetworkNamespace): SocketCounts | undefined {
   if (process === undefined) return undefined
@@ -70,7 +83,7 @@ export function parseSocketCounts(older: string, newer: string): SocketCounts | 
 }
 
 /** The tables that may hold a socket: one of IPv4 may be asked for at a socket that listens for both. */
-function tablesFor({ TCP, TCP6, UDP, UDP6, tw }: SocketCounts): string[] {
+export function tablesFor({ TCP, TCP6, UDP, UDP6, tw }: SocketCounts): string[] {
   const wanted = { tcp: TCP + TCP6 + tw, tcp6: TCP6 + tw, udp: UDP, udp6: UDP6 }
   return Object.entries(wanted).flatMap(([file, count]) => (count > 0 ? file : []))
 }
