@@ -4,6 +4,7 @@ import { RemoraError } from '../base/errors.ts'
 import { setInterval } from '../base/timers.ts'
 import { targetJson } from '../target/model.ts'
 import type { RouteContext } from './context.ts'
+import { peerGroup } from './peer.ts'
 
 /** Answers with everything that can be captured. */
 export async function listTargets(c: RouteContext): Promise<Response> {
@@ -14,21 +15,25 @@ export async function listTargets(c: RouteContext): Promise<Response> {
 /** Bytes a watcher may be behind; whoever is slower is let go, and sees everything when it comes back. */
 const mostBehind = 8 * 1024 * 1024
 const mostWatchers = 64
+const mostWatchersPerPeer = 32
 /** Milliseconds between signs of life. */
 const heartbeat = 15_000
-let watching = 0
+/** The client of each, as limits count it. */
+const watching: string[] = []
 
 /**
  * Tells of the targets until the client has gone.
  * @throws RemoraError LIMIT
  */
 export function watchTargets(c: RouteContext): Response {
-  const { outgoing, service } = c.env
-  if (watching >= mostWatchers)
-    throw new RemoraError('LIMIT', `${mostWatchers} clients watch already`, {
+  const { incoming, outgoing, service } = c.env
+  const peer = peerGroup(incoming)
+  const ofPeer = watching.filter(one => one === peer).length
+  if (watching.length >= mostWatchers || ofPeer >= mostWatchersPerPeer)
+    throw new RemoraError('LIMIT', `${watching.length} watch already, ${ofPeer} of them from here`, {
       hint: 'Close a page or a list --watch that is open, or ask for the list again and again.',
     })
-  watching++
+  watching.push(peer)
   outgoing.writeHead(200, {
     'content-type': 'text/event-stream',
     'cache-control': 'no-store',
@@ -50,7 +55,7 @@ export function watchTargets(c: RouteContext): Response {
   })
   const timer = setInterval(() => write(':\n\n'), heartbeat)
   outgoing.once('close', () => {
-    watching--
+    watching.splice(watching.indexOf(peer), 1)
     clearInterval(timer)
     leave()
   })

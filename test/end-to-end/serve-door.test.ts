@@ -1,5 +1,6 @@
 /** Clients that want more than their share, or none at all: the others are served, and the log tells of those turned away. */
 import { readFileSync } from 'node:fs'
+import { get } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
@@ -65,6 +66,34 @@ describe('five thousand requests for captures on one connection', () => {
   })
 })
 
+test('one client cannot take all places of those who watch', async () => {
+  const socketPath = join(folder, 'socket')
+  const service = await serve(['--listen', `unix:${socketPath}`])
+  const gone = new AbortController()
+  const watch = async () => (await service.get('/v1/targets/watch', { signal: gone.signal })).status
+  try {
+    for (let count = 0; count < 32; count++) expect(await watch()).toBe(200)
+    expect(await watch()).toBe(429)
+    const other = new Promise<number | undefined>((resolve, reject) =>
+      get({ socketPath, path: '/v1/targets/watch', agent: false }, answer => {
+        resolve(answer.statusCode)
+        answer.destroy()
+      }).once('error', reject),
+    )
+    expect(await other).toBe(200)
+    gone.abort()
+    await until('their places are free', async () => {
+      const again = new AbortController()
+      const { status } = await service.get('/v1/targets/watch', { signal: again.signal })
+      again.abort()
+      return status === 200
+    })
+  } finally {
+    gone.abort()
+    await service.close()
+  }
+})
+
 describe('with 200 descriptors', () => {
   let service: ServiceUnderTest
   let authorization: string
@@ -79,14 +108,15 @@ describe('with 200 descriptors', () => {
     await service?.close()
   })
 
-  const get = async (headers: Record<string, string> = {}) => (await service.get('/v1/captures', { headers })).status
+  const statusOf = async (headers: Record<string, string> = {}) =>
+    (await service.get('/v1/captures', { headers })).status
 
   test('connections on which nobody was let in have 25 places, and the eldest goes for the next', async () => {
     for (let count = 0; count < 300; count++) idle.push((await connectRaw(service.port)).resume())
     await until('the eldest are ended', () => idle.filter(({ closed }) => closed).length >= 275)
     expect(idle.slice(-20).every(({ closed }) => !closed)).toBe(true)
-    expect(await get({ authorization })).toBe(200)
-    expect(await get()).toBe(401)
+    expect(await statusOf({ authorization })).toBe(200)
+    expect(await statusOf()).toBe(401)
     expect(service.descriptors()).toBeLessThan(100)
     await until('both are told', () => turnedAway(service).length > 1)
     expect(turnedAway(service)).toEqual(
