@@ -13,6 +13,8 @@ const graceMs = 2_000
 export function installLastResort(): void {
   process.on('uncaughtException', endWith)
   process.on('unhandledRejection', endWith)
+  // A file that may grow no larger is an error of the write then, and no end of the process (setrlimit(2), RLIMIT_FSIZE).
+  process.on('SIGXFSZ', () => {})
 }
 
 /** Ends the process soon, if nothing that is left running lets it end by itself. */

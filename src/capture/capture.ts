@@ -3,6 +3,7 @@
  * byte is written; {@link runCapture} then only runs what was planned.
  */
 import { isAbort } from '../base/abort.ts'
+import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import type { CaptureContext } from './context.ts'
 import { interestCheck, whileWanted } from './interest.ts'
@@ -93,11 +94,21 @@ export async function runPrepared(
         : await (await import('./run-woven.ts')).runWoven(prepared, output.fd, { ...context, onArmed })
     log.info(`the capture ended: ${JSON.stringify(report)}`)
   } catch (error) {
-    if (armed) output.finish(false)
+    if (armed) finishFailed(output, error)
     else output.discard()
     throw error
   }
   // An interface that was not captured leaves no half a block.
   output.finish(report.complete || (report.missedInterfaces !== undefined && report.end !== 'killed'))
   return report
+}
+
+/** Ends the output of a capture that failed. Where that fails too, both are told, what came first first. */
+function finishFailed(output: Output, first: unknown): void {
+  try {
+    output.finish(false)
+  } catch (error) {
+    const [{ code, message }, second] = [toRemoraError(first), toRemoraError(error)]
+    throw new RemoraError(code, `${message}; ${second.message}`, { hint: second.hint, cause: first })
+  }
 }

@@ -80,6 +80,7 @@ export function failureOf<F = RemoraError>(
 ): F | RemoraError | undefined {
   if (status === 0 || messages.goneInterface !== undefined || (asked && signal !== null)) return undefined
   if (messages.complaint !== undefined) return explain(messages.complaint)
+  if (signal === 'SIGXFSZ') return diskFull('the file may grow no larger (ulimit -f)')
   return new RemoraError('CAPTURE_FAILED', `dumpcap ended unexpectedly (${signal ?? `status ${status}`})`, {
     hint: 'Somebody killed it, or the system ran out of memory; the packets up to then are kept.',
   })
@@ -87,7 +88,8 @@ export function failureOf<F = RemoraError>(
 
 /** The failure behind packets that could not be handed on. */
 export function writeFailure(error: unknown): RemoraError {
-  if (isFull(error)) return diskFull()
+  const reason = { EFBIG: 'the file may grow no larger (ulimit -f)', EDQUOT: 'the quota of this user is used up' }
+  if (isFull(error)) return diskFull(reason[systemCode(error) as keyof typeof reason])
   if (error instanceof RemoraError) return error
   return new RemoraError('CAPTURE_FAILED', `cannot write the capture: ${reasonOf(error)}`, {
     cause: error,

@@ -2,10 +2,10 @@
  * Where the packets go: a fifo of Wireshark's, standard output, or a file. Whatever it is, dumpcap gets a descriptor for
  * blocking writes. A file grows as FILE.partial and gets its name when the capture is over, also one that was cut short.
  */
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   constants,
-  existsSync,
   fstatSync,
   lstatSync,
   openSync,
@@ -18,10 +18,9 @@ import {
 import { dirname } from 'node:path'
 import { isatty } from 'node:tty'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
-import { diskFull } from '../linux/capturing/dumpcap.ts'
 import { isPipe, openFifo, reopenPipe } from '../linux/files/fifo.ts'
 import { isOpenSomewhere } from '../linux/files/readers.ts'
-import { isFull } from './ending.ts'
+import { isFull, writeFailure } from './ending.ts'
 import { trimToWholeBlocks } from './trim.ts'
 
 /** An open output. */
@@ -158,10 +157,7 @@ function isStandardOutput({ dev, ino }: Stats): boolean {
 }
 
 function openPartial(path: string, onWritten?: (settlement: Settlement) => void): Output {
-  const partial = `${path}.partial`
-  removeLeftover(partial)
-  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
-  const fd = openForWriting(partial, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW)
+  const { fd, partial } = createPartial(path)
   let settled = false
   const settle = (action: () => void) => {
     if (settled) return
@@ -169,7 +165,7 @@ function openPartial(path: string, onWritten?: (settlement: Settlement) => void)
     try {
       action()
     } finally {
-      closeSync(fd)
+      closeWritten(fd)
     }
   }
   const discard = () => settle(() => rmSync(partial, { force: true }))
@@ -184,12 +180,49 @@ function openPartial(path: string, onWritten?: (settlement: Settlement) => void)
   }
 }
 
-/** What is left of a capture that was killed. */
-function removeLeftover(partial: string): void {
+/** Names that are tried; all but the first cannot be foreseen, so nobody can put something there. */
+const mostNames = 8
+
+/**
+ * Creates the file that grows: FILE.partial, or a name beside it where something else stands that is not ours to take away.
+ * @throws RemoraError USAGE when another capture writes the same file
+ */
+function createPartial(path: string): { readonly fd: number; readonly partial: string } {
+  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+  for (let names = 1; ; names++) {
+    const partial = `${path}.partial${names === 1 ? '' : `.${randomBytes(4).toString('hex')}`}`
+    makeWay(path, partial)
+    try {
+      return { fd: openSync(partial, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), partial }
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST' || names === mostNames) throw cannotOpen(path, error)
+    }
+  }
+}
+
+/** Takes away what is left of a capture that was killed; nothing else is touched. */
+function makeWay(path: string, partial: string): void {
+  const there = lookAt(partial, lstatSync)
+  const isOurs = process.geteuid?.() === 0 || there?.uid === process.geteuid?.()
+  if (!there?.isFile() || !isOurs) return
+  if (isOpenSomewhere(partial)) {
+    throw new RemoraError('USAGE', `another capture is writing ${path}`, {
+      hint: 'Choose another file, or end that capture.',
+    })
+  }
   try {
-    if (existsSync(partial) && !isOpenSomewhere(partial)) rmSync(partial, { force: true })
+    rmSync(partial, { force: true })
   } catch {
-    // Opening it tells what is in the way.
+    // One that cannot be removed, such as an immutable one, stays: another name is taken.
+  }
+}
+
+/** A file system of another machine tells of a failure when the file is closed, if not before (close(2)). */
+function closeWritten(fd: number): void {
+  try {
+    closeSync(fd)
+  } catch (error) {
+    throw writeFailure(error)
   }
 }
 
@@ -209,16 +242,14 @@ function giveName(fd: number, partial: string, path: string, whole: boolean): vo
 
 function openForWriting(path: string, flags: number): number {
   try {
-    return openSync(path, flags, 0o600)
+    return openSync(path, flags)
   } catch (error) {
-    if (systemCode(error) === 'EEXIST') {
-      throw new RemoraError('USAGE', `another capture is writing ${path}`, {
-        hint: 'Choose another file, or end that capture; if there is none, remove what is there.',
-      })
-    }
-    if (isFull(error)) throw diskFull()
-    throw cannotWrite(path, error)
+    throw cannotOpen(path, error)
   }
+}
+
+function cannotOpen(path: string, error: unknown): RemoraError {
+  return isFull(error) ? writeFailure(error) : cannotWrite(path, error)
 }
 
 function cannotWrite(path: string, cause: unknown): RemoraError {

@@ -9,19 +9,14 @@
  *  5. an interface was removed: dumpcap ends for all of them, and says which;
  *  6. a stop condition was reached;
  *  7. dumpcap failed or was killed by somebody else;
- *  8. the disk is full: dumpcap would go on and lose every packet without a word (docs/discoveries), so it is stopped.
+ *  8. what it writes does not reach the file: dumpcap would go on and lose every packet without a word (docs/discoveries), so it
+ *     is stopped.
  */
-import { fstatSync, statfsSync, writeSync } from 'node:fs'
+import { fstatSync, writeSync } from 'node:fs'
 import { systemCode } from '../base/errors.ts'
 import { setInterval } from '../base/timers.ts'
 import { underOwnNames } from '../linux/capturing/device.ts'
-import {
-  type DumpcapEnd,
-  type DumpcapProcess,
-  diskFull,
-  dumpcapFailure,
-  startDumpcap,
-} from '../linux/capturing/dumpcap.ts'
+import { type DumpcapEnd, type DumpcapProcess, dumpcapFailure, startDumpcap } from '../linux/capturing/dumpcap.ts'
 import { isStillThere, type NetworkNamespace } from '../linux/namespace/netns.ts'
 import { readBytesWritten } from '../linux/process/proc.ts'
 import { sectionCommentLimits } from '../packetflix/context.ts'
@@ -33,6 +28,7 @@ import type { PreparedLife } from './prepare-life.ts'
 import type { CaptureEnd, CaptureReport, RunOptions } from './report.ts'
 import { packetsWrittenBy, watchedTarget, watchSilence } from './silence.ts'
 import { watchUncaptured } from './uncaptured.ts'
+import { type UnwrittenWatch, watchUnwritten } from './unwritten.ts'
 
 /** Bytes of what dumpcap itself writes into a section header: hardware, operating system, program. */
 const ownOptions = 320
@@ -62,6 +58,7 @@ export async function runLocal(
   const limit = isFile ? sectionCommentLimits.file : sectionCommentLimits.stream - ownOptions
   const comment = hasNames ? plan.dumpcap.comment : sectionComment(preface, limit)
   const dumpcap = startDumpcap(namespace, { ...plan.dumpcap, comment }, output)
+  const unwritten = watchUnwritten(output, dumpcap.pid, () => dumpcap.messages().packets)
   const cleanUp = new AbortController()
   let armedAt: number | undefined
   const ending = endingOf<Reason>(dumpcap, () => armedAt !== undefined)
@@ -69,7 +66,7 @@ export async function runLocal(
   lifetime.kill.addEventListener('abort', () => ending.kill('killed'), { signal: cleanUp.signal })
   try {
     // Only now: looking for the reader takes a moment that dumpcap can use to start.
-    const watch = watcher(namespace, output, options, dumpcap, () => armedAt)
+    const watch = watcher(namespace, output, options, dumpcap, unwritten, () => armedAt)
     const uncaptured = watchUncaptured(plan, namespace, life.interfaces, dumpcap.pid, line => onSilence?.(line))
     const timer = setInterval(() => {
       watch(ending)
@@ -88,10 +85,13 @@ export async function runLocal(
     }
     const end = await dumpcap.ended
     const seconds = armedAt === undefined ? 0 : (performance.now() - armedAt) / 1000
-    return withMissed(conclude(plan, namespace, end, ending.reason(), seconds), uncaptured.names())
+    const reason = ending.reason()
+    if (reason === 'unwritten') throw unwritten.failure()
+    return withMissed(conclude(plan, namespace, end, reason, seconds), uncaptured.names())
   } finally {
     cleanUp.abort()
     ending.done()
+    unwritten.close()
   }
 }
 
@@ -107,22 +107,22 @@ function writePrelude(bytes: Buffer, output: number): boolean {
 }
 
 /** Why dumpcap was told to end. */
-type Reason = CaptureEnd | 'disk-full'
+type Reason = CaptureEnd | 'unwritten'
 
 function watcher(
   namespace: NetworkNamespace,
   output: number,
   { parent, onProgress }: RunOptions,
   dumpcap: DumpcapProcess,
+  unwritten: UnwrittenWatch,
   armedAt: () => number | undefined,
 ): (ending: Ending<Reason>) => void {
   const lostInterest = interestCheck(output, parent)
-  const isFull = fullCheck(output)
   let ticks = 0
   return ending => {
     const lost = lostInterest()
     if (lost !== undefined) ending.interrupt(lost)
-    else if (isFull()) ending.interrupt('disk-full')
+    else if (unwritten.look()) ending.interrupt('unwritten')
     else if (!isStillThere(namespace)) ending.drain('target-gone')
     const since = armedAt()
     if (onProgress === undefined || since === undefined || ticks++ % 2 === 1) return
@@ -131,27 +131,15 @@ function watcher(
   }
 }
 
-/** Whether the file system under a file has nothing left for this user (statvfs(3): some of it may be kept for root). */
-function fullCheck(output: number): () => boolean {
-  if (!fstatSync(output).isFile()) return () => false
-  const isRoot = process.geteuid?.() === 0
-  return () => {
-    const { blocks, bfree, bavail } = statfsSync(`/proc/self/fd/${output}`)
-    // A file system that cannot tell says nothing but zeros.
-    return blocks > 0 && (isRoot ? bfree : bavail) === 0
-  }
-}
-
 /** From the end of the process to the end of the capture. */
 function conclude(
   plan: SourcePlan,
   namespace: NetworkNamespace,
   processEnd: DumpcapEnd,
-  reason: Reason | undefined,
+  reason: CaptureEnd | undefined,
   seconds: number,
 ): CaptureReport {
   const { status, messages } = processEnd
-  if (reason === 'disk-full') throw diskFull()
   const finished = (end: CaptureEnd, goneInterface?: string) =>
     report(plan, end, status === 0, { ...messages, goneInterface }, seconds)
   if (/Broken pipe/.test(messages.complaint ?? '')) return finished(reason ?? 'reader-gone')

@@ -11,6 +11,7 @@ import { printable } from '../base/write.ts'
 import type { HostName } from '../discover/names.ts'
 import { type NameWatch, watchNames } from '../discover/watch-names.ts'
 import { openSink } from '../linux/files/sink.ts'
+import { watchWriteback } from '../linux/files/writeback.ts'
 import type { CaptureContext } from './context.ts'
 import { writeFailure } from './ending.ts'
 import { type LifeHistory, makeLifeHistory } from './history.ts'
@@ -81,6 +82,10 @@ export async function runWoven(
 
   const [header, firstNames] = prelude(prepared.preface, fstatSync(output).isFile())
   weave.add(header)
+  const endWriteback = watchWriteback(output, error => {
+    failure ??= writeFailure(error)
+    finish('reader-gone', 'interrupt')
+  })
 
   /** Last packet of the other lives of a target. */
   const lastOf = (reference: string, except: Life) =>
@@ -208,6 +213,7 @@ export async function runWoven(
     clearInterval(timer)
     for (const cancel of waits) cancel()
     silence?.close()
+    endWriteback()
     noMore.abort()
     noKeys.abort()
     weave.close()

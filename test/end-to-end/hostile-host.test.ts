@@ -16,7 +16,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { end, must, type Result, run, until } from '../helpers/command.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
@@ -143,11 +143,27 @@ describe('in a folder that everybody may write to', () => {
   test.each<[string, (partial: string) => unknown]>([
     ['a folder', partial => mkdirSync(partial)],
     ['a link to nowhere', partial => symlinkSync(join(folder, 'nowhere'), partial)],
-  ])('%s in the place of the unfinished file is told, and stays', async (_, plant) => {
+    ['a link to a file', partial => symlinkSync(victim, partial)],
+    ['a fifo', partial => must('mkfifo', partial)],
+  ])('%s in the place of the unfinished file stays, and is not in the way', async (_, plant) => {
     const path = join(folder, 'c.pcapng')
-    plant(`${path}.partial`)
-    expect(await captureTo(path)).toMatchObject({ status: 2, stderr: expect.stringContaining('remove what is there') })
-    expect(readdirSync(folder)).toEqual(['c.pcapng.partial'])
+    await plant(`${path}.partial`)
+    expect(await captureTo(path)).toMatchObject({ status: 0 })
+    expect(readdirSync(folder)).toEqual(['c.pcapng', 'c.pcapng.partial'])
+    expect(readFileSync(victim, 'utf8')).toBe('precious')
+  })
+
+  test('a file of somebody else in the place of the unfinished one is not in the way of a plain user', async () => {
+    chmodSync(dirname(folder), 0o755)
+    const path = join(folder, 'd.pcapng')
+    writeFileSync(`${path}.partial`, 'bait')
+    const user = ['setpriv', '--reuid=64001', '--regid=64001', '--clear-groups']
+    const capabilities = ['--inh-caps=+net_raw,+net_admin', '--ambient-caps=+net_raw,+net_admin']
+    const args = ['capture', 'host', '-i', 'lo', '-a', 'duration:0.1', '-w', path]
+    const { status, stderr } = await run([...user, ...capabilities, '--', executable, ...args], { env: environment() })
+    expect(status, stderr).toBe(0)
+    expect(readdirSync(folder)).toEqual(['d.pcapng', 'd.pcapng.partial'])
+    expect(readFileSync(`${path}.partial`, 'utf8')).toBe('bait')
   })
 
   test('a link that leads to itself is wrong usage', async () => {

@@ -154,8 +154,8 @@ export function dumpcapFailure(complaint: string): RemoraError {
 }
 
 /** The failure of a capture that ran out of space. */
-export function diskFull(): RemoraError {
-  return new RemoraError('CAPTURE_FAILED', 'the disk is full: not all packets could be written', {
+export function diskFull(reason = 'the disk is full'): RemoraError {
+  return new RemoraError('CAPTURE_FAILED', `${reason}: not all packets could be written`, {
     hint: 'What was written up to then is kept. Free some space, or write to another file system.',
   })
 }

@@ -127,6 +127,13 @@ export function readBytesWritten(pid: number, proc = '/proc'): number | undefine
   return bytes === undefined ? undefined : Number(bytes)
 }
 
+/** Calls by which a process has written so far, also those that failed, and the bytes that they wrote; 0 when unknown. */
+export function readWrites(pid: number, proc = '/proc'): { readonly calls: number; readonly bytes: number } {
+  const text = readText(`${proc}/${pid}/io`) ?? ''
+  const value = (name: string) => Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
+  return { calls: value('syscw'), bytes: value('wchar') }
+}
+
 /** Seconds since boot (proc_uptime(5)); 0 when unknown. */
 export function readUptime(proc = '/proc'): number {
   return Number.parseFloat(readText(`${proc}/uptime`) ?? '') || 0

@@ -1,0 +1,99 @@
+/** Packets that do not reach their file, for every reason there is: the capture ends, says why, and keeps what it has. */
+import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { pingsIn } from '../helpers/capture-file.ts'
+import { end, must, type Running, run, start, until } from '../helpers/command.ts'
+import { makeNetnsPair, type NetnsPair, receiverAddress } from '../helpers/netns.ts'
+import { environment, executable, hasLogged } from '../helpers/remora.ts'
+import { scratch } from '../helpers/scratch.ts'
+
+let pair: NetnsPair
+let pings: Running
+beforeAll(async () => {
+  pair = await makeNetnsPair()
+  const ping = ['ping', '-q', '-i', '0.002', '-s', '1400', receiverAddress]
+  pings = start(['nsenter', `--net=/run/netns/${pair.sender}`, ...ping], {}, 200_000)
+})
+afterAll(async () => {
+  await end(pings.child)
+  await pair.close()
+})
+
+const started: Running[] = []
+const mounts: string[] = []
+let folder: string
+beforeEach(() => {
+  folder = scratch()
+})
+afterEach(async () => {
+  for (const { child } of started.splice(0)) await end(child)
+  for (const mount of mounts.splice(0).reverse()) await run(['umount', '--lazy', mount])
+})
+
+/** Starts a capture, and waits until its file has grown. */
+async function capture(file: string, limit: readonly string[], options: readonly string[]): Promise<Running> {
+  const log = join(scratch(), 'log')
+  const command = [...limit, executable, 'capture', `named:${pair.receiver}`, '-i', 'b0', '-w', file, ...options]
+  const running = start(command, { env: environment({ REMORA_LOG_FILE: log }) })
+  started.push(running)
+  await until('the capture is armed', () => hasLogged(log, 'armed'))
+  return running
+}
+
+/** Mounts a file system of 32 MiB in a file, on one that has room for so much. */
+async function mountImage(room: string): Promise<string> {
+  const [host, disk] = [join(folder, 'host'), join(folder, 'disk')]
+  for (const path of [host, disk]) mkdirSync(path)
+  await must('mount', '-t', 'tmpfs', '-o', `size=${room}`, 'remora-test', host)
+  mounts.push(host)
+  const image = join(host, 'image')
+  await must('truncate', '-s', '32m', image)
+  await must('mkfs.ext4', '-q', '-O', '^has_journal', image)
+  await must('mount', '-o', 'loop', image, disk)
+  mounts.push(disk)
+  return join(disk, 'packets.pcapng')
+}
+
+const routes = [
+  ['direct', []],
+  ['merged', ['--direction']],
+] as const
+
+describe.each(routes)('a %s capture ends as a failure', (_, options) => {
+  test('when its file system is shut down under it', async () => {
+    const file = await mountImage('40m')
+    const running = await capture(file, [], options)
+    await until('packets are written', () => statSync(`${file}.partial`).size > 20_000)
+    // EXT4_IOC_SHUTDOWN of linux/ext4.h: every write is an I/O error from now on.
+    const shutdown = 'open(F, "<", $ARGV[0]) or die; $how = pack("L", 2); ioctl(F, 0x8004587d, $how) or die $!'
+    await must('perl', '-e', shutdown, `${file}.partial`)
+    const { status, stderr } = await running.result
+    expect([status, stderr]).toEqual([
+      7,
+      expect.stringMatching(/^remora: CAPTURE_FAILED: cannot write the capture: EIO.*\nhint: /s),
+    ])
+  })
+
+  test('when the disk does not take what was written: a file on a file system that is full', async () => {
+    const file = await mountImage('1200k')
+    const running = await capture(file, [], options)
+    const { status, stderr } = await running.result
+    expect([status, stderr]).toEqual([
+      7,
+      expect.stringMatching(/^remora: CAPTURE_FAILED: (?:the disk is full|cannot write the capture: EIO).*\nhint: /s),
+    ])
+  })
+
+  test('when the file may grow no larger', async () => {
+    const file = join(folder, 'packets.pcapng')
+    const running = await capture(file, ['prlimit', '--fsize=60000', '--'], options)
+    const { status, stderr } = await running.result
+    expect([status, stderr]).toEqual([
+      7,
+      expect.stringMatching(/^remora: CAPTURE_FAILED: the file may grow no larger \(ulimit -f\).*\nhint: /s),
+    ])
+    expect((await pingsIn(file)).length).toBeGreaterThan(10)
+    expect(existsSync(`${file}.partial`)).toBe(false)
+  })
+})
