@@ -109,7 +109,10 @@ export async function runWoven(
       reports.push(report)
       history.end(life)
       log.info(`a life of ${reference} ended: ${report.end}`)
-      if (report.failure !== undefined) failure ??= writeFailure(report.failure)
+      if (report.failure !== undefined) {
+        failure ??= writeFailure(report.failure)
+        finish('stopped', 'drain')
+      }
       if (report.end === 'interface-gone') coming?.forget(prepared.target)
       check()
     })

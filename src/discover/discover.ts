@@ -7,7 +7,7 @@ import { exhausted, reasonOf } from '../base/errors.ts'
 import { watchExhaustion } from '../base/exhaustion.ts'
 import type { EngineAnswer } from '../engine/engine.ts'
 import { tracesEngine } from '../engine/traces.ts'
-import { hasCapability } from '../linux/process/proc.ts'
+import { hasCapability, requireProc } from '../linux/process/proc.ts'
 import type { ProcessEntry } from '../linux/process/table.ts'
 import type { Target } from '../target/model.ts'
 import { askHost, engineTimeout } from './ask.ts'
@@ -48,6 +48,7 @@ const closerLooks = 1_000
 export async function discover(options: DiscoverOptions): Promise<Discovery> {
   const { signal, timeout = engineTimeout, interfaces, env } = options
   const ranOut = watchExhaustion()
+  requireProc()
   // One deadline for all that is asked of engines, so that many late answers are no later than one.
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout + closerLooks)])
   const view = options.seen?.view ?? (await viewHost(signal, env))

@@ -6,7 +6,7 @@ import { exhausted, RemoraError } from '../base/errors.ts'
 import { watchExhaustion } from '../base/exhaustion.ts'
 import type { Engine, EngineAnswer } from '../engine/engine.ts'
 import { makePidTranslator } from '../linux/process/pid-namespace.ts'
-import { readNamespaceInode } from '../linux/process/proc.ts'
+import { readNamespaceInode, requireProc } from '../linux/process/proc.ts'
 import type { ContainerReference, SeveralMatches } from '../target/match.ts'
 import { engineSchemes, parseReference, type Reference } from '../target/reference.ts'
 import { askHost, engineTimeout } from './ask.ts'
@@ -73,6 +73,7 @@ export interface ResolveManyOptions extends ResolveOptions {
 export async function resolveTargets(texts: readonly string[], options: ResolveManyOptions): Promise<ResolvedTarget[]> {
   const { signal, env, match, names = true, onMissing } = options
   const ranOut = watchExhaustion()
+  requireProc()
   const references = texts.map(text => ({ text, reference: parseReference(text) }))
   const schemes = references.flatMap(({ reference }) => (isContainerReference(reference) ? [reference.scheme] : []))
   const answers =

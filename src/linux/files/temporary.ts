@@ -18,7 +18,7 @@ export function makeTemporaryFolder(): string {
   } catch (error) {
     throw new RemoraError('CAPTURE_FAILED', `cannot make a temporary folder: ${reasonOf(error)}`, {
       cause: error,
-      hint: `Make room in ${tmpdir()}, or name another place in TMPDIR.`,
+      hint: `Make room in ${tmpdir()}, or name another folder that is there, and that this user may write, in TMPDIR.`,
     })
   }
 }

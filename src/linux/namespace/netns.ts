@@ -8,6 +8,7 @@ import {
   hasCapability,
   hasEnded,
   isCertain,
+  isHidden,
   namespaceInode,
   readInode,
   readNamespaceInode,
@@ -49,7 +50,10 @@ export function openProcessNamespace(
   proc = '/proc',
 ): NetworkNamespace {
   const startTime = readStartTime(pid, proc)
-  if (startTime === undefined) throw notThere(`there is no process ${pid}`)
+  if (startTime === undefined) {
+    if (isHidden(pid, proc)) throw forbidden(`${proc}/${pid}`, undefined)
+    throw notThere(`there is no process ${pid}`)
+  }
   if (expected.startTime !== undefined && expected.startTime !== startTime) {
     throw stale(`process ${pid} started at ${startTime}, not at ${expected.startTime}: its number has been reused`)
   }

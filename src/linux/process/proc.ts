@@ -2,7 +2,9 @@
  * What /proc says about processes (proc(5)). A process may end between any two reads, so whatever cannot be read is
  * undefined and never an error.
  */
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs'
+import { kill } from 'node:process'
+import { RemoraError, systemCode } from '../../base/errors.ts'
 import { noteExhaustion, watchExhaustion } from '../../base/exhaustion.ts'
 
 /** The part of /proc/PID/stat that is used (proc_pid_stat(5)). */
@@ -59,6 +61,27 @@ export function readNamespaceInode(pid: number | 'self', kind: NamespaceKind, pr
 export function namespaceInode(link: string, kind: NamespaceKind): number | undefined {
   const [, found, inode] = /^(\w+):\[(\d+)\]$/.exec(link) ?? []
   return found === kind ? Number(inode) : undefined
+}
+
+/**
+ * Nothing can be found without /proc, and then nothing must count as not being there.
+ * @throws RemoraError CAPTURE_FAILED when it does not show this process
+ */
+export function requireProc(proc = '/proc'): void {
+  if (existsSync(`${proc}/self/stat`)) return
+  throw new RemoraError('CAPTURE_FAILED', `${proc} does not show this process`, {
+    hint: 'Mount it: mount -t proc proc /proc. In a container, remora needs the processes of its host: --pid=host.',
+  })
+}
+
+/** Whether a process is there that /proc hides from this user (proc(5), hidepid): signals are not hidden (kill(2)). */
+export function isHidden(pid: number, proc = '/proc'): boolean {
+  if (proc !== '/proc' || existsSync(`${proc}/${pid}`)) return false
+  try {
+    return kill(pid, 0)
+  } catch (error) {
+    return systemCode(error) === 'EPERM'
+  }
 }
 
 /** Numbers of all processes, ascending. */
