@@ -14,7 +14,15 @@ import { formatReference } from '../target/reference.ts'
 import { engineTimeout } from './ask.ts'
 import { type OpenedContainer, openContainer } from './containers.ts'
 import { ambiguous, type FoundTarget, keepNewest, listHint } from './found.ts'
-import { describeUnit, distinctReferences, isUnitOfHost, lifeFacts, matchUnits, type Unit } from './units.ts'
+import {
+  behindTheirOwners,
+  describeUnit,
+  distinctReferences,
+  isUnitOfHost,
+  lifeFacts,
+  matchUnits,
+  type Unit,
+} from './units.ts'
 
 /** References that mean every match. */
 const setSchemes = new Set(['label', 'compose'])
@@ -38,7 +46,8 @@ export async function openContainers(
   }
   const opened: FoundTarget[] = []
   try {
-    for (const unit of units) {
+    // The first of several in one network gives it its name: the one that owns it.
+    for (const unit of behindTheirOwners(units, ({ containers: [{ networkOf, id }] }) => networkOf ?? id)) {
       // One of several may end meanwhile.
       const found = await openUnit(unit, signal).catch(error => {
         if (units.length > 1 && error instanceof RemoraError && error.code === 'TARGET_NOT_FOUND') return undefined

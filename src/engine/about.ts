@@ -1,5 +1,6 @@
 /** What an engine says of itself: its id and its version. */
 import { membersOf, textOf } from './answer.ts'
+import { inEitherVersion } from './cri-version.ts'
 import type { Engine } from './engine.ts'
 import { withConnection } from './grpc.ts'
 import { containerdServer, containerdVersion, criVersion } from './messages.ts'
@@ -28,7 +29,8 @@ async function ask({ name, address }: Engine, signal: AbortSignal): Promise<Abou
   // Podman makes an id up for each answer, and takes a second to say its version in one; every answer has it in a header.
   if (name === 'podman') return { id: '', version: await getHeader(address, '/_ping', 'libpod-api-version', signal) }
   return withConnection(address, signal, async connection => {
-    if (name !== 'containerd') return { id: '', version: (await connection.call(criVersion, {})).runtimeVersion }
+    if (name !== 'containerd')
+      return { id: '', version: (await inEitherVersion(connection).call(criVersion, {})).runtimeVersion }
     const [{ uuid }, { version }] = await Promise.all([
       connection.call(containerdServer, {}),
       connection.call(containerdVersion, {}),

@@ -1,5 +1,5 @@
 /**
- * The Container Runtime Interface of Kubernetes (CRI v1, 1.20 and later), as containerd, CRI-O and others answer it. Pods
+ * The Container Runtime Interface of Kubernetes (CRI v1, and v1alpha2 before it), as containerd, CRI-O and others answer it. Pods
  * are sandboxes, their containers come and go in them; a restarted container is another one. Only the verbose status of
  * one tells its process, as JSON that is no part of the standard.
  */
@@ -8,6 +8,7 @@ import { containerd, containerdPlaces } from './containerd.ts'
 import { mayHaveTasks } from './containerd-state.ts'
 import { addPodAddresses } from './cri-addresses.ts'
 import { followCri } from './cri-events.ts'
+import { inEitherVersion } from './cri-version.ts'
 import { type Container, type ContainerProcess, type Engine, newestFirst, startText } from './engine.ts'
 import { type Connection, failedWith, untilAborted, withConnection } from './grpc.ts'
 import { type EngineKind, localSocket } from './kind.ts'
@@ -32,15 +33,17 @@ export function criEngine(socket: string): Engine {
     address: socket,
     containers: async (signal, { addresses = false } = {}) => {
       if (!mayHaveTasks(socket, namespace => namespace === kubernetesNamespace)) return []
-      return withConnection(socket, signal, async connection => {
+      return withConnection(socket, signal, async plain => {
+        const connection = inEitherVersion(plain)
         const containers = await list(connection, socket)
         return addresses ? addPodAddresses(connection, containers) : containers
       })
     },
-    process: (id, signal) => withConnection(socket, signal, connection => processOf(connection, socket, id)),
+    process: (id, signal) =>
+      withConnection(socket, signal, connection => processOf(inEitherVersion(connection), socket, id)),
     follow: (observer, signal) =>
       untilAborted(socket, signal, connection =>
-        followCri(connection, () => list(connection, socket), observer, signal),
+        followCri(connection, () => list(inEitherVersion(connection), socket), observer, signal),
       ),
   }
 }
@@ -65,9 +68,9 @@ async function list(connection: Connection, socket: string): Promise<Container[]
   } catch (error) {
     if (!failedWith(error, 'UNIMPLEMENTED')) throw error
     if (await isContainerd(connection)) return []
-    throw new RemoraError('PEER_FAILED', `the engine at ${socket} does not speak CRI v1`, {
+    throw new RemoraError('PEER_FAILED', `the engine at ${socket} does not speak CRI v1 or v1alpha2`, {
       cause: error,
-      hint: 'crictl version shows what it speaks; v1 came with containerd 1.6 and CRI-O 1.20.',
+      hint: 'crictl version shows what it speaks.',
     })
   }
 }

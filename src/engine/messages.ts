@@ -1,6 +1,6 @@
 /**
  * The gRPC messages and methods remora uses, and of each message just the fields it uses. Field numbers are part of the
- * public protocols: containerd API v1 (containerd 1.0 and later), CRI v1 (Kubernetes 1.20 and later).
+ * public protocols: containerd API v1 (containerd 1.0 and later), CRI v1, and v1alpha2 of equal numbers.
  */
 import type { Message } from './protobuf.ts'
 

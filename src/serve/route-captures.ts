@@ -56,6 +56,8 @@ async function readBody(c: RouteContext): Promise<CaptureBody> {
   } catch (error) {
     throw new RemoraError('USAGE', `the body is no JSON: ${(error as Error).message.slice(0, 100)}`)
   }
+  // A list has members, too: a function is called filter.
+  if (Array.isArray(value)) throw new RemoraError('USAGE', 'the body must be an object, not a list')
   const result = v.safeParse(captureBody, value)
   if (result.success) return result.output
   const [issue] = result.issues

@@ -61,7 +61,8 @@ export function makeSessions(limits: Limits): Sessions {
       if (sessions.size >= limits.captures) throw tooMany(`${limits.captures} captures run already`)
       const group = addressGroup(peer)
       const ofPeer = [...sessions.values()].filter(session => addressGroup(session.peer) === group).length
-      if (ofPeer >= limits.capturesPerPeer) throw tooMany(`${peer} has ${ofPeer} captures already`)
+      if (ofPeer >= limits.capturesPerPeer)
+        throw tooMany(`${peer} has ${ofPeer} ${ofPeer === 1 ? 'capture' : 'captures'} already`)
       let id = readableId(request.targets[0] ?? '')
       while (sessions.has(id)) id = readableId(request.targets[0] ?? '')
       const session = makeSession(id, request, peer)

@@ -96,18 +96,29 @@ test('the executable alone in an extcap folder of an empty home is enough', asyn
   expect(readdirSync(extcap)).toEqual(['remora'])
 })
 
-test('what shares the network of another is listed behind it', async () => {
-  await engine.container('web-proxy', ['--network', 'container:web'])
-  const [listed, interfaces] = await Promise.all([
+test('what shares the network of another is listed behind it, and does not give it its name', async () => {
+  // Others on this machine may have containers, too.
+  const [project, owner, guest] = ['pair', 'owner', 'guest'].map(name => `${name}-${process.pid}`) as [
+    string,
+    string,
+    string,
+  ]
+  const label = ['--label', `com.docker.compose.project=${project}`]
+  await engine.container(owner, label)
+  await engine.container(guest, ['--network', `container:${owner}`, ...label])
+  const [listed, interfaces, plan] = await Promise.all([
     remora(['list', '--json', '--type', 'docker'], { env }),
     remora(['--extcap-interfaces'], { env }),
+    remora(['capture', `compose:${project}`, '--dry-run', '--json'], { env }),
   ])
-  const ours = (names: readonly string[]) => names.filter(name => /^(?:db|web|web-proxy)(?: |$)/.test(name))
+  const ours = (names: readonly string[]) =>
+    names.filter(name => /^(?:owner|guest)-/.test(name) && name.includes(`-${process.pid}`))
   const targets: { name: string }[] = JSON.parse(listed.stdout)
-  expect(ours(targets.map(({ name }) => name))).toEqual(['db', 'web', 'web-proxy'])
+  expect(ours(targets.map(({ name }) => name))).toEqual([owner, guest])
   const shown = parseSentences(interfaces.stdout).map(({ attributes }) => attributes.display ?? '')
-  expect(ours(shown)).toEqual(['db', 'web', 'web-proxy'].map(name => `${name} (docker container)`))
-  await engine.docker('rm', '-f', 'web-proxy')
+  expect(ours(shown)).toEqual([owner, guest].map(name => `${name} (docker container)`))
+  expect(JSON.parse(plan.stdout)).toMatchObject({ reference: `docker:${owner}` })
+  await engine.docker('rm', '-f', guest, owner)
 })
 
 describe('references', () => {

@@ -103,6 +103,12 @@ describe('what is refused', () => {
     expect(answer.status).toBe(status)
   })
 
+  test('a list in place of an object', async () => {
+    const answer = await service.ask({}, { body: '[]' })
+    expect(await answer.json()).toMatchObject({ error: { message: 'the body must be an object, not a list' } })
+    expect(answer.status).toBe(400)
+  })
+
   test('another kind of body', async () => {
     const answer = await service.ask({ target }, { headers: { 'content-type': 'text/plain' } })
     expect(answer.status).toBe(400)

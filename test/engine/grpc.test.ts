@@ -1,6 +1,7 @@
 /** Peers that speak gRPC badly, or not at all, or know less than a whole engine: each with its reason, and bounded. */
 import type { Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { askAbout } from '../../src/engine/about.ts'
 import { containerdEngine } from '../../src/engine/containerd.ts'
 import { criEngine } from '../../src/engine/cri.ts'
 import type { EngineEvent } from '../../src/engine/engine.ts'
@@ -148,6 +149,31 @@ describe('a CRI', () => {
         },
       },
       { id: 'bb', name: 'web', image: 'sha256:1', pod: { id: 'aa', name: 'lab/shop', sandbox: false } },
+    ])
+  })
+
+  test('of the older version is asked in that, and looked at again and again', async () => {
+    const old = <M extends { path: string }>(method: M): M => ({
+      ...method,
+      path: method.path.replace('.v1.', '.v1alpha2.'),
+    })
+    let containers = [container]
+    const socket = await peerThat(
+      answers(old(criVersion), () => ({ runtimeVersion: '1.18' })),
+      answers(old(listPodSandbox), () => ({ items: [pod] })),
+      answers(old(listContainers), () => ({ containers })),
+      answers(old(containerStatus), () => ({ status: { state: 1, startedAt: 5 }, info: { info: '{"pid":7}' } })),
+    )
+    const engine = criEngine(socket)
+    expect((await engine.containers(signal())).map(({ id }) => id).sort()).toEqual(['aa', 'bb'])
+    expect(await engine.process('bb', signal())).toMatchObject({ pid: 7 })
+    expect((await askAbout(engine, signal())).version).toBe('1.18')
+    const replace = () => {
+      containers = [{ ...container, id: 'cc' }]
+    }
+    expect(await told(socket, 2, replace)).toEqual([
+      { id: 'bb', kind: 'end' },
+      { id: 'cc', kind: 'start' },
     ])
   })
 
