@@ -4,11 +4,11 @@
  * with the cooked header that tells the interface of each packet (LINUX_SLL2, docs/discoveries). What is captured stays in
  * memory and in the kernel's buffer; what nobody claims is let go.
  */
-import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { type Log, silentLog } from '../base/log.ts'
 import { setTimeout } from '../base/timers.ts'
 import { type DumpcapProcess, startDumpcap } from '../linux/capturing/dumpcap.ts'
+import { atPlace } from '../linux/files/file-in-root.ts'
 import { openArriving } from '../linux/namespace/arrivals.ts'
 import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import { packetField } from '../pcapng/lane.ts'
@@ -61,7 +61,7 @@ export function makeHeads(request: CaptureRequest, log: Log = silentLog): Heads 
   return {
     begin(path) {
       const known = heads.get(path)
-      if (known !== undefined && !existsSync(path)) return known.expire(lastCall)
+      if (known !== undefined && atPlace(path, () => true) !== true) return known.expire(lastCall)
       if (heads.size >= most || known !== undefined) return
       openArriving(path, ended.signal)
         .then(namespace => {

@@ -7,11 +7,11 @@
  * which node has not), so the numbers in /proc are compared once a second: one system call for the folder, and three reads
  * for each process that is new.
  */
-import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { guarded, setInterval } from '../base/timers.ts'
 import type { Engine, EngineEvent } from '../engine/engine.ts'
 import { findEngines, namespaceFolders } from '../engine/engines.ts'
+import { findSocket } from '../linux/files/file-in-root.ts'
 import { watchFolders } from '../linux/namespace/arrivals.ts'
 import { listNamespaceMounts } from '../linux/namespace/mountinfo.ts'
 import { listProcesses, readNamespaceInode } from '../linux/process/proc.ts'
@@ -93,7 +93,7 @@ export async function followEngine(
     if (reached) onChange({ source: 'engine', engine, reachable: false })
     await sleep(delay, undefined, { signal }).catch(() => {})
     delay = Math.min(delay * 2, retry.most)
-    if (!reached && delay === retry.most && !existsSync(engine.address)) return onGone()
+    if (!reached && delay === retry.most && findSocket(engine.address) === undefined) return onGone()
   }
 }
 

@@ -1,9 +1,11 @@
 /** Targets that are known by a process, a name or a mount: /proc alone tells of them. */
 import { basename } from 'node:path'
 import { RemoraError } from '../base/errors.ts'
-import { listNamespaceMounts } from '../linux/namespace/mountinfo.ts'
+import { findHolder } from '../linux/namespace/holders.ts'
+import { listForeignMounts, listNamespaceMounts } from '../linux/namespace/mountinfo.ts'
 import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/namespace/netns.ts'
 import { readCommand } from '../linux/process/proc.ts'
+import { scanProcesses } from '../linux/process/table.ts'
 import { type ContainerReference, didYouMean, nearestNames, type SeveralMatches } from '../target/match.ts'
 import { formatReference, type Reference } from '../target/reference.ts'
 import { ambiguous, type FoundTarget, listHint } from './found.ts'
@@ -15,14 +17,18 @@ import { namedPath } from './targets.ts'
  * Opens the targets of a reference that needs no engine: one, unless several processes are called so and that is wanted.
  * @throws RemoraError TARGET_NOT_FOUND, TARGET_AMBIGUOUS, TARGET_STALE, FORBIDDEN, or USAGE for a file that is no namespace
  */
-export function openDirect(
+export async function openDirect(
   reference: Exclude<Reference, ContainerReference>,
   match: SeveralMatches = 'error',
-): FoundTarget[] {
-  return reference.scheme === 'process' ? openCommand(reference.command, match) : [openOne(reference)]
+  signal?: AbortSignal,
+): Promise<FoundTarget[]> {
+  return reference.scheme === 'process' ? openCommand(reference.command, match) : [await openOne(reference, signal)]
 }
 
-function openOne(reference: Exclude<Reference, ContainerReference | { scheme: 'process' }>): FoundTarget {
+async function openOne(
+  reference: Exclude<Reference, ContainerReference | { scheme: 'process' }>,
+  signal: AbortSignal | undefined,
+): Promise<FoundTarget> {
   switch (reference.scheme) {
     case 'host':
       return { reference: 'host', name: 'host', type: 'host', namespace: openHost() }
@@ -35,7 +41,7 @@ function openOne(reference: Exclude<Reference, ContainerReference | { scheme: 'p
     case 'file':
       return mountTarget(reference, reference.path)
     case 'netns':
-      return openInode(reference.inode)
+      return openInode(reference.inode, signal)
   }
 }
 
@@ -63,8 +69,11 @@ function processTarget(namespace: NetworkNamespace, command = 'process'): FoundT
   return { reference, name: `${command}(${pid})`, type: 'proc', namespace }
 }
 
-/** By a process that lives in it; where there is none, or it ended as it was looked at, by a mount. */
-function openInode(inode: number): FoundTarget {
+/**
+ * By a process that lives in it; where there is none, or it ended as it was looked at, by a mount, also one that only other
+ * processes see; else by a thread or a descriptor that keeps it.
+ */
+async function openInode(inode: number, signal: AbortSignal | undefined): Promise<FoundTarget> {
   const tenant = listTenants().find(candidate => candidate.netns === inode && isAtHome(candidate))
   const mount = listNamespaceMounts().find(candidate => candidate.inode === inode)
   try {
@@ -74,10 +83,25 @@ function openInode(inode: number): FoundTarget {
   } catch (error) {
     if (mount === undefined) throw error
   }
-  if (mount !== undefined) return mountTarget({ scheme: 'netns', inode }, mount.path, inode)
-  throw new RemoraError('TARGET_NOT_FOUND', `no process lives in network namespace ${inode}, and no mount keeps it`, {
-    hint: 'remora list shows the network namespaces there are.',
-  })
+  const reference = { scheme: 'netns', inode } as const
+  if (mount !== undefined) return mountTarget(reference, mount.path, inode)
+  const foreign = (await listForeignMounts(await scanProcesses(signal), signal)).find(seen => seen.inode === inode)
+  if (foreign !== undefined) return mountTarget(reference, foreign.path, inode)
+  const holder = await findHolder(inode, signal)
+  if (holder !== undefined) {
+    const name = `${readCommand(holder.pid) ?? 'process'}(${holder.pid})`
+    return {
+      reference: formatReference(reference),
+      name,
+      type: 'proc',
+      namespace: openNamespaceFile(holder.path, inode),
+    }
+  }
+  throw new RemoraError(
+    'TARGET_NOT_FOUND',
+    `no process, thread or descriptor that this user sees keeps network namespace ${inode}, and no mount`,
+    { hint: 'remora list shows the network namespaces there are.' },
+  )
 }
 
 function openCommand(command: string, match: SeveralMatches): FoundTarget[] {

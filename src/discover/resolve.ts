@@ -84,7 +84,7 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
       try {
         const targets = isContainerReference(reference)
           ? await openContainers(reference, answers, signal, match)
-          : openDirect(reference, match)
+          : await openDirect(reference, match, signal)
         for (const target of targets) {
           const known = found.get(target.namespace.inode)
           if (known === undefined) found.set(target.namespace.inode, { ...target, from: [text] })

@@ -3,12 +3,15 @@
  * It is never dialled again by itself. The library is loaded when first needed, since it takes 20 to 30 ms, and not at
  * all for a socket that this user may not use.
  */
+import { closeSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChannelCredentials, ServiceError } from '@grpc/grpc-js'
 import { RemoraError } from '../base/errors.ts'
+import { openPlace } from '../linux/files/file-in-root.ts'
 import { hasCapability } from '../linux/process/proc.ts'
+import { noSocket } from './connect.ts'
 import type { Method } from './messages.ts'
 import { type Decoded, decode, type Encodable, encode, type Message } from './protobuf.ts'
 import { unreachable } from './unreachable.ts'
@@ -63,15 +66,31 @@ export async function withConnection<T>(
   use: (connection: Connection) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted()
+  const descriptor = openPlace(socketPath)
+  if (descriptor === undefined) throw unreachable(socketPath, noSocket(socketPath))
+  try {
+    return await connectAt(`/proc/self/fd/${descriptor}`, socketPath, signal, use)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** @param place leads to the socket, and nowhere else */
+async function connectAt<T>(
+  place: string,
+  socketPath: string,
+  signal: AbortSignal,
+  use: (connection: Connection) => Promise<T>,
+): Promise<T> {
   // access(2) forgets the capabilities of anyone but root.
   if (!hasCapability('dacOverride'))
-    await access(socketPath, constants.W_OK).catch(error => {
+    await access(place, constants.W_OK).catch(error => {
       throw unreachable(socketPath, error)
     })
   const { Client, credentials, logVerbosity, Metadata, setLogVerbosity } = await import('@grpc/grpc-js')
   setLogVerbosity(logVerbosity.NONE)
   const sockets = ownSockets(credentials.createInsecure())
-  const client = new Client(`unix:${socketPath}`, sockets.credentials, {
+  const client = new Client(`unix:${place}`, sockets.credentials, {
     'grpc.enable_channelz': 0,
     'grpc.enable_retries': 0,
     'grpc.max_receive_message_length': maximumMessage,

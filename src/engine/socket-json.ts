@@ -2,7 +2,8 @@
  * JSON over HTTP over a unix socket, as Docker and Podman speak it: GET only, bounded in size, ended by a signal. One
  * document, or a stream of them, one a line.
  */
-import { type IncomingMessage, request } from 'node:http'
+import { type IncomingMessage, type RequestOptions, request } from 'node:http'
+import { connectTo } from './connect.ts'
 import { readList } from './json-list.ts'
 import { unreachable } from './unreachable.ts'
 
@@ -89,7 +90,7 @@ function fetchAnswer<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason)
-    const outgoing = request({ socketPath, path, signal, agent: false, headers: { host: 'localhost' } }, response => {
+    const outgoing = request({ ...through(socketPath), path, signal }, response => {
       const fail = (error: unknown) => {
         reject(unreachable(socketPath, error as Error))
         outgoing.destroy()
@@ -119,6 +120,11 @@ function fetchAnswer<T>(
   })
 }
 
+/** A connection of its own for a request. */
+function through(socketPath: string): RequestOptions {
+  return { createConnection: () => connectTo(socketPath), headers: { host: 'localhost' } }
+}
+
 /** Characters of a document in a stream. */
 const maximumLine = 1024 * 1024
 
@@ -136,7 +142,7 @@ export function streamJson(
   return new Promise((resolve, reject) => {
     if (signal.aborted) return resolve()
     const fail = (error: Error) => (signal.aborted ? resolve() : reject(unreachable(socketPath, error)))
-    const outgoing = request({ socketPath, path, signal, agent: false, headers: { host: 'localhost' } }, response => {
+    const outgoing = request({ ...through(socketPath), path, signal }, response => {
       let rest = ''
       response.setEncoding('utf8')
       if (response.statusCode === 200) onReady()

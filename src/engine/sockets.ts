@@ -3,7 +3,7 @@
  * like an engine, in whichever container. The same socket found in two ways is one.
  */
 import { statSync } from 'node:fs'
-import { type FoundSocket, findSocket, type Mounts, ownRoot, readMounts } from '../linux/files/file-in-root.ts'
+import { type FoundSocket, findSocket, type Mounts, readMounts } from '../linux/files/file-in-root.ts'
 import { listeningSockets } from '../linux/process/listeners.ts'
 import { type Authority, processAuthority, userAuthority } from './authority.ts'
 
@@ -59,8 +59,8 @@ function rootFirst(processes: readonly NamedProcess[], proc: string): NamedProce
   return [true, false].flatMap(wanted => processes.filter(process => isRoot(process) === wanted))
 }
 
-/** Looks for a socket at a path under a root. */
-type SocketFinder = (root: string, path: string) => FoundSocket | undefined
+/** Looks for a socket at a path. */
+type SocketFinder = (path: string) => FoundSocket | undefined
 
 /** Looks for many sockets of one moment: kinds of engines share places, and processes share roots. */
 export function makeSocketFinder(): SocketFinder {
@@ -71,10 +71,9 @@ export function makeSocketFinder(): SocketFinder {
     mounts.set(root, known)
     return known
   }
-  return (root, path) => {
-    const key = `${root}\0${path}`
-    if (!sockets.has(key)) sockets.set(key, findSocket(root, path, mountsUnder))
-    return sockets.get(key)
+  return path => {
+    if (!sockets.has(path)) sockets.set(path, findSocket(path, mountsUnder))
+    return sockets.get(path)
   }
 }
 
@@ -90,7 +89,7 @@ export function distinctSockets(
 ): EngineSocket[] {
   const found = new Map<string, EngineSocket>()
   for (const path of known) {
-    const socket = find(ownRoot, path)
+    const socket = find(path)
     if (socket === undefined || found.has(socket.identity)) continue
     const { identity, placers } = socket
     found.set(identity, { path: socket.path, authority: userAuthority(placers.includes(0) ? 0 : (placers[0] ?? 0)) })
@@ -98,7 +97,7 @@ export function distinctSockets(
   for (const { pid, sockets } of daemons) {
     const listener = processAuthority(pid)
     for (const path of listener === undefined ? [] : sockets) {
-      const socket = find(...placeOf(path))
+      const socket = find(path)
       const authority = socket && listener && believed(listener, socket)
       if (socket === undefined || authority === undefined) continue
       const before = found.get(socket.identity)
@@ -107,12 +106,6 @@ export function distinctSockets(
     }
   }
   return [...found.values()]
-}
-
-/** Root of the process, and the path in it, of a socket as {@link listeningSockets} tells it. */
-function placeOf(path: string): [root: string, path: string] {
-  const [, root = ownRoot, inside = path] = /^(\/proc\/\d+\/root)(\/.*)$/.exec(path) ?? []
-  return [root, inside]
 }
 
 /** The authority of a process that listens on a socket; undefined for one that cannot have put it there. */

@@ -7,6 +7,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, type Stats, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { noteExhaustion } from '../../base/exhaustion.ts'
 import { answeringMounts, remoteMounts } from '../namespace/mountinfo.ts'
 import { type Credentials, mayRead, maySearch } from '../process/credentials.ts'
 import { readText } from '../process/proc.ts'
@@ -14,7 +15,7 @@ import { readText } from '../process/proc.ts'
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = constants
 
 /** O_PATH of asm-generic/fcntl.h, which Node has no name for: a place in the file system, nothing is opened. */
-const O_PATH = 0o10_000_000
+export const O_PATH = 0o10_000_000
 
 const maximumSize = 64 * 1024
 
@@ -82,6 +83,38 @@ export function resolveInRoot(root: string, path: string): string | undefined {
   return findInRoot({ root, path }, (_, names) => [root, ...names].join('/'))
 }
 
+/**
+ * Opens what a path means as a mere place (O_PATH), for a use through `/proc/self/fd`: no further look at the path can lead
+ * elsewhere, or wait. One through the root of another process (`/proc/1234/root/…`) stays within that.
+ * @returns a descriptor, which the caller closes; undefined when the path leads nowhere, or where it may never answer
+ */
+export function openPlace(path: string): number | undefined {
+  const { root, inside } = splitRoot(path)
+  return findInRoot({ root, path: inside }, descriptor => openSync(`/proc/self/fd/${descriptor}`, O_PATH))
+}
+
+/** Lets something be done through a place; undefined when the path leads nowhere. */
+export function atPlace<T>(path: string, use: (place: string) => T): T | undefined {
+  const descriptor = openPlace(path)
+  if (descriptor === undefined) return undefined
+  try {
+    return use(`/proc/self/fd/${descriptor}`)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** The root that a path goes through, and the path in it; {@link ownRoot} for one that goes through none. */
+export function splitRoot(path: string): { readonly root: string; readonly inside: string } {
+  const [, root = ownRoot, inside = path] = /^(\/proc\/\d+\/root)(\/.*)$/.exec(path) ?? []
+  return { root, inside }
+}
+
+/** Whether a path goes through the root of another process. */
+export function isForeign(path: string): boolean {
+  return splitRoot(path).root !== ownRoot
+}
+
 /** A socket in the file system. */
 export interface FoundSocket {
   /** From here, without links in it. */
@@ -93,17 +126,17 @@ export interface FoundSocket {
 }
 
 /**
- * Looks for a socket under another root.
- * @param root as `/proc/1234/root`; `/proc/self/root` for this one
+ * Looks for a socket; also through the root of another process.
  * @param mountsUnder tells the mounts under a root: many sockets of one moment are looked for with those of that moment
  */
-export function findSocket(root: string, path: string, mountsUnder = readMounts): FoundSocket | undefined {
+export function findSocket(path: string, mountsUnder = readMounts): FoundSocket | undefined {
+  const { root, inside } = splitRoot(path)
   let ofRoot = true
   const mayPass = ({ uid, mode }: Stats) => {
     ofRoot &&= uid === 0 && (mode & 0o022) === 0
     return true
   }
-  return findInRoot({ root, path, mayPass, mountsUnder }, (descriptor, names) => {
+  return findInRoot({ root, path: inside, mayPass, mountsUnder }, (descriptor, names) => {
     const stats = fstatSync(descriptor)
     if (!stats.isSocket()) return undefined
     return {
@@ -115,7 +148,7 @@ export function findSocket(root: string, path: string, mountsUnder = readMounts)
 }
 
 /** The root of this process, as those of others are called. */
-export const ownRoot = '/proc/self/root'
+const ownRoot = '/proc/self/root'
 
 /** What is looked for: a path under a root, by a way of which each folder passes. */
 interface Find {
@@ -172,7 +205,8 @@ function findInRoot<T>(
     }
     const way = walk({ root: start, path, blocked, step, mayPass })
     return way && found(way.place, way.names)
-  } catch {
+  } catch (error) {
+    noteExhaustion(error)
     return undefined
   } finally {
     for (const descriptor of descriptors) closeSync(descriptor)

@@ -3,7 +3,7 @@
  * whether anybody has a file open. A fifo tells by opening it once more: ENXIO means that nobody reads (fifo(7)). A pipe
  * without a name is looked for among the descriptors of all processes (proc_pid_fd(5)), a socket in what ss(8) lists.
  */
-import { closeSync, constants, fstatSync, openSync, readlinkSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import { systemCode } from '../../base/errors.ts'
 import { isCertain, listDescriptors, listProcesses, readLink, readText } from '../process/proc.ts'
 import { run } from '../programs/run.ts'
@@ -87,17 +87,37 @@ function isReading(path: string, link: string): boolean {
   return flags !== undefined && (Number.parseInt(flags, 8) & 3) !== O_WRONLY
 }
 
-/** Whether any process this user can see has a file open. */
+/**
+ * Whether any process this user can see has a file open. The files that others have open are not asked: one that a process
+ * serves may never answer. The kernel tells of each its path, and its inode and mount (proc_pid_fdinfo(5), Linux 5.14).
+ */
 export function isOpenSomewhere(path: string): boolean {
-  const { dev, ino } = statSync(path)
+  const { dev, ino } = statSync(path, { bigint: true })
+  const device = `${major(dev)}:${minor(dev)}`
+  const real = realpathSync(path)
   return listProcesses().some(pid =>
     listDescriptors(pid).some(fd => {
-      try {
-        const open = statSync(`/proc/${pid}/fd/${fd}`)
-        return open.dev === dev && open.ino === ino
-      } catch {
-        return false
-      }
+      if (readLink(`/proc/${pid}/fd/${fd}`) === real) return true
+      const info = readText(`/proc/${pid}/fdinfo/${fd}`) ?? ''
+      const [, inode] = /^ino:\s*(\d+)$/m.exec(info) ?? []
+      return inode === String(ino) && isOn(device, pid, info)
     }),
   )
+}
+
+/** Whether a descriptor of a process lies on a device; true also where that cannot be told. */
+function isOn(device: string, pid: number, info: string): boolean {
+  const [, mount] = /^mnt_id:\s*(\d+)$/m.exec(info) ?? []
+  const lines = (readText(`/proc/${pid}/mountinfo`) ?? '').split('\n').map(line => line.split(' '))
+  const found = lines.find(([id]) => id === mount)
+  return found === undefined || found[2] === device
+}
+
+/** As glibc's makedev(3) packs them. */
+function major(device: bigint): bigint {
+  return ((device >> 32n) & 0xfffff000n) | ((device >> 8n) & 0xfffn)
+}
+
+function minor(device: bigint): bigint {
+  return ((device >> 12n) & 0xffffff00n) | (device & 0xffn)
 }

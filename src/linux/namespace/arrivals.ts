@@ -6,6 +6,7 @@ import { type FSWatcher, readdirSync, watch } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError } from '../../base/errors.ts'
+import { atPlace } from '../files/file-in-root.ts'
 import { scanProcesses } from '../process/table.ts'
 import { listForeignMounts } from './mountinfo.ts'
 import { type NetworkNamespace, openNamespaceFile } from './netns.ts'
@@ -31,7 +32,8 @@ export function watchFolders(onChange: (path: string) => void): FolderWatch {
   const watchFolder = (folder: string, onName: (name: string) => void): boolean => {
     if (watchers.has(folder)) return true
     try {
-      const watcher = watch(folder, (_, name) => name !== null && onName(name))
+      const watcher = atPlace(folder, place => watch(place, (_, name) => name !== null && onName(name)))
+      if (watcher === undefined) return false
       watcher.on('error', () => unwatch(folder))
       watchers.set(folder, watcher)
       return true
@@ -65,7 +67,7 @@ export function watchFolders(onChange: (path: string) => void): FolderWatch {
 
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder)
+    return atPlace(folder, place => readdirSync(place)) ?? []
   } catch {
     return []
   }

@@ -4,6 +4,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readlinkSync, statfsSync, statSync } from 'node:fs'
 import { RemoraError, reasonOf, systemCode } from '../../base/errors.ts'
+import { atPlace, isForeign, O_PATH } from '../files/file-in-root.ts'
 import {
   hasCapability,
   hasEnded,
@@ -11,6 +12,7 @@ import {
   isHidden,
   namespaceInode,
   readInode,
+  readLink,
   readNamespaceInode,
   readStartTime,
 } from '../process/proc.ts'
@@ -132,7 +134,12 @@ export function hasGone(error: unknown): boolean {
 
 /** Whether the target still is what it was when it was opened: the same process, or the same mount. */
 export function isStillThere({ process, path, inode }: NetworkNamespace): boolean {
-  return process === undefined ? !isCertain(() => readInode(path) !== inode) : !hasEnded(process)
+  return process === undefined ? !isCertain(() => inodeAt(path) !== inode) : !hasEnded(process)
+}
+
+function inodeAt(path: string): number | undefined {
+  if (isLink.test(path)) return namespaceInode(readLink(path) ?? '', 'net')
+  return isForeign(path) ? atPlace(path, readInode) : readInode(path)
 }
 
 /** NSFS_MAGIC of linux/magic.h. */
@@ -149,10 +156,33 @@ function isNamespace(fd: number): boolean {
   return statfsSync(`/proc/self/fd/${fd}`).type === nsfsMagic
 }
 
+/** Links of /proc that lead to a namespace, or may. */
+const isLink = /^\/proc\/\d+\/(?:task\/\d+\/)?(?:ns\/net|fd\/\d+)$/
+
+/** Opens a namespace by a link of /proc. What the link leads to is not asked unless it is one: it may never answer. */
+function openLink(path: string): number {
+  const place = openSync(path, O_PATH)
+  try {
+    const name = `/proc/self/fd/${place}`
+    if (namespaceInode(readlinkSync(name), 'net') === undefined) throw noNamespace(path)
+    return openSync(name, constants.O_RDONLY)
+  } finally {
+    closeSync(place)
+  }
+}
+
+/** Opens a namespace, and nothing that something happens to when it is opened. */
+function openFile(place: string, path: string): number {
+  if (!statSync(place).isFile()) throw noNamespace(path)
+  return openSync(place, constants.O_RDONLY | constants.O_NONBLOCK)
+}
+
 function openChecked(path: string): number {
   try {
-    if (!statSync(path).isFile()) throw noNamespace(path)
-    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    if (isLink.test(path)) return openLink(path)
+    const fd = isForeign(path) ? atPlace(path, place => openFile(place, path)) : openFile(path, path)
+    if (fd === undefined) throw notThere(`there is no network namespace at ${path}`)
+    return fd
   } catch (error) {
     if (error instanceof RemoraError) throw error
     const code = systemCode(error) ?? ''

@@ -1,0 +1,52 @@
+/** File systems of others that never answer: nothing that remora looks at makes it wait for one. */
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { isOpenSomewhere } from '../../src/linux/files/readers.ts'
+import { readHosts } from '../../src/linux/host/dns.ts'
+import { openNamespaceFile } from '../../src/linux/namespace/netns.ts'
+import { listeningSockets } from '../../src/linux/process/listeners.ts'
+import { scratch } from '../helpers/scratch.ts'
+import { type SilentFuse, startSilentFuse } from '../helpers/silent-fuse.ts'
+
+let fuse: SilentFuse | undefined
+afterEach(async () => {
+  await fuse?.close()
+  fuse = undefined
+})
+
+/** Milliseconds within which the file system would have ended the wait, by its own end. */
+const wait = 15_000
+const promptly = <T>(look: () => T): T => {
+  const began = performance.now()
+  const found = look()
+  expect(performance.now() - began).toBeLessThan(wait / 3)
+  return found
+}
+
+test('a process whose root is one', async () => {
+  fuse = await startSilentFuse(scratch(), 'root')
+  const { pid } = fuse
+  expect(promptly(() => listeningSockets(pid, 16))).toEqual([])
+  expect(promptly(() => readHosts(pid))).toEqual([])
+  expect(() => promptly(() => openNamespaceFile(`/proc/${pid}/root/run/netns/x`))).toThrow(/no network/)
+})
+
+test('a socket below one, and a namespace', async () => {
+  const folder = scratch()
+  mkdirSync(join(folder, 'netns'))
+  fuse = await startSilentFuse(folder, 'socket')
+  const { pid } = fuse
+  expect(promptly(() => listeningSockets(pid, 16))).toEqual([])
+  expect(() => promptly(() => openNamespaceFile(`/proc/${pid}/root${folder}/netns/x`))).toThrow(/no network/)
+})
+
+test('a file that is open on one', async () => {
+  const file = join(scratch(), 'capture')
+  writeFileSync(file, '')
+  fuse = await startSilentFuse(scratch(), 'file')
+  expect(promptly(() => isOpenSomewhere(file))).toBe(false)
+  const descriptor = openSync(file, 'r')
+  expect(promptly(() => isOpenSomewhere(file))).toBe(true)
+  closeSync(descriptor)
+})
