@@ -5,7 +5,7 @@ import { findHolder } from '../linux/namespace/holders.ts'
 import { listForeignMounts, listNamespaceMounts } from '../linux/namespace/mountinfo.ts'
 import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/namespace/netns.ts'
 import { readCommand } from '../linux/process/proc.ts'
-import { scanProcesses } from '../linux/process/table.ts'
+import { readProcessTable, scanProcesses } from '../linux/process/table.ts'
 import { type ContainerReference, didYouMean, nearestNames, type SeveralMatches } from '../target/match.ts'
 import { formatReference, type Reference } from '../target/reference.ts'
 import { ambiguous, type FoundTarget, listHint } from './found.ts'
@@ -74,7 +74,7 @@ function processTarget(namespace: NetworkNamespace, command = 'process'): FoundT
  * processes see; else by a thread or a descriptor that keeps it.
  */
 async function openInode(inode: number, signal: AbortSignal | undefined): Promise<FoundTarget> {
-  const tenant = listTenants().find(candidate => candidate.netns === inode && isAtHome(candidate))
+  const [tenant] = listTenants(readProcessTable().filter(process => process.netns === inode && isAtHome(process)))
   const mount = listNamespaceMounts().find(candidate => candidate.inode === inode)
   try {
     if (tenant !== undefined) {

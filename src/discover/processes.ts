@@ -2,7 +2,7 @@
  * Network namespaces by the processes that live in them, from /proc alone. Of several processes in one namespace the
  * eldest speaks for it.
  */
-import { capturePrograms } from '../linux/capturing/orphans.ts'
+import { isOwnCapture } from '../linux/capturing/orphans.ts'
 import { eldestBy, type ProcessEntry, readProcessTable } from '../linux/process/table.ts'
 
 /** A process that speaks for a network namespace. */
@@ -17,9 +17,9 @@ export function listTenants(table: readonly ProcessEntry[] = readProcessTable())
     .sort((a, b) => a.pid - b.pid)
 }
 
-/** Whether a process is at home in its namespace: a capture only visits one, and makes no target of it. */
-export function isAtHome({ command }: Pick<ProcessEntry, 'command'>): boolean {
-  return !capturePrograms.has(command)
+/** Whether a process is at home in its namespace: a capture of a remora only visits one, and makes no target of it. */
+export function isAtHome(process: Pick<ProcessEntry, 'pid' | 'parent' | 'command'>): boolean {
+  return !isOwnCapture(process)
 }
 
 /** Processes of a command name, one for each namespace but the excluded one. */

@@ -2,20 +2,23 @@
  * Captures that outlived the remora that started them: possible only in the instant between a start and its death
  * signal. Each carries its owner in its environment; whose owner is gone is ended at the next opportunity.
  */
-import { kill } from 'node:process'
+import { geteuid, kill } from 'node:process'
+import { type Credentials, isCapable, readCredentials } from '../process/credentials.ts'
 import {
   hasEnded,
   listProcesses,
   readCommand,
   readEnvironment,
   readNamespaceInode,
+  readNestedPids,
   readStartTime,
 } from '../process/proc.ts'
 
 const variable = 'REMORA_OWNER'
+const markPattern = /^(\d+)@(\d+)@(\d+)$/
 
 /** Command names of the programs that capture for remora. */
-export const capturePrograms: ReadonlySet<string | undefined> = new Set(['dumpcap', 'tcpdump'])
+const capturePrograms: ReadonlySet<string | undefined> = new Set(['dumpcap', 'tcpdump'])
 
 /** Environment entry that marks a child as this process's. */
 export function ownerMark(): Record<string, string> {
@@ -25,6 +28,27 @@ export function ownerMark(): Record<string, string> {
 /** This process, as no other is called: number, start time, and the PID namespace they are of. */
 export function ownerName(): string {
   return `${process.pid}@${readStartTime(process.pid) ?? 0}@${pidNamespace()}`
+}
+
+/**
+ * Whether a process captures for a remora, and only visits the namespace it is in. Anybody may call a process so, and copy a
+ * mark: it counts where it names the parent of the process, and that is one of root, of this user, or of a service with
+ * root's rights over namespaces.
+ */
+export function isOwnCapture(
+  { pid, parent, command }: { readonly pid: number; readonly parent: number; readonly command: string },
+  proc = '/proc',
+): boolean {
+  if (!capturePrograms.has(command)) return false
+  const [, number, startTime] = markPattern.exec(readEnvironment(pid, proc)[variable] ?? '') ?? []
+  if (number === undefined || !isTrusted(readCredentials(parent, proc), proc)) return false
+  return readNestedPids(parent, proc).includes(Number(number)) && readStartTime(parent, proc) === Number(startTime)
+}
+
+function isTrusted(owner: Credentials | undefined, proc: string): boolean {
+  if (owner === undefined) return false
+  if (owner.users.every(user => user === 0 || user === geteuid?.())) return true
+  return isCapable(owner, 'sysAdmin') && owner.userns === readNamespaceInode('self', 'user', proc)
 }
 
 /** Numbers of captures whose owner no longer lives; those of a remora in another PID namespace are none of ours. */
@@ -47,7 +71,7 @@ export function endOrphans(): number[] {
 
 /** Whether the owner of something was of this PID namespace, and no longer lives. */
 export function isOrphan(owner: string | undefined, proc = '/proc'): boolean {
-  const [, pid, startTime, namespace] = /^(\d+)@(\d+)@(\d+)$/.exec(owner ?? '') ?? []
+  const [, pid, startTime, namespace] = markPattern.exec(owner ?? '') ?? []
   return (
     pid !== undefined &&
     Number(namespace) === pidNamespace() &&
