@@ -3,8 +3,9 @@
  * one neither delays nor hides the others.
  */
 import { RemoraError } from '../base/errors.ts'
+import { isForeign } from '../linux/files/file-in-root.ts'
 import { listProcesses, readArguments, readCommand, readNamespaceInode } from '../linux/process/proc.ts'
-import { hostAuthority, isOfHost } from './authority.ts'
+import { type Authority, hostAuthority, isOfHost } from './authority.ts'
 import { containerd } from './containerd.ts'
 import { cri } from './cri.ts'
 import { docker } from './docker.ts'
@@ -62,23 +63,21 @@ export function findEngines(env?: NodeJS.ProcessEnv): readonly Engine[] {
 }
 
 /** Whether names that an engine tells count as much as any; what one with less authority tells makes none of them ambiguous. */
-export function tellsOfHost({ authority = hostAuthority }: Engine): boolean {
+export function tellsOfHost({ authority = hostAuthority }: { authority?: Authority | undefined }): boolean {
   return isOfHost(authority)
 }
 
 /** Folders in which the engines of this host mount network namespaces, whether or not they exist. */
 export function namespaceFolders(engines: readonly Engine[]): string[] {
   const standard = kinds.flatMap(kind => kind.namespaceFolders())
-  // A folder that a plain user names is not gone to.
-  const own = engines
-    .filter(tellsOfHost)
-    .flatMap(({ name, daemon }) =>
-      kinds.flatMap(kind =>
-        kind.name === name && daemon !== undefined
-          ? kind.namespaceFolders(readArguments(daemon)).map(folder => seenFrom(daemon, folder))
-          : [],
-      ),
-    )
+  const own = engines.flatMap(({ name, daemon, authority }) =>
+    kinds.flatMap(kind => {
+      if (kind.name !== name || daemon === undefined) return []
+      const folders = kind.namespaceFolders(readArguments(daemon)).map(folder => seenFrom(daemon, folder))
+      // A folder of this host that a plain user names is not gone to.
+      return tellsOfHost({ authority }) ? folders : folders.filter(isForeign)
+    }),
+  )
   return [...new Set([...standard, ...own])]
 }
 
