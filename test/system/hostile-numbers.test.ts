@@ -32,6 +32,8 @@ async function claim(containers: number, sockets: number): Promise<string> {
 }
 
 const signal = new AbortController().signal
+/** Milliseconds an engine has on a machine that is busy with something else. */
+const patience = 20_000
 
 /** Longest delay of the event loop while something runs, ms. */
 async function delayOf(action: () => Promise<unknown>): Promise<number> {
@@ -49,10 +51,10 @@ describe('an engine that tells of', () => {
     let found: Awaited<ReturnType<typeof discover>> | undefined
     const began = performance.now()
     const delay = await delayOf(async () => {
-      found = await discover({ signal, interfaces: false, env })
+      found = await discover({ signal, timeout: patience, interfaces: false, env })
     })
-    expect(performance.now() - began).toBeLessThan(8_000)
-    expect(delay).toBeLessThan(500)
+    expect(performance.now() - began).toBeLessThan(patience)
+    expect(delay).toBeLessThan(1_000)
     expect(found?.warnings).toContainEqual(expect.stringMatching(/3999 containers without a process: only 256/))
     expect(found?.targets.filter(({ name }) => name.startsWith('claimed-'))).toHaveLength(3_999)
     // Its own process is the host's, though it is the first of its namespace.
@@ -62,9 +64,14 @@ describe('an engine that tells of', () => {
   test('20,000 is left out, in little memory', async () => {
     const folder = await claim(20_000, 1)
     const env = { ...environment(), DOCKER_HOST: `unix://${join(folder, '0.sock')}` }
-    const remora = [process.execPath, '--max-old-space-size=128', 'bin/remora.ts', 'list', '--json']
-    const { status, stderr } = await run(remora, { env, cwd: join(import.meta.dirname, '../..') })
-    expect(stderr).toMatch(/tells of more than 4000 containers/)
+    const script = `
+      import { discover } from '${join(import.meta.dirname, '../../src/discover/discover.ts')}'
+      const signal = new AbortController().signal
+      console.log((await discover({ signal, timeout: ${patience}, interfaces: false })).warnings.join('\\n'))
+    `
+    const node = [process.execPath, '--max-old-space-size=128', '--input-type=module', '--eval', script]
+    const { status, stdout } = await run(node, { env })
+    expect(stdout).toMatch(/tells of more than 4000 containers/)
     expect(status).toBe(0)
   })
 })
