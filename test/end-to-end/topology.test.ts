@@ -184,7 +184,7 @@ test('of two pairs with the same indexes, one end of each hidden, no ends are ta
     await tie(hidden[1] ?? '', second)
     for (const name of hidden) {
       const inode = inodeOf(name)
-      sleepers.push(start(['nsenter', `--net=/run/netns/${name}`, '--', 'sleep', '600']))
+      sleepers.push(start(['nsenter', `--net=/run/netns/${name}`, '--', 'sleep', '600'], {}, 600_000))
       const pid = sleepers.at(-1)?.pid
       await until('a process lives there', () => readlinkSync(`/proc/${pid}/ns/net`) === `net:[${inode}]`)
       await must('ip', 'netns', 'del', name)

@@ -7,6 +7,9 @@ import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { end, must, type Running, run, start, until } from './command.ts'
 
+/** Milliseconds the processes of the lab live at most: the tests of a file take minutes on a busy machine. */
+const lifetime = 900_000
+
 export interface TopologyLab {
   /** Names of the namespaces: the middle, and two at its ends. */
   readonly hub: string
@@ -108,18 +111,12 @@ async function fill(
   await ip(hub, '-6', 'route', 'add', 'default', 'dev', 'br0')
   await ip(hub, '-6', 'route', 'add', 'unreachable', 'fd66::/48')
   await forward(hub)
-  const listener = start(['nsenter', `--net=/run/netns/${hub}`, '--', process.execPath, '-e', sockets])
+  const inHub = ['nsenter', `--net=/run/netns/${hub}`, '--']
+  const listener = start([...inHub, process.execPath, '-e', sockets], {}, lifetime)
   started.push(listener)
   await until('the sockets are there', () => listener.stderr().includes('ready'))
-  const tap = start([
-    'nsenter',
-    `--net=/run/netns/${hub}`,
-    '--',
-    'socat',
-    '-u',
-    'TUN,tun-name=tap7,tun-type=tap,iff-up',
-    'OPEN:/dev/null',
-  ])
+  const tun = ['socat', '-u', 'TUN,tun-name=tap7,tun-type=tap,iff-up', 'OPEN:/dev/null']
+  const tap = start([...inHub, ...tun], {}, lifetime)
   started.push(tap)
   await until(
     'the TAP interface is there',
