@@ -97,7 +97,7 @@ export function silentService(service: RemoteService, what: string, cause?: unkn
 export function statusFailure(service: RemoteService, status: number, body: string): RemoraError {
   if (status === 401 && service.login !== undefined) {
     return new RemoraError('UNAUTHORIZED', `${describeService(service)} refuses the name and the password of its URL`, {
-      hint: 'The token of a remora stands alone: http://:TOKEN@HOST:PORT, or --token-file FILE.',
+      hint: 'The token of a remora is the password, of any name; or give it with --token-file FILE.',
     })
   }
   const told = toldFailure(body)

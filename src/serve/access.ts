@@ -89,12 +89,18 @@ export function checkToken(
   const token = rules.token()
   if (address.kind === 'unix' || (token === undefined && !rules.certificates)) return
   if (rules.certificates && request.socket instanceof TLSSocket && request.socket.authorized) return
-  const [, header] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? []
-  const given = header ?? queryToken
+  const given = tokenOf(request.headers.authorization ?? '') ?? queryToken
   if (token !== undefined && given !== undefined && isSameToken(given, token)) return
   throw new RemoraError('UNAUTHORIZED', given === undefined ? 'a token is needed' : 'the token is wrong', {
     hint: 'The token is in the file the service was started with (--token-file).',
   })
+}
+
+/** The token of an Authorization header: a bearer's, or the password of whatever name (RFC 7617), as a URL carries it. */
+function tokenOf(header: string): string | undefined {
+  const [, scheme = '', value = ''] = /^(Bearer|Basic) +(\S+) *$/i.exec(header) ?? []
+  if (!/^basic$/i.test(scheme)) return value || undefined
+  return /^[^:]*:(.+)$/.exec(Buffer.from(value, 'base64').toString())?.[1]
 }
 
 /**

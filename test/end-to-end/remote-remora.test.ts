@@ -141,7 +141,10 @@ describe('to a file', () => {
     await until('packets are there', async () => (await pingsIn(`${file}.partial`).catch(() => [])).length === 3)
     other.running.child.kill('SIGKILL')
     const { status, stderr } = await running.result
-    expect([status, stderr]).toEqual([8, expect.stringMatching(/^remora: PEER_FAILED: 127\.0\.0\.1:\d+ broke/)])
+    expect([status, stderr]).toEqual([
+      8,
+      expect.stringMatching(/^remora: PEER_FAILED: http:\/\/127\.0\.0\.1:\d+ broke/),
+    ])
     expect(await pingsIn(file)).toEqual([1, 2, 3])
   })
 

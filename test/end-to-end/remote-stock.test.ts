@@ -76,7 +76,7 @@ describe('every kind of URL leads there', () => {
     [
       'with a token as password',
       { requireToken: 's3/%' },
-      server => `packetflix:ws://any:s3%2F%25@${address(server)}/capture?${query(web)}`,
+      server => `packetflix:ws://:s3%2F%25@${address(server)}/capture?${query(web)}`,
     ],
   ])('%s', async (_, options, url) => {
     const { file, result } = await extcap('packetflix', ['--url', url(await stock(options)), '--proxyoff'])

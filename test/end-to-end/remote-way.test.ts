@@ -140,6 +140,8 @@ describe('a token', () => {
     ['REMORA_TOKEN', host => list(host, [], { REMORA_TOKEN: token })],
     ['REMORA_TOKEN_FILE', host => list(host, [], { REMORA_TOKEN_FILE: file('token') })],
     ['URL', host => list(`http://:${token}@${host}`)],
+    ['URL, alone', host => list(`http://${token}@${host}`)],
+    ['URL, as the password of any name', host => list(`http://any:${token}@${host}`)],
     ['query of the URL', host => list(`http://${host}/?token=${token}`)],
     ['file, whatever the environment says', host => list(host, ['--token-file', file('token')], { REMORA_TOKEN: 'x' })],
   ])('of a %s is sent', async (_, ask) => {
