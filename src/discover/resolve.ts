@@ -5,6 +5,8 @@
 import { exhausted, RemoraError } from '../base/errors.ts'
 import { watchExhaustion } from '../base/exhaustion.ts'
 import type { Engine, EngineAnswer } from '../engine/engine.ts'
+import { findEngines } from '../engine/engines.ts'
+import { readCgroupContainer } from '../linux/process/cgroup.ts'
 import { makePidTranslator } from '../linux/process/pid-namespace.ts'
 import { readNamespaceInode, requireProc } from '../linux/process/proc.ts'
 import type { ContainerReference, SeveralMatches } from '../target/match.ts'
@@ -76,8 +78,8 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
   requireProc()
   const references = texts.map(text => ({ text, reference: parseReference(text) }))
   const schemes = references.flatMap(({ reference }) => (isContainerReference(reference) ? [reference.scheme] : []))
-  const answers =
-    schemes.length > 0 || names ? await askHost(timeoutFor(schemes), signal, env, { addresses: names }) : []
+  const ask = () => askHost(timeoutFor(schemes), signal, env, { found: enginesFor(references, env), addresses: names })
+  const answers = schemes.length > 0 || names ? await ask() : []
   const found = new Map<number, FoundTarget & { readonly from: string[] }>()
   try {
     for (const { text, reference } of references) {
@@ -117,6 +119,30 @@ async function gatherAround(
     const known = [...host, ...engineNames(told, owner)]
     return [...known, ...withoutContested(targetNames(target), known)]
   }
+}
+
+/**
+ * The engines to ask. Where every reference names its engine no other is asked, not even for names of addresses: containerd's
+ * alone would take longer than all the rest. One in a container has its containers under a name that only others know.
+ */
+function enginesFor(
+  wanted: readonly { readonly reference: Reference }[],
+  env: NodeJS.ProcessEnv | undefined,
+): readonly Engine[] {
+  const engines = findEngines(env)
+  const references = wanted.map(({ reference }) => reference)
+  const isMeant = ({ name }: Engine) =>
+    references.some(reference => reference.scheme === name && !reference.name.includes('/'))
+  const meant = engines.filter(isMeant)
+  const isEnough = references.every(({ scheme }) => meant.some(({ name }) => name === scheme)) && meant.every(isOutside)
+  return isEnough ? meant : engines
+}
+
+/** Whether an engine runs in no container. */
+function isOutside({ daemon }: Engine): boolean {
+  if (daemon === undefined) return true
+  const isHere = readNamespaceInode(daemon, 'pid') === readNamespaceInode('self', 'pid')
+  return isHere && readCgroupContainer(daemon) === undefined
 }
 
 /** An engine that was not named tells names of addresses only. */
