@@ -28,7 +28,9 @@ export async function capture(targets: readonly string[], options: CaptureOption
   const remote = await remoteRequest(request, options)
   if (options.dryRun) {
     const showing =
-      remote === undefined ? preview(request, lifetime, options.json ?? false) : previewRemote(remote, lifetime)
+      remote === undefined
+        ? preview(request, lifetime, options.json ?? false)
+        : previewRemote(remote, lifetime, options.json ?? false)
     return showing.catch(error => {
       if (!isAbort(error, lifetime.stop)) throw error
     })
@@ -76,9 +78,13 @@ function reportJson(report: CaptureReport, destination: OutputRequest): Record<s
   return { ...report, ...(destination.kind === 'file' && { file: destination.path }) }
 }
 
-async function previewRemote(remote: RemoteRequest, { stop }: Lifetime): Promise<void> {
-  const { plan } = await (await import('../capture/remote.ts')).prepareRemote(remote, stop)
-  print(`${printableJson(plan, 2)}\n`)
+async function previewRemote(remote: RemoteRequest, { stop }: Lifetime, json: boolean): Promise<void> {
+  const [{ prepareRemote }, { renderRemotePlan }] = await Promise.all([
+    import('../capture/remote.ts'),
+    import('./render/plan.ts'),
+  ])
+  const { plan } = await prepareRemote(remote, stop)
+  print(json ? `${printableJson(plan, 2)}\n` : renderRemotePlan(plan))
 }
 
 async function preview(request: CaptureRequest, lifetime: Lifetime, json: boolean): Promise<void> {

@@ -307,7 +307,9 @@ describe('what the service has against it arrives with its code, and leaves no f
 })
 
 test('a dry run shows what the service would do, and does nothing', async () => {
-  const { status, stdout } = await remora(capture('--dry-run', '-i', 'b0', '-f', 'icmp'))
+  const people = await remora(capture('--dry-run', '-i', 'b0', '-f', 'icmp'))
+  expect(people.stdout).toMatch(new RegExp(`^netns {7}${inode}\\ninterfaces {2}b0\\nfilter {6}icmp$`, 'm'))
+  const { status, stdout } = await remora(capture('--dry-run', '--json', '-i', 'b0', '-f', 'icmp'))
   expect(status).toBe(0)
   expect(JSON.parse(stdout)).toMatchObject({ reference: target(), netns: inode, interfaces: ['b0'] })
   expect(JSON.parse(stdout)).not.toHaveProperty('path')

@@ -36,6 +36,16 @@ export function renderPlan(preview: CapturePreview): string {
   return `${lines.join('')}\n${renderInterfaces(preview.interfaces)}${renderPrograms(captured)}`
 }
 
+/** Renders what a service elsewhere says of a capture: which fields it has is up to the service. */
+export function renderRemotePlan(plan: Readonly<Record<string, unknown>>): string {
+  const textOf = (value: unknown): string => {
+    if (Array.isArray(value)) return value.map(textOf).join(', ') || 'none'
+    return typeof value === 'string' ? value || 'none' : JSON.stringify(value)
+  }
+  const fields = Object.entries(plan).filter(([, value]) => value !== undefined)
+  return fields.map(([name, value]) => `${printable(name.padEnd(11))} ${printable(textOf(value))}\n`).join('')
+}
+
 /** What will come, if it goes on as it does now; a filter takes some of it away. */
 function expected(captured: readonly PreviewedInterface[]): string | undefined {
   const rates = captured.flatMap(({ rate }) => rate ?? [])
