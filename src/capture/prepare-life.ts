@@ -124,6 +124,8 @@ async function prepareLife(
       })
     }
     const gathering = gather(known.plan)
+    // A filter that fails is told first; nobody waits for this one then.
+    gathering.catch(() => {})
     // Without the right in our own hands only dumpcap itself can tell whether it may capture.
     const needsCheck = known.plan.dumpcap.filter !== '' || !hasCapability('netRaw')
     const { plan, leftOut } = needsCheck

@@ -54,6 +54,8 @@ export async function discover(options: DiscoverOptions): Promise<Discovery> {
   const view = options.seen?.view ?? (await viewHost(signal, env))
   const { table, engines: found, leftOut } = view
   const asking = askHost(timeout, signal, env, { found, more: [tracesEngine(() => table)] })
+  // What fails first is told; this one is waited for later, or not at all.
+  asking.catch(() => {})
   // While mounts are read, the engines are at work.
   const mounts = options.seen?.mounts ?? (await viewMounts(view, signal))
   const answers = await asking

@@ -1,10 +1,14 @@
 /** What is done to a subject, and what may come of it. */
-import { writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, writeFileSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { ErrorCode } from '../../src/base/errors.ts'
-import { must, sleep } from '../helpers/command.ts'
+import { must, sleep, until } from '../helpers/command.ts'
+import { descriptorCount } from '../helpers/leaks.ts'
 import { inNamespace, type Scene } from './scene.ts'
+import { addedDescriptors, isServing } from './service.ts'
 import type { Subject } from './subjects.ts'
 import type { Trial } from './trial.ts'
 
@@ -167,6 +171,7 @@ export const faults: readonly Fault[] = [
         ? { ...goesOn, capture: ['well', 'CAPTURE_FAILED: ', serviceGone] }
         : goesOn,
   },
+  ...[0, 1, 2, 3, 4, 5, 6].map(fewDescriptors),
   {
     name: 'memory limit',
     strike: ({ scene: { groups }, subject }) => groups[subject.role === 'service' ? 'service' : 'capture'].squeeze(),
@@ -177,6 +182,59 @@ export const faults: readonly Fault[] = [
         : { effect: 'either', capture: ['well', 'SIGKILL', 'CAPTURE_FAILED: '] },
   },
 ]
+
+/**
+ * So few descriptors more than are open. A service has them for some seconds, with a client that watches the host and many that
+ * say nothing; anything else for good.
+ */
+function fewDescriptors(free: number): Fault {
+  return {
+    name: `nofile = open + ${free}`,
+    async strike(trial) {
+      const { victim, service, subject, scene } = trial
+      const limit = (count: number) => must('prlimit', `--pid=${victim.pid}`, `--nofile=${count}:`)
+      // What node itself needs to begin is not remora's to say.
+      if (subject.role !== 'service') await until('it has begun', () => existsSync(scene.log) || isOver(trial))
+      if (isOver(trial)) return
+      const isAsked = service === undefined || subject.role !== 'service' || !isServing(service)
+      if (isAsked) return limit(descriptorCount(victim.pid) + free)
+      const before = addedDescriptors(service)
+      const watcher = await watchHost(service.socket)
+      // It goes on following the host for a while.
+      for (const kind of addedDescriptors(service)) {
+        const at = before.indexOf(kind)
+        if (at < 0) service.descriptors.push(kind)
+        else before.splice(at, 1)
+      }
+      await limit(descriptorCount(victim.pid) + free)
+      await crowd(service.socket, 100, 3_000)
+      await limit(4_096)
+      const isWatching = !watcher.closed
+      watcher.destroy()
+      if (!isWatching) throw new Error('the client that watches was left')
+    },
+    expect({ role }, phase) {
+      if (phase !== 'start-up') return goesOn
+      const failures: Ending[] = ['well', 'CAPTURE_FAILED: ', ...(role === 'local' ? [] : [serviceGone])]
+      return { effect: 'either', capture: failures }
+    },
+  }
+}
+
+function isOver({ victim: { child } }: Trial): boolean {
+  return child.exitCode !== null || child.signalCode !== null
+}
+
+/** Watches the host through a service, until it has told of what is there. */
+async function watchHost(socketPath: string): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  get({ socketPath, path: '/v1/targets/watch', agent: false }, resolve).once('error', reject)
+  const answer = await promise
+  answer.on('error', () => {})
+  await once(answer, 'data')
+  answer.resume()
+  return answer
+}
 
 /** A clock that is set, as the process that is struck sees it; the machine's own stays, and so do the times of packets. */
 function clockJump(difference: string): Fault {
@@ -217,9 +275,9 @@ async function lose({ line }: Scene, percent: number): Promise<void> {
   for (const name of [line.sender, line.receiver]) await inNamespace(name, 'nft', rules.join('; '))
 }
 
-/** Keeps many connections for a second: more than the service may have. */
-async function crowd(socket: string, count: number): Promise<void> {
+/** Keeps many connections for a while: more than the service may have. */
+async function crowd(socket: string, count: number, milliseconds = 1_000): Promise<void> {
   const connections = Array.from({ length: count }, () => connect(socket).on('error', () => {}))
-  await sleep(1_000)
+  await sleep(milliseconds)
   for (const connection of connections) connection.destroy()
 }

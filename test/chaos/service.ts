@@ -14,8 +14,8 @@ export interface Service {
   readonly address: string
   readonly token: string
   readonly socket: string
-  /** Kinds of its open descriptors, when it had just begun to listen. */
-  readonly descriptors: readonly string[]
+  /** Kinds of its open descriptors, when it had just begun to listen, and what may come to them. */
+  readonly descriptors: string[]
 }
 
 const token = 'chaos-chaos-chaos-chaos-chaos-chaos'

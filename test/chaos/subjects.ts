@@ -46,6 +46,16 @@ export const subjects: readonly Subject[] = [
     ...{ role: 'local', output: 'file', face: 'command line' },
     args: ({ references, output }) => ['capture', ...references, '-w', output],
   },
+  {
+    name: 'local follow',
+    ...{ role: 'local', output: 'file', face: 'command line' },
+    args: ({ references, output }) => ['capture', '--follow', references[0], '-w', output],
+  },
+  {
+    name: 'local wait',
+    ...{ role: 'local', output: 'file', face: 'command line' },
+    args: ({ references, output }) => ['capture', '--wait', references[0], 'named:never-there', '-w', output],
+  },
   { name: 'service', role: 'service', output: 'file', face: 'command line', args: throughService },
   { name: 'client', role: 'client', output: 'file', face: 'command line', args: throughService },
   {
