@@ -25,6 +25,9 @@ export type ContainerReference = Extract<
   { scheme: 'container' | EngineScheme | 'label' | 'compose' | 'pod' }
 >
 
+/** What the key of an annotation of Kubernetes begins with, among the labels of a container. */
+const annotationPrefix = 'io.kubernetes.annotation/'
+
 const composeLabels = { project: 'com.docker.compose.project', service: 'com.docker.compose.service' } as const
 
 /**
@@ -37,7 +40,9 @@ export function matchContainers<C extends NamedContainer>(
 ): C[] {
   switch (reference.scheme) {
     case 'label':
-      return containers.filter(({ labels }) => labelOf(labels, reference.key) === reference.value)
+      return containers.filter(({ labels }) =>
+        [reference.key, annotationPrefix + reference.key].some(key => labelOf(labels, key) === reference.value),
+      )
     case 'compose':
       return containers.filter(
         ({ labels }) =>

@@ -24,7 +24,7 @@ const containers = [
   container('db', 'ab22', { app: 'db', ...compose('shop', 'db') }),
   container('aa', 'cc33', compose('blog', 'web')),
   container('web', 'dd44', {}, 'outer'),
-  container('dup', 'ee55'),
+  container('dup', 'ee55', { 'io.kubernetes.annotation/note': 'by hand' }),
   container('dup', 'ee66'),
 ]
 
@@ -64,6 +64,8 @@ describe('containers a reference means', () => {
     ['dup', ['ee55', 'ee66']],
     ['docker:web', ['aa11']],
     ['label:app=web', ['aa11']],
+    ['label:note=by hand', ['ee55']],
+    ['label:io.kubernetes.annotation/note=by hand', ['ee55']],
     ['label:toString=x', []],
     ['compose:shop', ['aa11', 'ab22']],
     ['compose:shop/db', ['ab22']],
