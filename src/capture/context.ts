@@ -13,6 +13,8 @@ export interface CaptureContext {
   readonly buffer?: number
   /** Called once, when no target is there and one is waited for. */
   readonly onPending?: () => void
+  /** Called once for each thing that stands in the way of what is waited for, and may pass. */
+  readonly onWarning?: (line: string) => void
   /** Called when targets have been found, before anything is looked at in them. */
   readonly onFound?: () => void
 }

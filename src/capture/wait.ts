@@ -10,6 +10,7 @@ import { setInterval } from '../base/timers.ts'
 import { followHost, type HostChange } from '../discover/changes.ts'
 import { namespaceOfContainer, type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
 import { isStillThere } from '../linux/namespace/netns.ts'
+import type { CaptureContext } from './context.ts'
 import { type Head, type Heads, makeHeads } from './head.ts'
 import type { CaptureRequest } from './request.ts'
 
@@ -35,7 +36,8 @@ export interface TargetWatch {
    * The next life of a target: those there are at first, then each in the order they began, also one that has ended
    * meanwhile if what it sent was captured. The caller closes its namespace and head.
    * @returns undefined when no reference is waited for any more
-   * @throws RemoraError WAIT_TIMEOUT; USAGE, TARGET_AMBIGUOUS or FORBIDDEN at once, since waiting does not mend them; the
+   * @throws RemoraError WAIT_TIMEOUT; USAGE, TARGET_AMBIGUOUS or FORBIDDEN at once, since waiting does not mend them, but for an engine
+   *   that may not be asked; the
    *   reason of the signal
    */
   next(options: WaitOptions): Promise<AwaitedTarget | undefined>
@@ -61,7 +63,7 @@ const mostLives = 64
  */
 export function watchForTargets(
   request: CaptureRequest,
-  { env, log = silentLog }: { readonly env?: NodeJS.ProcessEnv | undefined; readonly log?: Log },
+  { env, log = silentLog, onWarning }: Pick<CaptureContext, 'env' | 'log' | 'onWarning'>,
   known: readonly ResolvedTarget[] = [],
 ): TargetWatch {
   const ended = new AbortController()
@@ -77,6 +79,11 @@ export function watchForTargets(
     for (const reference of from) pending.delete(reference)
   }
   known.forEach(serve)
+  const warned = new Set<string>()
+  const warn = (line: string) => {
+    if (!warned.has(line)) onWarning?.(line)
+    warned.add(line)
+  }
   let failure: unknown
   let delivered = known.length > 0
 
@@ -101,7 +108,7 @@ export function watchForTargets(
     for (;;) {
       const others = started
       started = []
-      const { targets, complete } = await lookFor(request, ended.signal, env).catch(unlessExhausted)
+      const { targets, complete } = await lookFor(request, ended.signal, env, warn).catch(unlessExhausted)
       if (ended.signal.aborted) {
         for (const { namespace } of targets) namespace.close()
         return
@@ -196,11 +203,17 @@ function release(life: AwaitedTarget | undefined): void {
 /** Failures that pass when the target or its engine comes. */
 const passing = new Set(['TARGET_NOT_FOUND', 'TARGET_STALE', 'PEER_FAILED'])
 
+/** An engine that may not be asked: what is waited for may be of another one, or be known by its traces. */
+function isSilentEngine({ code, cause }: RemoraError): boolean {
+  return code === 'FORBIDDEN' && cause instanceof RemoraError
+}
+
 /** The targets there are; not complete when some reference could not be looked for. */
 async function lookFor(
   { targets: references, names, match }: CaptureRequest,
   signal: AbortSignal,
-  env?: NodeJS.ProcessEnv,
+  env: NodeJS.ProcessEnv | undefined,
+  onWarning: (line: string) => void,
 ): Promise<{ readonly targets: readonly ResolvedTarget[]; readonly complete: boolean }> {
   let complete = true
   try {
@@ -209,7 +222,8 @@ async function lookFor(
       ...{ names, match },
       ...(env && { env }),
       onMissing(_, error) {
-        if (!passing.has(error.code)) throw error
+        if (isSilentEngine(error)) onWarning(error.message)
+        else if (!passing.has(error.code)) throw error
         if (error.code !== 'TARGET_NOT_FOUND') complete = false
       },
     })

@@ -44,6 +44,10 @@ export async function capture(targets: readonly string[], options: CaptureOption
       line?.clear()
       warn(`${printable(text)}\n`)
     },
+    onWarning(text: string) {
+      line?.clear()
+      warn(`warning: ${printable(text)}\n`)
+    },
     ...(line && {
       onPending: () => line.pending(request.targets.join(', ')),
       onArmed: () => line.armed(request.targets.join(', ')),

@@ -1,11 +1,13 @@
 /** Several references that are waited for, each for itself. */
-import { join } from 'node:path'
+import { chmodSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { runCapture } from '../../src/capture/capture.ts'
 import type { CaptureReport } from '../../src/capture/report.ts'
 import type { CaptureRequest } from '../../src/capture/request.ts'
 import { end, must, type Running, start, until } from '../helpers/command.ts'
 import { type FakeDocker, fakeDocker } from '../helpers/fake-docker.ts'
+import { environment, executable } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 let docker: FakeDocker
@@ -96,4 +98,21 @@ test('a reference that turns out to mean what is captured already is waited for 
   })
   for (const { child } of started.splice(0)) await end(child)
   expect(await result).toMatchObject({ end: 'target-gone' })
+})
+
+test('a plain user waits beside an engine that he may not ask, and is told', async () => {
+  const { DOCKER_HOST = '' } = docker.env
+  const socket = DOCKER_HOST.replace('unix://', '')
+  chmodSync(dirname(socket), 0o755)
+  chmodSync(socket, 0o600)
+  // Without the engines and processes of this machine.
+  const alone = ['unshare', '--pid', '--fork', '--kill-child', '--mount', '--mount-proc']
+  const hidden = ['sh', '-c', 'mount -t tmpfs tmpfs /run && exec "$@"', 'sh']
+  const user = ['setpriv', '--reuid=64001', '--regid=64001', '--clear-groups', '--']
+  const args = ['capture', '--wait', 'docker:mine', '-w', '/dev/null']
+  const capture = start([...alone, ...hidden, ...user, executable, ...args], { env: environment({ DOCKER_HOST }) })
+  started.push(capture)
+  const warning = /^warning: cannot look for docker:mine: this user may not use .*\n$/
+  await until('he is told', () => warning.test(capture.stderr()), 15_000)
+  expect(capture.child.exitCode).toBeNull()
 })
