@@ -2,12 +2,11 @@
  * Wireshark on a capture: it reads a fifo of ours, which has its name only until both ends are open. Wireshark is left
  * running when the capture ends, with the packets it has.
  */
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isAbort } from '../base/abort.ts'
 import { RemoraError } from '../base/errors.ts'
 import { makeFifos } from '../linux/files/fifo.ts'
-import { makeTemporaryFolder } from '../linux/files/temporary.ts'
+import { makeTemporaryFolder, removeTemporaryFolder } from '../linux/files/temporary.ts'
 import { spawnCommand, startFailure } from '../linux/programs/run.ts'
 import { findTool } from '../linux/programs/tools.ts'
 import { runPrepared } from './capture.ts'
@@ -59,16 +58,17 @@ async function openWindow(
   env: NodeJS.ProcessEnv,
 ): Promise<Output> {
   const folder = makeTemporaryFolder()
+  // Wireshark shows the name in its title.
+  const title = name.replace(/[^\w.-]+/g, '_').slice(0, longestName)
   try {
-    // Wireshark shows the name in its title.
-    const fifo = join(folder, name.replace(/[^\w.-]+/g, '_').slice(0, longestName))
+    const fifo = join(folder, title)
     await makeFifos([fifo], env)
     return await Promise.race([
       openOutput({ kind: 'fifo', path: fifo }, signal),
       startWireshark(wireshark, fifo, name, env),
     ])
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    removeTemporaryFolder(folder, [title])
   }
 }
 

@@ -71,7 +71,8 @@ async function readText(c: RouteContext): Promise<string> {
   const chunks: Buffer[] = []
   let size = 0
   try {
-    for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    // A request that is destroyed has no socket any more, by which the client is known.
+    for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       size += chunk.length
       if (size > longestBody) break
       chunks.push(chunk)

@@ -321,7 +321,7 @@ describe('a capture', () => {
         'a container that is gone',
         ['--extcap-interface', 'remora-gone'],
         3,
-        /^TARGET_NOT_FOUND: the container of interface remora-gone/,
+        /^TARGET_NOT_FOUND: the container or pod of interface remora-gone/,
       ],
       [
         'an interface that is none of ours',

@@ -115,7 +115,7 @@ describe.runIf(process.env.REMORA_TEST_ALL)("in Wireshark's window", () => {
       await pointer('mousemove', dialog.x + 250, dialog.y + 26, 'click', 1)
       await sleep(500)
       await screenshot('together')
-      await pointer('mousemove', dialog.x + 376, dialog.y + 384, 'click', 1)
+      await pointer('mousemove', dialog.x + 376, dialog.y + 415, 'click', 1)
       await sleep(500)
 
       await pointer('mousemove', 310, row, 'click', '--repeat', 2, '--delay', 60, 1)

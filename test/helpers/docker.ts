@@ -67,7 +67,15 @@ export async function startDocker(): Promise<Docker> {
     },
     env,
     docker,
-    container: (name, options = [], command = []) => docker('run', '-d', '--name', name, ...options, image, ...command),
+    async container(name, options = [], command = []) {
+      const start = () => docker('run', '-d', '--name', name, ...options, image, ...command)
+      return start().catch(async error => {
+        if (!/already in use/.test(String(error))) throw error
+        // A test that is tried again finds what its first try has left.
+        await docker('rm', '-f', name)
+        return start()
+      })
+    },
     async restart() {
       await end(daemon.child, 'SIGTERM')
       daemon = startDaemon()

@@ -5,13 +5,13 @@
  * asked again (fifo(7)). dumpcap needs a blocking descriptor: that is opened while a reading end of our own makes certain
  * that the open returns at once.
  */
-import { closeSync, constants, fstatSync, openSync, rmSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError, reasonOf, systemCode } from '../../base/errors.ts'
 import { run } from '../programs/run.ts'
 import { findTool } from '../programs/tools.ts'
-import { makeTemporaryFolder } from './temporary.ts'
+import { makeTemporaryFolder, removeTemporaryFolder } from './temporary.ts'
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
 
@@ -54,20 +54,21 @@ export interface LocalPipe {
  */
 export async function makePipes(count: number): Promise<LocalPipe[]> {
   const folder = makeTemporaryFolder()
+  const names = Array.from({ length: count }, (_, index) => `pipe${index}`)
   const open: number[] = []
   const opened = (path: string, flags: number) => {
     open.push(openSync(path, flags))
     return open.at(-1) as number
   }
   try {
-    const paths = Array.from({ length: count }, (_, index) => join(folder, `pipe${index}`))
+    const paths = names.map(name => join(folder, name))
     await makeFifos(paths)
     return paths.map(path => ({ reader: opened(path, O_RDONLY | O_NONBLOCK), writer: opened(path, O_WRONLY) }))
   } catch (error) {
     for (const fd of open) closeSync(fd)
     throw error
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    removeTemporaryFolder(folder, names)
   }
 }
 

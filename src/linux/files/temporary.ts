@@ -2,7 +2,17 @@
  * Folders for what must have a name for a moment: a fifo until both its ends are open. A remora that is killed in that moment
  * leaves its folder, which therefore carries its owner in its name, and is taken away at the next opportunity.
  */
-import { constants, lstatSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  constants,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RemoraError, reasonOf } from '../../base/errors.ts'
@@ -35,10 +45,27 @@ export function openText(text: string): number | undefined {
       writeFileSync(path, text)
       return openSync(path, constants.O_RDONLY)
     } finally {
-      rmSync(folder, { recursive: true, force: true })
+      removeTemporaryFolder(folder, ['text'])
     }
   } catch {
     return undefined
+  }
+}
+
+/**
+ * Removes a temporary folder and the files in it that were made. Needs no descriptor, as a recursive removal does, so it works
+ * when they have run out. Never fails: what stays is removed with the orphaned folders.
+ */
+export function removeTemporaryFolder(folder: string, names: readonly string[]): void {
+  for (const name of names) attempt(() => unlinkSync(join(folder, name)))
+  attempt(() => rmdirSync(folder))
+}
+
+function attempt(action: () => void): void {
+  try {
+    action()
+  } catch {
+    // It was never made, or has gone.
   }
 }
 
