@@ -146,7 +146,9 @@ async function fire(cases: readonly Generated[], agent: Agent): Promise<void> {
   const worker = async () => {
     for (let one = cases[next++]; one !== undefined; one = cases[next++]) {
       const status = await send(agent, one).catch(error => error as Error)
-      expect([200, 201, 204, 400, 403, 404, 409, 410, 426, 429], `${status} for ${JSON.stringify(one)}`).toContain(status)
+      expect([200, 201, 204, 400, 403, 404, 409, 410, 426, 429], `${status} for ${JSON.stringify(one)}`).toContain(
+        status,
+      )
     }
   }
   await Promise.all(Array.from({ length: connections }, worker))
