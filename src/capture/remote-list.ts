@@ -6,7 +6,7 @@ import { silentService, statusFailure, strangeAnswer, toldFailure } from '../rem
 import { ask, follow } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import { qualifiedName } from '../target/match.ts'
-import { containerEngines, otherTypes, type Target, type TargetType } from '../target/model.ts'
+import { containerEngines, containerStates, otherTypes, type Target, type TargetType } from '../target/model.ts'
 import { formatReference } from '../target/reference.ts'
 import { listStockTargets } from './remote-stock.ts'
 
@@ -16,7 +16,7 @@ const facts = {
   engine: v.optional(v.picklist(containerEngines)),
   id: v.optional(text, ''),
   image: v.optional(text, ''),
-  state: v.optional(v.picklist(['running', 'paused']), 'running'),
+  state: v.optional(v.picklist(containerStates), 'running'),
   labels: v.optional(v.record(text, text), {}),
   socket: v.optional(text, ''),
 }

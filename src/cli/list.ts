@@ -4,13 +4,14 @@ import { printable, printableJson } from '../base/write.ts'
 import { findService, type ServiceOptions } from '../capture/service.ts'
 import { discover } from '../discover/discover.ts'
 import { qualifiedName } from '../target/match.ts'
-import { type Target, targetJson } from '../target/model.ts'
+import { containerStates, type Target, targetJson } from '../target/model.ts'
 import { targetTable } from './render/targets.ts'
 import { print, warn } from './render/terminal.ts'
 
 interface ListOptions extends ServiceOptions {
   readonly type?: string
   readonly engine?: string
+  readonly state?: string
   readonly json?: boolean
   readonly format?: string
   readonly wide?: boolean
@@ -21,10 +22,12 @@ interface ListOptions extends ServiceOptions {
 export async function list(patterns: readonly string[], options: ListOptions): Promise<void> {
   const types = split(options.type)
   const engines = split(options.engine)
+  const states = parseStates(options.state)
   const filters = patterns.map(namePattern)
   const isWanted = (target: Target) =>
     (types.length === 0 || types.includes(target.type)) &&
     (engines.length === 0 || enginesOf(target).some(engine => engines.includes(engine))) &&
+    (states.length === 0 || statesOf(target).some(state => states.includes(state))) &&
     (filters.length === 0 || filters.some(filter => filter.test(qualifiedName(target))))
   const service = await findService(options)
   if (options.host !== undefined && options.format !== undefined) {
@@ -53,6 +56,21 @@ export async function list(patterns: readonly string[], options: ListOptions): P
 /** Engines a target is of: that of the container, or those of a pod's. */
 function enginesOf({ container, members = [] }: Target): string[] {
   return container === undefined ? members.map(({ engine }) => engine) : [container.engine]
+}
+
+/** States of the container of a target, or of those of a pod. */
+function statesOf({ container, members = [] }: Target): string[] {
+  return container === undefined ? members.map(({ state }) => state) : [container.state]
+}
+
+/** @throws RemoraError USAGE for a state in which nothing can be captured */
+function parseStates(text: string | undefined): string[] {
+  const states = split(text)
+  const unknown = states.find(state => !containerStates.some(known => known === state))
+  if (unknown === undefined) return states
+  throw new RemoraError('USAGE', `no container is listed in the state ${JSON.stringify(unknown)}`, {
+    hint: `Use ${containerStates.join(' or ')}: what does not run has no network. capture --wait waits for it.`,
+  })
 }
 
 /** A part of a name; with `*` or `?` the whole name. Case does not matter. */

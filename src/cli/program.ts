@@ -4,7 +4,7 @@ import { complain } from '../base/complain.ts'
 import { RemoraError } from '../base/errors.ts'
 import { version } from '../base/version.ts'
 import { type CaptureOption, captureOptions } from '../capture/request.ts'
-import { containerEngines, otherTypes } from '../target/model.ts'
+import { containerEngines, containerStates, otherTypes } from '../target/model.ts'
 import { print, warn } from './render/terminal.ts'
 
 /**
@@ -26,6 +26,7 @@ export function program(argv: readonly string[]): Command {
     .argument('[PATTERN...]', 'parts of names, or patterns with * and ?')
     .option('--type <TYPE,...>', `only these types: ${[...containerEngines, ...otherTypes].join(', ')}`)
     .option('--engine <ENGINE,...>', `only containers and pods of these engines: ${containerEngines.join(', ')}`)
+    .option('--state <STATE,...>', `only containers and pods in these states: ${containerStates.join(', ')}`)
     .option('--json', 'print an array of objects')
     .addOption(
       new Option(

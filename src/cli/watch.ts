@@ -4,7 +4,7 @@ import { interestCheck, whileWanted } from '../capture/interest.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
 import type { RemoteService } from '../capture/service.ts'
 import { watchTargets } from '../discover/watch.ts'
-import type { TargetEvent } from '../discover/watch-state.ts'
+import { identity, type TargetEvent } from '../discover/watch-state.ts'
 import { qualifiedName } from '../target/match.ts'
 import { type Target, targetJson } from '../target/model.ts'
 import { print, warn } from './render/terminal.ts'
@@ -20,9 +20,12 @@ export async function watch(
   service?: RemoteService,
 ): Promise<void> {
   let sequence = 0
-  const onEvent = ({ event, target }: TargetEvent) => {
+  const onlyWanted = wantedEvents(isWanted)
+  const onEvent = (told: TargetEvent) => {
     const time = new Date()
-    if (!isWanted(target)) return
+    const wanted = onlyWanted(told)
+    if (wanted === undefined) return
+    const { event, target } = wanted
     sequence++
     print(
       json
@@ -37,6 +40,18 @@ export async function watch(
       ? watchTargets({ signal, onEvent, onWarning })
       : (await import('../capture/remote-list.ts')).watchRemoteTargets(service, { signal, onEvent, onWarning }),
   )
+}
+
+/** Events of the targets that are wanted: one that comes to be wanted appears, one that is wanted no longer has gone. */
+export function wantedEvents(isWanted: (target: Target) => boolean): (told: TargetEvent) => TargetEvent | undefined {
+  const shown = new Set<string>()
+  return ({ event, target }) => {
+    const key = identity(target)
+    if (event === 'gone' || !isWanted(target)) return shown.delete(key) ? { event: 'gone', target } : undefined
+    if (shown.has(key)) return { event: 'change', target }
+    shown.add(key)
+    return { event: 'appear', target }
+  }
 }
 
 function line(time: Date, event: TargetEvent['event'], target: Target): string {

@@ -3,7 +3,7 @@
  * test/engine against the real engine.
  */
 import type { NamedContainer } from '../target/match.ts'
-import type { ContainerEngine } from '../target/model.ts'
+import type { ContainerEngine, ContainerState } from '../target/model.ts'
 import type { Authority } from './authority.ts'
 
 /** A running or paused container, as an engine lists it. */
@@ -11,7 +11,7 @@ export interface Container extends NamedContainer {
   /** Socket of the engine; empty when none told of it. */
   readonly socket: string
   readonly image: string
-  readonly state: 'running' | 'paused'
+  readonly state: ContainerState
   /** When it was created, seconds since 1970. */
   readonly created: number
   /** IPv4 and IPv6 addresses the engine knows of. */

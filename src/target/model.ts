@@ -42,12 +42,17 @@ export interface Target {
   readonly shares?: readonly string[]
 }
 
+/** States of a container that has a network: one that was only created, or has ended, has none. */
+export const containerStates = ['running', 'paused'] as const
+/** One of {@link containerStates}. */
+export type ContainerState = (typeof containerStates)[number]
+
 /** What an engine says about a container. */
 export interface ContainerFacts {
   readonly engine: ContainerEngine
   readonly id: string
   readonly image: string
-  readonly state: 'running' | 'paused'
+  readonly state: ContainerState
   readonly labels: Readonly<Record<string, string>>
   /** Socket the engine answered on; empty when none did. */
   readonly socket: string

@@ -221,6 +221,16 @@ describe('containers come and go', () => {
     await engine.container('moved', ['--network', 'shop'])
     const nif = containerInterface('moved')
     expect((await remora(['--extcap-interfaces'], { env })).stdout).toContain(`{value=${nif}}`)
+    await engine.docker('pause', 'web')
+    const paused = await remora(['list', '--json', '--type', 'docker', '--state', 'paused', 'w*'], { env })
+    await engine.docker('unpause', 'web')
+    expect(JSON.parse(paused.stdout)).toMatchObject([{ name: 'web', state: 'paused' }])
+    expect(paused.stdout).not.toContain('RTSTAGE')
+    expect(await remora(['list', '--state', 'paused', 'web'], { env })).toMatchObject({ status: 3 })
+    expect(await remora(['list', '--state', 'exited'], { env })).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/"exited"\nhint: Use running or paused/),
+    })
     const before = await netnsOf('moved')
     // Something else keeps the old namespace alive, so that it could be captured by mistake.
     const old = await engine.docker('inspect', '-f', '{{.State.Pid}}', 'moved')
