@@ -18,6 +18,7 @@ const facts = {
   image: v.optional(text, ''),
   state: v.optional(v.picklist(containerStates), 'running'),
   labels: v.optional(v.record(text, text), {}),
+  annotations: v.exactOptional(v.record(text, text)),
   socket: v.optional(text, ''),
 }
 
@@ -72,11 +73,11 @@ export async function listRemoteTargets(service: RemoteService, signal: AbortSig
 }
 
 function fromListed(listed: v.InferOutput<typeof listedTarget>): Target {
-  const { engine, id, image, state, labels, socket, containers, 'shared-with': shares } = listed
+  const { engine, id, image, state, labels, annotations, socket, containers, 'shared-with': shares } = listed
   return {
     ...fromStock(listed, listed.reference),
     addresses: listed.addresses,
-    ...(engine && { container: { engine, id, image, state, labels, socket } }),
+    ...(engine && { container: { engine, id, image, state, labels, ...(annotations && { annotations }), socket } }),
     ...(containers && { members: containers }),
     ...(shares && { shares }),
   }

@@ -10,6 +10,7 @@ import type { NetworkInterface } from '../linux/network/iproute.ts'
 import { readOffloads } from '../linux/network/offloads.ts'
 import { type KernelRoute, readProcessRoutes, routeText } from '../linux/network/routes.ts'
 import type { CaptureContextFacts, InterfaceContext, TargetContext } from '../packetflix/context.ts'
+import { withAnnotations } from '../target/match.ts'
 import type { ResolvedTarget } from './resolve.ts'
 
 /** What goes into the context beside the target itself. */
@@ -55,15 +56,15 @@ export async function gatherContext(
   const pid = namespace.process?.pid
   const resolver = pid === undefined ? undefined : readResolver(pid)
   // A pod is known by its sandbox; the image of that says nothing.
-  const { engine, id, labels } = container ?? members?.[0] ?? {}
+  const known = container ?? members?.[0]
   return {
     reference: target.reference,
     name: target.name,
     type: target.type,
-    engine,
+    engine: known?.engine,
     image: container?.image,
-    id,
-    labels,
+    id: known?.id,
+    labels: known && withAnnotations(known),
     netns: namespace.inode,
     incarnation: {
       ...namespace.process,

@@ -89,8 +89,8 @@ export function lifeFacts(
 }
 
 /** What is kept of a container beyond its finding. */
-export function containerFacts({ engine, id, image, state, labels, socket }: Container): ContainerFacts {
-  return { engine, id, image, state, labels, socket }
+export function containerFacts({ engine, id, image, state, labels, annotations, socket }: Container): ContainerFacts {
+  return { engine, id, image, state, labels, ...(annotations && { annotations }), socket }
 }
 
 /** The reference that finds a container again after a restart: by engine and name. */

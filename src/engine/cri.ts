@@ -98,14 +98,14 @@ function fromSandbox(socket: string, sandbox: ListedSandbox): Container {
     image: '',
     state: 'running',
     created: seconds(sandbox.createdAt),
-    labels: labelsOf(sandbox, sandbox),
+    ...labelsOf(sandbox, sandbox),
     addresses: [],
-    pod: podOf(sandbox.id, labelsOf(sandbox, sandbox), true),
+    pod: podOf(sandbox.id, labelsOf(sandbox, sandbox).labels, true),
   }
 }
 
 function fromContainer(socket: string, container: ListedContainer, sandbox: ListedSandbox | undefined): Container {
-  const labels = labelsOf(container, sandbox)
+  const told = labelsOf(container, sandbox)
   return {
     engine: 'cri',
     socket,
@@ -115,25 +115,22 @@ function fromContainer(socket: string, container: ListedContainer, sandbox: List
     image: container.image?.userSpecifiedImage || container.image?.image || container.imageRef,
     state: 'running',
     created: seconds(container.createdAt),
-    labels,
+    ...told,
     addresses: [],
-    pod: podOf(container.podSandboxId, labels, false),
+    pod: podOf(container.podSandboxId, told.labels, false),
   }
 }
 
-/** Its labels, with its annotations among them, and the names of the pod as a kubelet would label them. */
+/** Its labels, with the names of the pod as a kubelet would label them, and its annotations. */
 function labelsOf(
   { labels, annotations }: Pick<ListedContainer, 'labels' | 'annotations'>,
   sandbox: ListedSandbox | undefined,
-): Record<string, string> {
+): { readonly labels: Record<string, string>; readonly annotations?: Record<string, string> } {
   const { name = '', namespace = '', uid = '' } = sandbox?.metadata ?? {}
   const pod = { 'io.kubernetes.pod.name': name, 'io.kubernetes.pod.namespace': namespace, 'io.kubernetes.pod.uid': uid }
   return {
-    ...Object.fromEntries(Object.entries(pod).filter(([, value]) => value !== '')),
-    ...Object.fromEntries(
-      Object.entries(annotations).map(([key, value]) => [`io.kubernetes.annotation/${key}`, value]),
-    ),
-    ...labels,
+    labels: { ...Object.fromEntries(Object.entries(pod).filter(([, value]) => value !== '')), ...labels },
+    ...(Object.keys(annotations).length > 0 && { annotations }),
   }
 }
 

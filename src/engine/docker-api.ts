@@ -100,8 +100,8 @@ function podByName(name: string): Container['pod'] {
 }
 
 /**
- * `{Id, Names, Image, Created, State, Labels, HostConfig: {NetworkMode}, NetworkSettings: {Networks}}`, an element of
- * GET /containers/json.
+ * `{Id, Names, Image, Created, State, Labels, HostConfig: {NetworkMode, Annotations}, NetworkSettings:
+ * {Networks}}`, an element of GET /containers/json; Annotations since API 1.46.
  */
 function toContainer(
   engine: ContainerEngine,
@@ -114,7 +114,9 @@ function toContainer(
   const own = textsOf(Names).find(known => known.lastIndexOf('/') === 0)
   const name = own?.slice(1) || id.slice(0, 12)
   const pod = podByName(name)
-  const [, networkOf] = /^container:(.+)$/.exec(textOf(membersOf(HostConfig).NetworkMode)) ?? []
+  const { NetworkMode, Annotations } = membersOf(HostConfig)
+  const [, networkOf] = /^container:(.+)$/.exec(textOf(NetworkMode)) ?? []
+  const annotations = labelsOf(Annotations)
   return {
     engine,
     socket,
@@ -132,3 +134,4 @@ function toContainer(
     ...(networkOf !== undefined && { networkOf }),
   }
 }
+    ...(Object.keys(annotations).length > 0 && { annotations }),

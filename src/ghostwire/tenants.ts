@@ -3,7 +3,7 @@
  * for a namespace, and the mount that keeps an empty one alive. A pod is a group of containers.
  */
 
-import { qualifiedName } from '../target/match.ts'
+import { qualifiedName, withAnnotations } from '../target/match.ts'
 import type { ContainerFacts, Target, TargetType } from '../target/model.ts'
 import { ghostwireType, typeText } from './engine-types.ts'
 import { mountId, pidnsId, tenantId } from './ids.ts'
@@ -72,7 +72,7 @@ export function tenantJson(
   engines: readonly EngineFacts[],
 ) {
   const { id, name, prefix, type, pid, container } = tenant
-  const labels = Object.entries(container?.labels ?? {}).sort(([a], [b]) => compareText(a, b))
+  const labels = Object.entries(withAnnotations(container ?? {})).sort(([a], [b]) => compareText(a, b))
   return {
     id,
     name,

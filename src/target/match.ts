@@ -16,6 +16,10 @@ export interface NamedContainer {
   readonly name: string
   readonly prefix: string
   readonly labels: Readonly<Record<string, string>>
+  /** Annotations, where the engine's list tells them. */
+  readonly annotations?: Readonly<Record<string, string>>
+  /** Of the environment it is configured with the variables that were asked for, `KEY=VALUE` each. */
+  readonly variables?: readonly string[]
   readonly pod?: { readonly name: string }
 }
 
@@ -25,8 +29,17 @@ export type ContainerReference = Extract<
   { scheme: 'container' | EngineScheme | 'label' | 'compose' | 'pod' }
 >
 
-/** What the key of an annotation of Kubernetes begins with, among the labels of a container. */
+/** What the key of an annotation begins with where it stands among labels, as in the documents of Ghostwire. */
 const annotationPrefix = 'io.kubernetes.annotation/'
+
+/** The labels of a container, with its annotations among them. */
+export function withAnnotations({
+  labels = {},
+  annotations = {},
+}: Partial<Pick<NamedContainer, 'labels' | 'annotations'>>): Record<string, string> {
+  const prefixed = Object.entries(annotations).map(([key, value]) => [annotationPrefix + key, value])
+  return { ...Object.fromEntries(prefixed), ...labels }
+}
 
 const composeLabels = { project: 'com.docker.compose.project', service: 'com.docker.compose.service' } as const
 
@@ -40,8 +53,10 @@ export function matchContainers<C extends NamedContainer>(
 ): C[] {
   switch (reference.scheme) {
     case 'label':
-      return containers.filter(({ labels }) =>
-        [reference.key, annotationPrefix + reference.key].some(key => labelOf(labels, key) === reference.value),
+      return containers.filter(container =>
+        [reference.key, annotationPrefix + reference.key].some(
+          key => labelOf(withAnnotations(container), key) === reference.value,
+        ),
       )
     case 'compose':
       return containers.filter(

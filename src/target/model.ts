@@ -54,6 +54,8 @@ export interface ContainerFacts {
   readonly image: string
   readonly state: ContainerState
   readonly labels: Readonly<Record<string, string>>
+  /** Annotations, where the engine's list tells them. */
+  readonly annotations?: Readonly<Record<string, string>>
   /** Socket the engine answered on; empty when none did. */
   readonly socket: string
   /** When its present life began, ISO 8601; only a closer look tells. */

@@ -60,7 +60,6 @@ describe('a pod', () => {
         pod: { ...pod, sandbox: true },
         labels: {
           app: 'shop',
-          'io.kubernetes.annotation/note': 'by hand',
           'io.kubernetes.pod.name': 'shop',
           'io.kubernetes.pod.namespace': 'lab',
           'io.kubernetes.pod.uid': 'uid-of-shop',
@@ -70,6 +69,7 @@ describe('a pod', () => {
     ])
     const addresses = new Map(
       (await engine.containers(signal(), { addresses: true })).map(container => [container.id, container.addresses]),
+        annotations: { note: 'by hand' },
     )
     expect([...addresses.keys()].sort()).toEqual([id, member].sort())
     expect(addresses.get(id)).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/)])

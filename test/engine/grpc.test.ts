@@ -145,8 +145,8 @@ describe('a CRI', () => {
           'io.kubernetes.pod.name': 'shop',
           'io.kubernetes.pod.namespace': 'lab',
           'io.kubernetes.pod.uid': 'u',
-          'io.kubernetes.annotation/note': 'x',
         },
+        annotations: { note: 'x' },
       },
       { id: 'bb', name: 'web', image: 'sha256:1', pod: { id: 'aa', name: 'lab/shop', sandbox: false } },
     ])

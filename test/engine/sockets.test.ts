@@ -75,6 +75,10 @@ describe('whatever a list holds, it is read', () => {
       '[{"Id":"aa","Names":["/web"],"State":"running","NetworkSettings":{"Networks":{"x":null,"y":{}}}}]',
       [{ addresses: [] }],
     ],
+    [
+      '[{"Id":"aa","State":"running","HostConfig":{"Annotations":{"note":"by hand","odd":1}}}]',
+      [{ annotations: { note: 'by hand' } }],
+    ],
     ['[{"Id":"aa","Names":["/web"],"State":"created"}]', []],
     [
       '[{"Id":"aa","Names":["/k8s_web_shop-1_default_6b2f3c9e-00_0"],"State":"running"}]',

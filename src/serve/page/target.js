@@ -11,7 +11,8 @@ import { captureCommand, packetflixLink } from './links.js'
  * @typedef {{
  *   reference: string, name: string, type: string, prefix: string, netns: number, pid: number, starttime: number,
  *   'network-interfaces': readonly string[], addresses: readonly string[], engine?: string, id?: string, image?: string,
- *   state?: string, labels?: Record<string, string>, containers?: readonly Member[], 'shared-with'?: readonly string[],
+ *   state?: string, labels?: Record<string, string>,
+ *   annotations?: Record<string, string>, containers?: readonly Member[], 'shared-with'?: readonly string[],
  * }} Target the JSON form of a target
  * @typedef {ReturnType<typeof makeRow>} Row
  */
@@ -153,8 +154,8 @@ function companions({ containers = [], 'shared-with': shares = [] }) {
 }
 
 /** @param {Target} target */
-function searchable({ labels = {}, containers = [], ...target }) {
-  const pairs = Object.entries(labels).map(pair => pair.join('='))
+function searchable({ labels = {}, annotations = {}, containers = [], ...target }) {
+  const pairs = Object.entries({ ...annotations, ...labels }).map(pair => pair.join('='))
   const members = containers.flatMap(({ name, image, id }) => [name, image, id])
   return [...Object.values(target), ...pairs, ...members].flat().join(' ').toLowerCase()
 }

@@ -4,6 +4,7 @@ import { ghostwireDocument } from '../../../src/ghostwire/document.ts'
 import type { HostFacts } from '../../../src/ghostwire/metadata.ts'
 import { mobysharkDocument } from '../../../src/ghostwire/mobyshark.ts'
 import type { Link, NamespaceSnapshot, ProcessFacts, Snapshot } from '../../../src/ghostwire/snapshot.ts'
+import { type Tenant, tenantJson } from '../../../src/ghostwire/tenants.ts'
 import type { Target } from '../../../src/target/model.ts'
 import { ghostwireSchema, mobysharkSchema } from '../../helpers/ghostwire-schema.ts'
 
@@ -343,4 +344,10 @@ describe('ghostwire', () => {
     )
     expect(document['pid-namespaces'][0]).toMatchObject({ id: 'pidns-3', 'container-idrefs': ['cont-5'] })
   })
+})
+
+test('annotations stand among the labels of a container, by the prefix that clients know', () => {
+  const container = { ...facts, labels: { b: '1' }, annotations: { a: '2' } }
+  const tenant = { id: 'x', name: 'web', prefix: '', type: 'cri', pid: 0, container } as unknown as Tenant
+  expect(tenantJson(tenant, '', undefined, []).labels).toEqual({ b: '1', 'io.kubernetes.annotation/a': '2' })
 })
