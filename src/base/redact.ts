@@ -14,7 +14,8 @@ export function unescaped(text: string): string {
 
 /**
  * Free text without the secrets that have a form of their own: credentials of a URL, tokens in a query, tickets, and values of
- * an Authorization header (RFC 6750 §2.1, RFC 7617 §2). The placeholders of our own hints stay.
+ * an Authorization header (RFC 6750 §2.1, RFC 7617 §2) or of an environment variable in a target reference. The placeholders
+ * of our own hints stay.
  */
 export function redact(text: string): string {
   return text
@@ -22,6 +23,7 @@ export function redact(text: string): string {
     .replace(/([?&]token=)[^&#\s"']+/gi, '$1…')
     .replace(/(\/v1\/capture\/)[\w-]{8,}/g, '$1…')
     .replace(/\b(Bearer|Basic) +[\w\-.~+/]{16,}=*/g, '$1 …')
+    .replace(/\b(env:(?!KEY=VALUE)[^\s=]{1,256}=)[^\s,]+/g, '$1…')
 }
 
 /** Characters that are shown; no password is as long, and the time to look for one grows with their square. */

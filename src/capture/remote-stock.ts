@@ -53,6 +53,7 @@ export async function findStockSubject(
   signal: AbortSignal,
 ): Promise<StockSubject> {
   const reference = parseReference(text)
+  if (reference.scheme === 'env') throw tellsNoEnvironment(service)
   const targets = await listStockTargets(service, signal).catch(error => {
     if (reference.scheme === 'netns') return []
     throw error
@@ -82,7 +83,13 @@ export async function findStockSubject(
   return { kind: 'container', target }
 }
 
-function isMeant(reference: Reference, target: StockTarget): boolean {
+function tellsNoEnvironment(service: RemoteService): RemoraError {
+  return new RemoraError('USAGE', `${describeService(service)} tells no environment variables`, {
+    hint: 'Use a label or the name of the container.',
+  })
+}
+
+function isMeant(reference: Exclude<Reference, { scheme: 'env' }>, target: StockTarget): boolean {
   const { name, prefix, type, pid, starttime, netns } = target
   const qualified = qualifiedName(target)
   const isContainer = !['proc', 'bindmount', 'pod'].includes(type)

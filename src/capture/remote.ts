@@ -9,7 +9,7 @@ import { statusFailure, strangeAnswer, toldFailure } from '../remote/failure.ts'
 import { ask } from '../remote/http.ts'
 import { describeService, hostOf, type RemoteService } from '../remote/service.ts'
 import { findStockSubject } from './remote-stock.ts'
-import type { CaptureRequest } from './request.ts'
+import { type CaptureRequest, shownTargets } from './request.ts'
 
 /** What is asked of a service. */
 export type RemoteRequest = { readonly service: RemoteService } & (
@@ -46,7 +46,7 @@ export async function prepareRemote(remote: RemoteRequest, signal: AbortSignal):
   const { request, includeSelf } = remote
   const { status, body } = await ask(service, 'POST', '/v1/captures', { body: requestBody(remote), signal })
   if (status === 201) {
-    const { path, reference, name = request.targets.join(', '), ...plan } = parseGrant(service, body)
+    const { path, reference, name = shownTargets(request), ...plan } = parseGrant(service, body)
     return { reference, name, plan: { reference, name, ...plan }, service, path }
   }
   if (toldFailure(body) !== undefined || status === 401 || status === 403) throw statusFailure(service, status, body)

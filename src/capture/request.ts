@@ -4,11 +4,12 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import { type SeveralMatches, severalMatches } from '../target/match.ts'
+import { setSchemes, shownReference } from '../target/reference.ts'
 import type { StreamConnection } from './own-stream.ts'
 
 /** A capture as it is asked for. */
 export interface CaptureRequest {
-  /** Target references as typed; one of them may mean several targets (`label:`, `compose:`). */
+  /** Target references as typed; one of them may mean several targets (`label:`, `env:`, `compose:`). */
   readonly targets: readonly string[]
   /** What becomes of a reference that means several targets; undefined: what each kind of reference says. */
   readonly match?: SeveralMatches | undefined
@@ -68,7 +69,16 @@ export const keysWindow = 300
 
 /** Whether a capture may come to have several targets: what it captures is then named after them. */
 export function isForSeveral({ targets, match }: CaptureRequest): boolean {
-  return targets.length > 1 || match === 'all' || targets.some(target => /^(?:label|compose):/.test(target))
+  return (
+    targets.length > 1 ||
+    match === 'all' ||
+    targets.some(target => setSchemes.some(scheme => target.startsWith(`${scheme}:`)))
+  )
+}
+
+/** What a request is for, as it may be shown and logged. */
+export function shownTargets({ targets }: Pick<CaptureRequest, 'targets'>): string {
+  return targets.map(shownReference).join(', ')
 }
 
 /** When a capture has enough; the first that is met counts. */

@@ -8,11 +8,11 @@ import { type Log, silentLog } from '../base/log.ts'
 import { makeSignal } from '../base/signal.ts'
 import { setInterval } from '../base/timers.ts'
 import { followHost, type HostChange } from '../discover/changes.ts'
-import { namespaceOfContainer, type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
+import { type KnownVariables, namespaceOfContainer, type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
 import { isStillThere } from '../linux/namespace/netns.ts'
 import type { CaptureContext } from './context.ts'
 import { type Head, type Heads, makeHeads } from './head.ts'
-import type { CaptureRequest } from './request.ts'
+import { type CaptureRequest, shownTargets } from './request.ts'
 
 /** A target that was waited for. */
 export interface AwaitedTarget {
@@ -75,6 +75,7 @@ export function watchForTargets(
   let current = new Set(known.map(identity))
   /** References that have had no life yet. */
   const pending = new Set(request.targets)
+  const variables: KnownVariables = new Map()
   const serve = ({ from }: ResolvedTarget) => {
     for (const reference of from) pending.delete(reference)
   }
@@ -108,7 +109,9 @@ export function watchForTargets(
     for (;;) {
       const others = started
       started = []
-      const { targets, complete } = await lookFor(request, ended.signal, env, warn).catch(unlessExhausted)
+      const { targets, complete } = await lookFor({ ...request, variables }, ended.signal, env, warn).catch(
+        unlessExhausted,
+      )
       if (ended.signal.aborted) {
         for (const { namespace } of targets) namespace.close()
         return
@@ -141,7 +144,7 @@ export function watchForTargets(
       changes.raise()
     },
   })
-  log.info(`waiting for ${request.targets.join(', ')}`)
+  log.info(`waiting for ${shownTargets(request)}`)
   let timer = setInterval(() => changes.raise(), known.length > 0 ? lookInterval.later : lookInterval.pending)
   look().catch(error => {
     failure = error
@@ -160,7 +163,7 @@ export function watchForTargets(
           if (life !== undefined || !isPending()) return life
           if (failure !== undefined) throw failure
           signal.throwIfAborted()
-          if (deadline?.aborted) throw timedOut(request.targets.join(', '), timeout)
+          if (deadline?.aborted) throw timedOut(shownTargets(request), timeout)
           if (!pending) onPending?.()
           await arrivals.next()
         }
@@ -210,7 +213,7 @@ function isSilentEngine({ code, cause }: RemoraError): boolean {
 
 /** The targets there are; not complete when some reference could not be looked for. */
 async function lookFor(
-  { targets: references, names, match }: CaptureRequest,
+  { targets: references, names, match, variables }: CaptureRequest & { readonly variables: KnownVariables },
   signal: AbortSignal,
   env: NodeJS.ProcessEnv | undefined,
   onWarning: (line: string) => void,
@@ -219,7 +222,7 @@ async function lookFor(
   try {
     const targets = await resolveTargets(references, {
       signal,
-      ...{ names, match },
+      ...{ names, match, variables },
       ...(env && { env }),
       onMissing(_, error) {
         if (isSilentEngine(error)) onWarning(error.message)

@@ -9,7 +9,7 @@ import { sessionConnections } from '../capture/own-stream.ts'
 import { prepareCapture } from '../capture/prepare.ts'
 import type { RemoteRequest } from '../capture/remote.ts'
 import type { CaptureReport, Progress } from '../capture/report.ts'
-import type { CaptureRequest } from '../capture/request.ts'
+import { type CaptureRequest, shownTargets } from '../capture/request.ts'
 import { captureRequest, refuseLosses, remoteRequest, type TypedOptions } from './capture-request.ts'
 import { progressLine, summary } from './render/progress.ts'
 import { hasTerminal, print, warn } from './render/terminal.ts'
@@ -49,8 +49,8 @@ export async function capture(targets: readonly string[], options: CaptureOption
       warn(`warning: ${printable(text)}\n`)
     },
     ...(line && {
-      onPending: () => line.pending(request.targets.join(', ')),
-      onArmed: () => line.armed(request.targets.join(', ')),
+      onPending: () => line.pending(shownTargets(request)),
+      onArmed: () => line.armed(shownTargets(request)),
       onProgress: (progress: Progress) => line.update(progress),
     }),
   }

@@ -151,6 +151,7 @@ Target references:
   containerd:k8s.io/web, cri:web    ... of containerd or a Kubernetes runtime
   pod:default/web                   a pod
   label:app=web, compose:shop/web   a container or pod by label or compose service
+  env:STAGE=test                    ... by a variable of its environment
   pid:1234, process:nginx           the network namespace of a process
   named:blue, netns:4026532573      a network namespace by name or inode
   file:/run/docker/netns/abc        ... or by path

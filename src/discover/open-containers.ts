@@ -1,4 +1,4 @@
-/** Targets that an engine tells of, by what its containers and pods are called, or by their labels. */
+/** Targets that an engine tells of, by the names, labels or environments of its containers and pods. */
 import { RemoraError } from '../base/errors.ts'
 import type { EngineAnswer } from '../engine/engine.ts'
 import { askEngines } from '../engine/engines.ts'
@@ -10,7 +10,7 @@ import {
   qualifiedName,
   type SeveralMatches,
 } from '../target/match.ts'
-import { formatReference } from '../target/reference.ts'
+import { formatReference, setSchemes, shownReference } from '../target/reference.ts'
 import { engineTimeout } from './ask.ts'
 import { type OpenedContainer, openContainer } from './containers.ts'
 import { ambiguous, type FoundTarget, keepNewest, listHint } from './found.ts'
@@ -24,13 +24,10 @@ import {
   type Unit,
 } from './units.ts'
 
-/** References that mean every match. */
-const setSchemes = new Set(['label', 'compose'])
-
 /**
- * Opens the targets of a reference that means containers: one, or as many as a label or a Compose project has.
+ * Opens the targets of a reference that means containers: one, or as many as a label, a variable or a Compose project has.
  * @param answers what the engines of the host list
- * @param match what becomes of several; a label or a Compose project means every match, unless the newest is wanted
+ * @param match what becomes of several; what may mean many means every match, unless the newest is wanted
  * @throws RemoraError TARGET_NOT_FOUND, TARGET_AMBIGUOUS, TARGET_STALE, FORBIDDEN or PEER_FAILED; then none stays open
  */
 export async function openContainers(
@@ -41,7 +38,7 @@ export async function openContainers(
 ): Promise<FoundTarget[]> {
   const units = await findUnits(reference, answers, signal)
   if (units.length === 0) throw notFound(reference, answers)
-  if (units.length > 1 && match === 'error' && !setSchemes.has(reference.scheme)) {
+  if (units.length > 1 && match === 'error' && !setSchemes.includes(reference.scheme)) {
     throw ambiguous(formatReference(reference), distinctReferences(units))
   }
   const opened: FoundTarget[] = []
@@ -89,7 +86,7 @@ const shortId = 12
  * make a name mean two. A short beginning of an id is no such match beside somebody else's whole name.
  */
 function foremost(reference: ContainerReference, units: Unit[]): Unit[] {
-  if (setSchemes.has(reference.scheme)) return units
+  if (setSchemes.includes(reference.scheme)) return units
   const ofHost = units.filter(isUnitOfHost)
   if (ofHost.length === 0) return units
   const isNamed = ({ containers: [first] }: Unit) => 'name' in reference && qualifiedName(first) === reference.name
@@ -111,7 +108,7 @@ async function openUnit({ containers }: Unit, signal: AbortSignal): Promise<Open
 }
 
 function notFound(reference: ContainerReference, answers: readonly EngineAnswer[]): RemoraError {
-  const text = formatReference(reference)
+  const text = shownReference(formatReference(reference))
   const failures = answers.flatMap(({ failure }) => failure ?? [])
   if (answers.length === 0) {
     return new RemoraError('TARGET_NOT_FOUND', `${text}: no container engine was found on this host`, {

@@ -10,7 +10,7 @@ import { readCgroupContainer } from '../linux/process/cgroup.ts'
 import { makePidTranslator } from '../linux/process/pid-namespace.ts'
 import { readNamespaceInode, requireProc } from '../linux/process/proc.ts'
 import type { ContainerReference, SeveralMatches } from '../target/match.ts'
-import { engineSchemes, parseReference, type Reference } from '../target/reference.ts'
+import { engineSchemes, parseReference, type Reference, shownReference } from '../target/reference.ts'
 import { askHost, engineTimeout } from './ask.ts'
 import { hostPid, mayTellOf } from './containers.ts'
 import { ambiguous, type FoundTarget } from './found.ts'
@@ -19,8 +19,10 @@ import { engineNames, type HostName, hostNames, targetNames, withoutContested } 
 import { openContainers } from './open-containers.ts'
 import { openDirect } from './open-direct.ts'
 import { withOwnAddresses } from './told-addresses.ts'
+import { type KnownVariables, withVariables } from './variables.ts'
 
 export type { HostName } from './names.ts'
+export type { KnownVariables } from './variables.ts'
 
 /** A target with an open network namespace, and the names that are known around it. */
 export interface ResolvedTarget extends Omit<FoundTarget, 'owner'> {
@@ -39,6 +41,8 @@ export interface ResolveOptions {
   readonly env?: NodeJS.ProcessEnv
   /** What becomes of a reference that means several; `error` unless said otherwise. */
   readonly match?: SeveralMatches | undefined
+  /** What earlier resolutions of the same references found of environments. */
+  readonly variables?: KnownVariables | undefined
   /** Gather names of addresses; true unless said otherwise. */
   readonly names?: boolean
 }
@@ -56,7 +60,7 @@ export async function resolveTarget(text: string, options: ResolveOptions): Prom
   if (target !== undefined && found.length === 1) return target
   for (const { namespace } of found) namespace.close()
   throw ambiguous(
-    text,
+    shownReference(text),
     found.map(({ reference }) => reference),
   )
 }
@@ -68,18 +72,19 @@ export interface ResolveManyOptions extends ResolveOptions {
 }
 
 /**
- * Finds the targets that references mean, and opens their network namespaces: each once, however often it is meant. Labels
- * and Compose projects may mean several targets, everything else means one.
+ * Finds the targets that references mean, and opens their network namespaces: each once, however often it is meant. Labels,
+ * environment variables and Compose projects may mean several targets, everything else means one.
  * @throws RemoraError as {@link resolveTarget} does
  */
 export async function resolveTargets(texts: readonly string[], options: ResolveManyOptions): Promise<ResolvedTarget[]> {
-  const { signal, env, match, names = true, onMissing } = options
+  const { signal, env, match, names = true, onMissing, variables } = options
   const ranOut = watchExhaustion()
   requireProc()
   const references = texts.map(text => ({ text, reference: parseReference(text) }))
   const schemes = references.flatMap(({ reference }) => (isContainerReference(reference) ? [reference.scheme] : []))
   const ask = () => askHost(timeoutFor(schemes), signal, env, { found: enginesFor(references, env), addresses: names })
-  const answers = schemes.length > 0 || names ? await ask() : []
+  const told = schemes.length > 0 || names ? await ask() : []
+  const answers = await withVariables(told, variablesIn(references), signal, variables)
   const found = new Map<number, FoundTarget & { readonly from: string[] }>()
   try {
     for (const { text, reference } of references) {
@@ -107,6 +112,13 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
     for (const { namespace } of found.values()) namespace.close()
     throw error
   }
+}
+
+/** The environment variables that references mean, `KEY=VALUE` each. */
+function variablesIn(references: readonly { readonly reference: Reference }[]): Set<string> {
+  return new Set(
+    references.flatMap(({ reference }) => (reference.scheme === 'env' ? `${reference.key}=${reference.value}` : [])),
+  )
 }
 
 /** Names around targets, the best first; those of its own hosts file and gateways only where nobody else has them. */
@@ -169,5 +181,5 @@ export function sharesHostNetwork({ type, namespace }: Pick<ResolvedTarget, 'typ
 }
 
 function isContainerReference(reference: Reference): reference is ContainerReference {
-  return ['container', 'label', 'compose', 'pod', ...engineSchemes].includes(reference.scheme)
+  return ['container', 'label', 'env', 'compose', 'pod', ...engineSchemes].includes(reference.scheme)
 }

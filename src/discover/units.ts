@@ -6,7 +6,7 @@ import type { Container, ContainerProcess, Engine, EngineAnswer } from '../engin
 import { tellsOfHost } from '../engine/engines.ts'
 import { type ContainerReference, matchContainers, qualifiedName } from '../target/match.ts'
 import type { ContainerEngine, ContainerFacts, TargetType } from '../target/model.ts'
-import { type EngineScheme, engineSchemes, formatReference } from '../target/reference.ts'
+import { type EngineScheme, engineSchemes, formatReference, setSchemes } from '../target/reference.ts'
 
 /** A container with the engine that told of it. */
 export interface Listed extends Container {
@@ -21,15 +21,15 @@ export interface Unit {
 }
 
 /**
- * What a reference means. Labels and pod names mean whole pods; a container's own name means the container. Containers of
- * engines with less authority match by themselves: one that is called like another one's id takes nothing from that.
+ * What a reference means. Labels, variables and pod names mean whole pods; a container's own name means the container. Containers
+ * of engines with less authority match by themselves: one that is called like another one's id takes nothing from that.
  */
 export function matchUnits(reference: ContainerReference, answers: readonly EngineAnswer[]): Unit[] {
   const { true: ofHost = [], false: others = [] } = Object.groupBy(listContainersOf(answers), ({ owner }) =>
     String(tellsOfHost(owner)),
   )
   const matches = [ofHost, others].flatMap(containers => matchContainers(reference, containers))
-  const wholePods = reference.scheme === 'pod' || reference.scheme === 'label' || reference.scheme === 'compose'
+  const wholePods = reference.scheme === 'pod' || setSchemes.includes(reference.scheme)
   return wholePods ? groupUnits(matches) : singleUnits(matches)
 }
 

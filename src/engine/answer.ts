@@ -31,6 +31,24 @@ export function labelsOf(value: unknown): Record<string, string> {
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
 }
 
+/** Characters of a description of a container that is parsed in one step. */
+const longestSpec = 1024 * 1024
+
+/** A description of a container in JSON; nothing where it is none, or too long. */
+export function parsedSpec(text: string): Members {
+  if (text.length > longestSpec) return {}
+  try {
+    return membersOf(JSON.parse(text))
+  } catch {
+    return {}
+  }
+}
+
+/** The environment in an OCI runtime spec, `{process: {env}}` (config.md of the OCI runtime specification). */
+export function specEnvironment(spec: unknown): readonly string[] {
+  return textsOf(membersOf(membersOf(spec).process).env)
+}
+
 /** A whole number of 0 or more that is exact; 0 where it is something else. */
 export function countOf(value: unknown): number {
   return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : 0

@@ -3,12 +3,19 @@
  * with those of the kernel; ids are unique only within one. A container is a description, its task is what runs.
  */
 import { join } from 'node:path'
-import { countOf } from './answer.ts'
+import { countOf, parsedSpec, specEnvironment } from './answer.ts'
 import { mayHaveTasks } from './containerd-state.ts'
 import { type Container, type ContainerProcess, type Engine, newestFirst } from './engine.ts'
-import { type Connection, failedWith, untilAborted, withConnection } from './grpc.ts'
+import { type Connection, unlessUnknown, untilAborted, withConnection } from './grpc.ts'
 import { type EngineKind, localSocket } from './kind.ts'
-import { getTask, listContainerdContainers, listNamespaces, listTasks, taskStatus } from './messages.ts'
+import {
+  getContainerdContainer,
+  getTask,
+  listContainerdContainers,
+  listNamespaces,
+  listTasks,
+  taskStatus,
+} from './messages.ts'
 import type { Decoded } from './protobuf.ts'
 import { followTasks } from './task-events.ts'
 
@@ -24,13 +31,13 @@ export function containerdEngine(socket: string): Engine {
         return (await Promise.all(lists)).flat().sort(newestFirst)
       })
     },
-    process: (id, signal) =>
-      withConnection(socket, signal, async connection => {
-        const { namespace, id: idThere } = splitId(id)
-        const places = namespace === undefined ? await namespaces(connection) : [namespace]
-        const found = await Promise.all(places.map(place => taskProcess(connection, place, idThere)))
-        return found.find(process => process !== undefined)
-      }),
+    process: (id, signal) => withConnection(socket, signal, connection => whereverItIs(connection, id, taskProcess)),
+    environment: (id, signal) =>
+      withConnection(
+        socket,
+        signal,
+        async connection => (await whereverItIs(connection, id, configuredEnvironment)) ?? [],
+      ),
     follow: (observer, signal) =>
       untilAborted(socket, signal, connection =>
         followTasks(
@@ -97,18 +104,34 @@ function podOf(id: string, labels: Readonly<Record<string, string>>): Pick<Conta
   return { pod: { id: labels['io.kubernetes.pod.uid'] || id, name: whole ?? id.slice(0, 12), sandbox } }
 }
 
+/** What is known of a container in the containerd namespace that has it. */
+async function whereverItIs<T>(
+  connection: Connection,
+  id: string,
+  ask: (connection: Connection, namespace: string, id: string) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  const { namespace, id: idThere } = splitId(id)
+  const places = namespace === undefined ? await namespaces(connection) : [namespace]
+  const found = await Promise.all(places.map(place => unlessUnknown(ask(connection, place, idThere))))
+  return found.find(answer => answer !== undefined)
+}
+
 async function taskProcess(
   connection: Connection,
   namespace: string,
   id: string,
 ): Promise<ContainerProcess | undefined> {
-  try {
-    const { process } = await connection.call(getTask, { containerId: id }, inNamespace(namespace))
-    return process && processOf(process)
-  } catch (error) {
-    if (failedWith(error, 'NOT_FOUND')) return undefined
-    throw error
-  }
+  const { process } = await connection.call(getTask, { containerId: id }, inNamespace(namespace))
+  return process && processOf(process)
+}
+
+async function configuredEnvironment(
+  connection: Connection,
+  namespace: string,
+  id: string,
+): Promise<readonly string[] | undefined> {
+  const { container } = await connection.call(getContainerdContainer, { id }, inNamespace(namespace))
+  return container?.spec && specEnvironment(parsedSpec(Buffer.from(container.spec.value).toString()))
 }
 
 const alive: readonly number[] = [taskStatus.running, taskStatus.pausing, taskStatus.paused]

@@ -4,13 +4,14 @@
  * one tells its process, as JSON that is no part of the standard.
  */
 import { RemoraError } from '../base/errors.ts'
+import { parsedSpec, specEnvironment } from './answer.ts'
 import { containerd, containerdPlaces } from './containerd.ts'
 import { mayHaveTasks } from './containerd-state.ts'
 import { addPodAddresses } from './cri-addresses.ts'
 import { followCri } from './cri-events.ts'
 import { inEitherVersion } from './cri-version.ts'
 import { type Container, type ContainerProcess, type Engine, newestFirst, startText } from './engine.ts'
-import { type Connection, failedWith, untilAborted, withConnection } from './grpc.ts'
+import { type Connection, failedWith, unlessUnknown, untilAborted, withConnection } from './grpc.ts'
 import { type EngineKind, localSocket } from './kind.ts'
 import {
   containerdVersion,
@@ -41,6 +42,8 @@ export function criEngine(socket: string): Engine {
     },
     process: (id, signal) =>
       withConnection(socket, signal, connection => processOf(inEitherVersion(connection), socket, id)),
+    environment: (id, signal) =>
+      withConnection(socket, signal, connection => environmentOf(inEitherVersion(connection), id)),
     follow: (observer, signal) =>
       untilAborted(socket, signal, connection =>
         followCri(connection, () => list(inEitherVersion(connection), socket), observer, signal),
@@ -151,13 +154,10 @@ async function processOf(connection: Connection, socket: string, id: string): Pr
   return verboseProcess(socket, id, sandbox.info, sandbox.status.createdAt)
 }
 
-async function unlessUnknown<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer
-  } catch (error) {
-    if (failedWith(error, 'NOT_FOUND')) return undefined
-    throw error
-  }
+/** Of a container; containerd and CRI-O add its OCI runtime spec to its verbose status. A sandbox runs nobody's program. */
+async function environmentOf(connection: Connection, id: string): Promise<readonly string[]> {
+  const container = await unlessUnknown(connection.call(containerStatus, { containerId: id, verbose: true }))
+  return specEnvironment(parsedSpec(container?.info.info ?? '').runtimeSpec)
 }
 
 /** @throws RemoraError PEER_FAILED when the engine keeps the process to itself */

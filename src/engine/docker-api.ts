@@ -29,8 +29,7 @@ export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engi
         .sort(newestFirst)
     },
     async process(id, signal): Promise<ContainerProcess | undefined> {
-      const path = `/containers/${encodeURIComponent(id)}/json`
-      const { State, RestartCount } = membersOf(await getJson(socketPath, path, signal))
+      const { State, RestartCount } = await inspect(socketPath, id, signal)
       const { Running, Paused, Pid, StartedAt } = membersOf(State)
       const pid = countOf(Pid)
       if (!(Running || Paused) || pid === 0) return undefined
@@ -40,6 +39,10 @@ export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engi
         ...(typeof RestartCount === 'number' && { restarts: countOf(RestartCount) }),
       }
     },
+    async environment(id, signal) {
+      const { Config } = await inspect(socketPath, id, signal)
+      return textsOf(membersOf(Config).Env)
+    },
     follow(observer, signal) {
       const onDocument = (document: unknown) => {
         const event = toEvent(document)
@@ -48,6 +51,11 @@ export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engi
       return streamJson(socketPath, eventsPath, { onReady: () => observer.ready(), onDocument }, signal)
     },
   }
+}
+
+/** `{State, RestartCount, Config: {Env}}`, of GET /containers/ID/json; nothing where there is no such container. */
+async function inspect(socketPath: string, id: string, signal: AbortSignal) {
+  return membersOf(await getJson(socketPath, `/containers/${encodeURIComponent(id)}/json`, signal))
 }
 
 /**
@@ -127,6 +135,7 @@ function toContainer(
     state: State === 'paused' ? 'paused' : 'running',
     created: countOf(Created),
     labels: labelsOf(Labels),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
     addresses: networks
       .flatMap(({ IPAddress, GlobalIPv6Address }) => [textOf(IPAddress), textOf(GlobalIPv6Address)])
       .filter(address => address !== ''),
@@ -134,4 +143,3 @@ function toContainer(
     ...(networkOf !== undefined && { networkOf }),
   }
 }
-    ...(Object.keys(annotations).length > 0 && { annotations }),

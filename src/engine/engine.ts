@@ -109,6 +109,13 @@ export interface Engine {
    */
   process(id: string, signal: AbortSignal): Promise<ContainerProcess | undefined>
   /**
+   * The environment that a container is configured with, `KEY=VALUE` each. It holds secrets: it is compared and never shown. An
+   * engine without this does not tell it.
+   * @returns none when there is no such container (any more)
+   * @throws RemoraError FORBIDDEN or PEER_FAILED
+   */
+  environment?(id: string, signal: AbortSignal): Promise<readonly string[]>
+  /**
    * Tells what happens to containers until the signal aborts.
    * @returns when the signal has aborted
    * @throws RemoraError FORBIDDEN or PEER_FAILED when the engine cannot be asked, or ends the conversation

@@ -198,6 +198,16 @@ export function failedWith(error: unknown, status: keyof typeof statusCodes): bo
   return cause?.code === statusCodes[status]
 }
 
+/** An answer; nothing where the peer does not know what was asked for. */
+export async function unlessUnknown<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    if (failedWith(error, 'NOT_FOUND')) return undefined
+    throw error
+  }
+}
+
 function codec<Request extends Message, Answer extends Message>({ request, answer }: Method<Request, Answer>) {
   return {
     write: (content: Encodable<Request>) => encode(request, content),

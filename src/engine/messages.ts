@@ -43,6 +43,13 @@ export const listContainerdContainers = method('/containerd.services.containers.
   ],
 })
 
+/** The description of one container, that of its process: an OCI runtime spec in JSON. */
+export const getContainerdContainer = method(
+  '/containerd.services.containers.v1.Containers/Get',
+  { id: [1, 'string'] },
+  { container: [1, { spec: [5, { value: [2, 'bytes'] }] }] },
+)
+
 /** What runs in one namespace (tasks/v1/tasks.proto). */
 export const listTasks = method('/containerd.services.tasks.v1.Tasks/List', empty, { tasks: [1, process, 'repeated'] })
 

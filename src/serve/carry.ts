@@ -3,7 +3,7 @@ import { isAbort } from '../base/abort.ts'
 import { type RemoraError, toRemoraError } from '../base/errors.ts'
 import { shownName } from '../capture/plan.ts'
 import type { CaptureReport } from '../capture/report.ts'
-import type { CaptureRequest } from '../capture/request.ts'
+import { type CaptureRequest, shownTargets } from '../capture/request.ts'
 import { openCaptureStream, type PreparedStream, prepareStream } from '../capture/stream.ts'
 import type { Channel } from './channel.ts'
 import type { ServiceContext } from './context.ts'
@@ -125,7 +125,7 @@ function starterOf(session: Session): Starter {
 
 function nothing({ request }: Session): CaptureReport {
   return {
-    reference: request.targets.join(', '),
+    reference: shownTargets(request),
     end: 'stopped',
     complete: false,
     interfaces: [],

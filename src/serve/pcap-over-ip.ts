@@ -5,7 +5,7 @@
  */
 import { createServer, type Socket } from 'node:net'
 import { RemoraError } from '../base/errors.ts'
-import { parseReference } from '../target/reference.ts'
+import { parseReference, shownReference } from '../target/reference.ts'
 import { bound, listenOn } from './bind.ts'
 import { carry, prepareSession } from './carry.ts'
 import { socketChannel } from './channel-socket.ts'
@@ -59,7 +59,7 @@ export function parseReaderAddress(text: string): ReaderAddress {
 
 /** How an address is written. */
 export function readerName({ address, target }: ReaderAddress): string {
-  return `${nameOf(address)}=${target}`
+  return `${nameOf(address)}=${shownReference(target)}`
 }
 
 /**

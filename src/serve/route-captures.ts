@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
 import { compileFilter } from '../capture/filter.ts'
+import { shownTargets } from '../capture/request.ts'
 import { type PreparedStream, prepareStream } from '../capture/stream.ts'
 import { parseReference } from '../target/reference.ts'
 import { checkKeys } from './access.ts'
@@ -122,7 +123,7 @@ async function check(body: CaptureBody, context: ServiceContext, gone: AbortSign
   if (request.wait !== undefined) {
     for (const target of request.targets) parseReference(target)
     if (request.filter !== '') await compileFilter(request.filter, signal)
-    return { target: { reference: request.targets.join(', ') } }
+    return { target: { reference: shownTargets(request) } }
   }
   const never = new AbortController().signal
   const stream = await prepareStream(
@@ -160,8 +161,7 @@ export function listCaptures(c: RouteContext): Response {
 }
 
 function sessionJson({ id, request, peer, since, state }: Session): Record<string, unknown> {
-  const { filter, targets } = request
-  return { id, target: targets.join(', '), ...state, filter, peer, since: since.toISOString() }
+  return { id, target: shownTargets(request), ...state, filter: request.filter, peer, since: since.toISOString() }
 }
 
 /** Asks a capture to end; what it has is kept. */

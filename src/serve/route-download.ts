@@ -1,5 +1,6 @@
 /** `GET /v1/capture/<ticket>.pcapng`: the capture as a file that grows, for browsers and curl. */
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { shownReference } from '../target/reference.ts'
 import { carry } from './carry.ts'
 import { downloadChannel } from './channel-download.ts'
 import type { RouteContext } from './context.ts'
@@ -13,7 +14,7 @@ export function download(c: RouteContext): Response {
   const { incoming, outgoing, service } = c.env
   const { session, prepare } = openTicket((c.req.param('file') ?? '').replace(/\.pcapng$/, ''), incoming, service)
   outgoing.once('close', () => session.kill())
-  const name = session.request.targets.join('-').replace(/^\w+:/, '').slice(0, 100)
+  const name = session.request.targets.map(shownReference).join('-').replace(/^\w+:/, '').slice(0, 100)
   carry(session, downloadChannel(outgoing, name), prepare, service)
   return RESPONSE_ALREADY_SENT
 }

@@ -2,7 +2,8 @@
 import { randomInt } from 'node:crypto'
 import { RemoraError } from '../base/errors.ts'
 import type { Lifetime } from '../capture/lifetime.ts'
-import type { CaptureRequest } from '../capture/request.ts'
+import { type CaptureRequest, shownTargets } from '../capture/request.ts'
+import { shownReference } from '../target/reference.ts'
 import { addressGroup } from './peer.ts'
 
 /** One capture of one client. */
@@ -63,8 +64,8 @@ export function makeSessions(limits: Limits): Sessions {
       const ofPeer = [...sessions.values()].filter(session => addressGroup(session.peer) === group).length
       if (ofPeer >= limits.capturesPerPeer)
         throw tooMany(`${peer} has ${ofPeer} ${ofPeer === 1 ? 'capture' : 'captures'} already`)
-      let id = readableId(request.targets[0] ?? '')
-      while (sessions.has(id)) id = readableId(request.targets[0] ?? '')
+      let id = readableId(request)
+      while (sessions.has(id)) id = readableId(request)
       const session = makeSession(id, request, peer)
       sessions.set(id, session)
       return session
@@ -84,8 +85,10 @@ function tooMany(message: string): RemoraError {
 /** Letters and digits that are not taken for one another. */
 const alphabet = 'bcdfghjkmnpqrstvwxz23456789'
 
-function readableId(target: string): string {
-  const name = target.replace(/^\w+:/, '').replace(/[^A-Za-z0-9]+/g, '-')
+function readableId({ targets: [first = ''] }: CaptureRequest): string {
+  const name = shownReference(first)
+    .replace(/^\w+:/, '')
+    .replace(/[^A-Za-z0-9]+/g, '-')
   const random = Array.from({ length: 6 }, () => alphabet[randomInt(alphabet.length)]).join('')
   return `${name.replace(/^-|-$/g, '').slice(0, 24) || 'capture'}-${random}`
 }
@@ -100,7 +103,7 @@ function makeSession(id: string, request: CaptureRequest, peer: string): Session
     peer,
     since: new Date(),
     lifetime: { stop: stop.signal, kill: kill.signal },
-    state: { reference: request.targets.join(', '), interfaces: [], phase: 'preparing', packets: 0, bytes: 0 },
+    state: { reference: shownTargets(request), interfaces: [], phase: 'preparing', packets: 0, bytes: 0 },
     stop(reason) {
       why ??= reason
       stop.abort()

@@ -26,7 +26,7 @@ export interface NamedContainer {
 /** References that mean containers. */
 export type ContainerReference = Extract<
   Reference,
-  { scheme: 'container' | EngineScheme | 'label' | 'compose' | 'pod' }
+  { scheme: 'container' | EngineScheme | 'label' | 'env' | 'compose' | 'pod' }
 >
 
 /** What the key of an annotation begins with where it stands among labels, as in the documents of Ghostwire. */
@@ -53,11 +53,12 @@ export function matchContainers<C extends NamedContainer>(
 ): C[] {
   switch (reference.scheme) {
     case 'label':
-      return containers.filter(container =>
-        [reference.key, annotationPrefix + reference.key].some(
-          key => labelOf(withAnnotations(container), key) === reference.value,
-        ),
-      )
+      return containers.filter(container => {
+        const labels = withAnnotations(container)
+        return [reference.key, annotationPrefix + reference.key].some(key => labelOf(labels, key) === reference.value)
+      })
+    case 'env':
+      return containers.filter(({ variables = [] }) => variables.includes(`${reference.key}=${reference.value}`))
     case 'compose':
       return containers.filter(
         ({ labels }) =>

@@ -18,6 +18,7 @@ export type Reference =
   | { readonly scheme: EngineScheme; readonly name: string }
   | { readonly scheme: 'pod'; readonly name: string }
   | { readonly scheme: 'label'; readonly key: string; readonly value: string }
+  | { readonly scheme: 'env'; readonly key: string; readonly value: string }
   | { readonly scheme: 'compose'; readonly project: string; readonly service?: string }
   | { readonly scheme: 'process'; readonly command: string }
 
@@ -62,11 +63,8 @@ const parsers: Record<Scheme, (value: string, text: string) => Reference> = {
   containerd: (value, text) => ({ scheme: 'containerd', name: required(value, text, containerName) }),
   cri: (value, text) => ({ scheme: 'cri', name: required(value, text, containerName) }),
   pod: (value, text) => ({ scheme: 'pod', name: required(value, text, 'pod:NAMESPACE/NAME') }),
-  label: (value, text) => {
-    const equals = value.indexOf('=')
-    if (equals < 1) throw malformed(text, 'expected label:KEY=VALUE')
-    return { scheme: 'label', key: value.slice(0, equals), value: value.slice(equals + 1) }
-  },
+  label: (value, text) => ({ scheme: 'label', ...pairOf(value, text, 'label:KEY=VALUE') }),
+  env: (value, text) => ({ scheme: 'env', ...pairOf(value, shownReference(text), 'env:KEY=VALUE') }),
   compose: (value, text) => {
     const slash = value.indexOf('/')
     const project = slash < 0 ? value : value.slice(0, slash)
@@ -102,7 +100,8 @@ export function formatReference(reference: Reference): string {
     case 'file':
       return `file:${encode(reference.path)}`
     case 'label':
-      return `label:${encode(`${reference.key}=${reference.value}`)}`
+    case 'env':
+      return `${reference.scheme}:${encode(`${reference.key}=${reference.value}`)}`
     case 'compose':
       return `compose:${encode(reference.project + (reference.service === undefined ? '' : `/${reference.service}`))}`
     case 'process':
@@ -110,6 +109,25 @@ export function formatReference(reference: Reference): string {
     default:
       return `${reference.scheme}:${encode(reference.name)}`
   }
+}
+
+/** The schemes whose references mean every match. */
+export const setSchemes: readonly string[] = ['label', 'env', 'compose'] satisfies Scheme[]
+
+/**
+ * A reference as it may be shown and logged: without the value of an environment variable, which may be a secret.
+ * @param text a reference as typed or formatted
+ */
+export function shownReference(text: string): string {
+  const [, variable] = /^env:(.*)$/s.exec(text) ?? []
+  const [key = '', ...value] = decode(variable ?? '').split('=')
+  return value.length === 0 ? text : `env:${encode(key)}=…`
+}
+
+function pairOf(pair: string, text: string, expected: string): { readonly key: string; readonly value: string } {
+  const equals = pair.indexOf('=')
+  if (equals < 1) throw malformed(text, `expected ${expected}`)
+  return { key: pair.slice(0, equals), value: pair.slice(equals + 1) }
 }
 
 function required(value: string, text: string, what: string): string {

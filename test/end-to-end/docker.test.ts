@@ -22,6 +22,8 @@ beforeAll(async () => {
   folder = scratch()
   await engine.docker('network', 'create', '--subnet', '172.31.77.0/24', 'shop')
   await engine.container('web', [
+    '--env',
+    'RTSTAGE=te st',
     '--network',
     'shop',
     '--label',
@@ -131,6 +133,7 @@ describe('references', () => {
     ['id', async () => `container:${await id()}`],
     ['beginning of the id', async () => (await id()).slice(0, 12)],
     ['label:', async () => 'label:app=web'],
+    ['env:', async () => 'env:RTSTAGE=te%20st'],
     ['compose:', async () => 'compose:shop/web'],
     ['pid:', async () => `pid:${await engine.docker('inspect', '-f', '{{.State.Pid}}', 'web')}`],
     ['netns:', async () => `netns:${await netnsOf('web')}`],
@@ -147,6 +150,12 @@ describe('references', () => {
       ['wbe'],
       3,
       /^remora: TARGET_NOT_FOUND: no running container matches container:wbe\nhint: Did you mean web\?\n$/,
+    ],
+    [
+      'variable that nobody has; its value is not shown',
+      ['env:RTSTAGE=s3 cret'],
+      3,
+      /^remora: TARGET_NOT_FOUND: no running container matches env:RTSTAGE=…(?!.*(?:s3|cret))/s,
     ],
     ['malformed', ['pid:x'], 2, /^remora: USAGE: "pid:x" is no target reference/],
     ['one of two', ['web', 'bd'], 3, /^remora: TARGET_NOT_FOUND: no running container matches container:bd\nhint: /],
@@ -212,15 +221,6 @@ describe('on the command line', () => {
     expect((await remora(['list', 'web'], { env })).stdout).toMatch(
       /^NAME +TYPE .*\nweb +docker +running +lo eth0 +172\.31\.77\.2/,
     )
-    expect(await remora(['list', 'nothing-like-this'], { env })).toMatchObject({ status: 3 })
-  })
-})
-
-describe('containers come and go', () => {
-  test('a restart between listing and capture leads into the new namespace', async () => {
-    await engine.container('moved', ['--network', 'shop'])
-    const nif = containerInterface('moved')
-    expect((await remora(['--extcap-interfaces'], { env })).stdout).toContain(`{value=${nif}}`)
     await engine.docker('pause', 'web')
     const paused = await remora(['list', '--json', '--type', 'docker', '--state', 'paused', 'w*'], { env })
     await engine.docker('unpause', 'web')
@@ -231,6 +231,15 @@ describe('containers come and go', () => {
       status: 2,
       stderr: expect.stringMatching(/"exited"\nhint: Use running or paused/),
     })
+    expect(await remora(['list', 'nothing-like-this'], { env })).toMatchObject({ status: 3 })
+  })
+})
+
+describe('containers come and go', () => {
+  test('a restart between listing and capture leads into the new namespace', async () => {
+    await engine.container('moved', ['--network', 'shop'])
+    const nif = containerInterface('moved')
+    expect((await remora(['--extcap-interfaces'], { env })).stdout).toContain(`{value=${nif}}`)
     const before = await netnsOf('moved')
     // Something else keeps the old namespace alive, so that it could be captured by mistake.
     const old = await engine.docker('inspect', '-f', '{{.State.Pid}}', 'moved')

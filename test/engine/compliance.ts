@@ -12,8 +12,8 @@ import { descriptorCount } from '../helpers/leaks.ts'
 
 export interface EngineBench {
   readonly engine: Engine
-  /** Starts a container with labels; its full id. */
-  start(name: string, labels?: Record<string, string>): Promise<string>
+  /** Starts a container with labels, and with variables in its environment; its full id. */
+  start(name: string, labels?: Record<string, string>, variables?: Record<string, string>): Promise<string>
   stop(name: string): Promise<void>
   restart(name: string): Promise<void>
   pause(name: string): Promise<void>
@@ -30,6 +30,11 @@ export interface EngineBench {
  * `restart`: a container keeps its id over a restart; `pods`: it groups containers.
  */
 type Ability = 'id' | 'addresses' | 'pause' | 'restart' | 'pods'
+
+/** An option of a command line for each pair. */
+export function optionsOf(option: string, pairs: Record<string, string> = {}): string[] {
+  return Object.entries(pairs).flatMap(([key, value]) => [option, `${key}=${value}`])
+}
 
 const signal = () => AbortSignal.timeout(10_000)
 
@@ -102,6 +107,12 @@ export function testEngine(
       const address = expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/)
       expect(container?.addresses).toEqual(lacks.addresses ? [] : [address])
       expect(Math.abs((container?.created ?? 0) - before)).toBeLessThan(60)
+    })
+
+    test('tells the environment a container is configured with, and none of one that never was', async () => {
+      const id = await bench.start('configured', {}, { STAGE: 'te st=1', EMPTY: '' })
+      expect(await engine.environment?.(id, signal())).toEqual(expect.arrayContaining(['STAGE=te st=1', 'EMPTY=']))
+      expect(await engine.environment?.('f'.repeat(64), signal())).toEqual([])
     })
 
     test('lists the newest first', async () => {

@@ -4,7 +4,7 @@ import { containerdEngine } from '../../src/engine/containerd.ts'
 import type { EngineEvent } from '../../src/engine/engine.ts'
 import { until } from '../helpers/command.ts'
 import { type Containerd, containerdImage, startContainerd } from '../helpers/containerd.ts'
-import { testEngine } from './compliance.ts'
+import { optionsOf, testEngine } from './compliance.ts'
 
 testEngine(
   'containerd',
@@ -16,11 +16,8 @@ testEngine(
     }
     return {
       engine: containerdEngine(socket),
-      start: (name, labels = {}) =>
-        start(
-          name,
-          Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
-        ),
+      start: (name, labels, variables) =>
+        start(name, optionsOf('--label', labels).concat(optionsOf('--env', variables))),
       stop: name => stop('default', name),
       restart: name => restart('default', name),
       pause: async name => void (await ctr('default', 'task', 'pause', name)),

@@ -14,15 +14,20 @@ testEngine(
     const { socket, pods, close } = await startContainerd()
     const podsByContainer = new Map<string, string>()
     const ids = new Map<string, string>()
-    const startIn = async (pod: string, name: string, labels: Record<string, string> = {}) => {
-      const id = await pods.runContainer(pod, name, labels)
+    const startIn = async (
+      pod: string,
+      name: string,
+      labels?: Record<string, string>,
+      variables?: Record<string, string>,
+    ) => {
+      const id = await pods.runContainer(pod, name, labels, [], variables)
       podsByContainer.set(name, pod)
       ids.set(name, id)
       return id
     }
     return {
       engine: criEngine(socket),
-      start: async (name, labels) => startIn(await pods.runPod(`pod-${name}`), name, labels),
+      start: async (name, labels, variables) => startIn(await pods.runPod(`pod-${name}`), name, labels, variables),
       stop: name => pods.stopContainer(ids.get(name) ?? ''),
       restart: () => Promise.reject(new Error('a restarted container is another one')),
       pause: () => Promise.reject(new Error('there is no pause')),
@@ -64,12 +69,12 @@ describe('a pod', () => {
           'io.kubernetes.pod.namespace': 'lab',
           'io.kubernetes.pod.uid': 'uid-of-shop',
         },
+        annotations: { note: 'by hand' },
       },
       { id: member, name: 'web', pod: { ...pod, sandbox: false }, labels: { tier: 'front' } },
     ])
     const addresses = new Map(
       (await engine.containers(signal(), { addresses: true })).map(container => [container.id, container.addresses]),
-        annotations: { note: 'by hand' },
     )
     expect([...addresses.keys()].sort()).toEqual([id, member].sort())
     expect(addresses.get(id)).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/)])

@@ -1,7 +1,7 @@
 /** Docker, the real one. */
 import { dockerApiEngine } from '../../src/engine/docker-api.ts'
 import { image, startDocker } from '../helpers/docker.ts'
-import { testEngine } from './compliance.ts'
+import { optionsOf, testEngine } from './compliance.ts'
 
 testEngine(
   'docker',
@@ -9,11 +9,8 @@ testEngine(
     const { socket, docker, container, close } = await startDocker()
     return {
       engine: dockerApiEngine('docker', socket),
-      start: (name, labels = {}) =>
-        container(
-          name,
-          Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
-        ),
+      start: (name, labels, variables) =>
+        container(name, optionsOf('--label', labels).concat(optionsOf('-e', variables))),
       stop: async name => void (await docker('stop', name)),
       restart: async name => void (await docker('restart', name)),
       pause: async name => void (await docker('pause', name)),

@@ -186,6 +186,17 @@ describe('a CRI', () => {
     })
   })
 
+  test.each<[string, Record<string, string>, string[]]>([
+    ['an environment', { info: '{"runtimeSpec":{"process":{"env":["A=1",7,"B="]}}}' }, ['A=1', 'B=']],
+    ['another spec', { info: '{"runtimeSpec":{"process":[]}}' }, []],
+    ['nothing', {}, []],
+    ['no JSON', { info: '{"runtimeSpec":' }, []],
+    ['too much', { info: JSON.stringify({ runtimeSpec: { process: { env: ['A=1', 'x'.repeat(1 << 20)] } } }) }, []],
+  ])('that tells %s of a container', async (_, info, expected) => {
+    const socket = await peerThat(answers(containerStatus, () => ({ status: { state: 1 }, info })))
+    expect(await criEngine(socket).environment?.('bb', signal())).toEqual(expected)
+  })
+
   test.each<[string, Record<string, string>, { pid: number } | undefined | RegExp]>([
     ['a process', { info: '{"pid":7}' }, { pid: 7 }],
     ['no process any more', { info: '{"pid":0}' }, undefined],

@@ -1,7 +1,7 @@
 /** Podman, the real one, as root. */
 import { podmanEngine } from '../../src/engine/podman.ts'
 import { podmanImage, startPodman } from '../helpers/podman.ts'
-import { testEngine } from './compliance.ts'
+import { optionsOf, testEngine } from './compliance.ts'
 
 testEngine(
   'podman',
@@ -11,11 +11,7 @@ testEngine(
       podman('run', '-d', '--name', name, ...options, podmanImage)
     return {
       engine: podmanEngine(socket),
-      start: (name, labels = {}) =>
-        start(
-          name,
-          Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
-        ),
+      start: (name, labels, variables) => start(name, optionsOf('--label', labels).concat(optionsOf('-e', variables))),
       stop: async name => void (await podman('stop', '-t', '0', name)),
       restart: async name => void (await podman('restart', '-t', '0', name)),
       pause: async name => void (await podman('pause', name)),

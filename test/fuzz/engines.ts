@@ -26,11 +26,12 @@ const isTextMap = (value: object) => Object.values(value).every(isText)
 
 /** Fails unless a container is what its type says, to the last member. */
 function checkContainer(container: Container): void {
-  const { id, name, prefix, image, state, created, labels, addresses, pod, process } = container
+  const { id, name, prefix, image, state, created, labels, annotations = {}, addresses, pod, process } = container
   assert.ok([id, name, prefix, image, ...addresses].every(isText), JSON.stringify(container).slice(0, 500))
   assert.ok(state === 'running' || state === 'paused')
   assert.ok(Number.isFinite(created), `created ${created}`)
   assert.ok(typeof labels === 'object' && labels !== null && isTextMap(labels), JSON.stringify(labels).slice(0, 200))
+  assert.ok(isTextMap(annotations))
   if (pod !== undefined) assert.ok(isText(pod.id) && isText(pod.name) && typeof pod.sandbox === 'boolean')
   if (process !== undefined) checkProcess(process)
 }
@@ -57,7 +58,8 @@ async function askOne(engine: Engine, question: number): Promise<void> {
   else if (question === 3)
     for (const one of await askNetworks(engine, signal))
       assert.ok(isText(one.name) && isText(one.carrier) && isTextMap(one.labels))
-  else assert.ok(Object.values(await askAbout(engine, signal)).every(isText))
+  else if (question === 4) assert.ok(Object.values(await askAbout(engine, signal)).every(isText))
+  else assert.ok((await engine.environment?.('web', signal))?.every(isText))
 }
 
 async function ask(engine: Engine, question: number): Promise<void> {
@@ -71,7 +73,7 @@ async function ask(engine: Engine, question: number): Promise<void> {
 /** What real engines said, a document a line where it is a stream. */
 const documents = [
   '[{"Id":"aa11","Names":["/web","/x/web"],"Image":"img:1","ImageID":"sha256:1","Created":1795240569,"State":"running","Labels":{"a":"b"},"NetworkSettings":{"Networks":{"bridge":{"IPAddress":"172.17.0.2","GlobalIPv6Address":""}}}},{"Id":"bb22","Names":["/k8s_POD_shop-1_default_6b2f3c9e-00_1"],"State":"paused"}]',
-  '{"Id":"aa11","State":{"Running":true,"Paused":false,"Pid":4711,"StartedAt":"2026-11-21T11:00:00.123456789Z"},"RestartCount":2}',
+  '{"Id":"aa11","State":{"Running":true,"Paused":false,"Pid":4711,"StartedAt":"2026-11-21T11:00:00.123456789Z"},"RestartCount":2,"Config":{"Env":["A=1"]}}',
   '{"Type":"container","Action":"start","Actor":{"ID":"aa11","Attributes":{"name":"web","image":"img:1"}},"time":1795240569}',
   '[{"Id":"aa11","Names":["web"],"Image":"img:1","State":"running","Created":"2026-11-21T11:00:00Z","StartedAt":1795240569,"Pid":4711,"Labels":{"a":"b"},"Pod":"cc33","PodName":"shop","IsInfra":true}]',
   '[{"Id":"cc33","Name":"shop","Labels":{"app":"shop"},"Containers":[{"Id":"aa11"}]}]',
@@ -119,7 +121,7 @@ function endless(socket: Socket): void {
 }
 
 const http = fuzzPeer()
-const asked = fc.record({ question: fc.nat(4), isPodman: fc.boolean(), seed: fc.integer() })
+const asked = fc.record({ question: fc.nat(5), isPodman: fc.boolean(), seed: fc.integer() })
 
 const docker = talkingTarget(
   'engines by HTTP',
@@ -148,6 +150,9 @@ const examples: Readonly<Record<string, { readonly answer: Message; readonly byt
   [messages.listContainerdContainers.path]: example(messages.listContainerdContainers.answer, {
     containers: [{ id: 'web', labels, image: 'img:1', createdAt: { seconds: 1_795_240_569 } }],
   }),
+  [messages.getContainerdContainer.path]: example(messages.getContainerdContainer.answer, {
+    container: { spec: { value: Buffer.from('{"process":{"env":["A=1"]}}') } },
+  }),
   [messages.listTasks.path]: example(messages.listTasks.answer, { tasks: [process] }),
   [messages.getTask.path]: example(messages.getTask.answer, { process }),
   [messages.subscribe.path]: example(messages.subscribe.answer, {
@@ -167,7 +172,7 @@ const examples: Readonly<Record<string, { readonly answer: Message; readonly byt
   }),
   [messages.containerStatus.path]: example(messages.containerStatus.answer, {
     status: { state: 1, startedAt: 1.79e18 },
-    info: { info: '{"pid":7}' },
+    info: { info: '{"pid":7,"runtimeSpec":{"process":{"env":["A=1"]}}}' },
   }),
   [messages.podSandboxStatus.path]: example(messages.podSandboxStatus.answer, {
     status: { createdAt: 1.79e18, network: { ip: '10.0.0.1', additionalIps: [{ ip: 'fd00::1' }] } },
@@ -209,7 +214,7 @@ const behaviours = Object.entries(examples).map(([path, { bytes }]) => ({
 const engines = talkingTarget(
   'engines by gRPC',
   3_000,
-  fc.record({ question: fc.constantFrom(0, 1, 4), isCri: fc.boolean(), damages: fc.nat(3), seed: fc.integer() }),
+  fc.record({ question: fc.constantFrom(0, 1, 4, 5), isCri: fc.boolean(), damages: fc.nat(3), seed: fc.integer() }),
   async ({ question, isCri, damages, seed }) => {
     const { socket } = await grpcSocket()
     const random = randomFrom(seed)

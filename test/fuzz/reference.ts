@@ -3,7 +3,13 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { attributeText } from '../../extcap/sentence.ts'
 import { parseReferences } from '../../src/capture/request.ts'
-import { engineSchemes, formatReference, parseReference, type Reference } from '../../src/target/reference.ts'
+import {
+  engineSchemes,
+  formatReference,
+  parseReference,
+  type Reference,
+  shownReference,
+} from '../../src/target/reference.ts'
 import { type FuzzTarget, target, unlessRefused } from './target.ts'
 import { anyText, record, wellFormedText } from './text.ts'
 
@@ -19,7 +25,11 @@ const references: fc.Arbitrary<Reference> = fc.oneof(
   text.map<Reference>(path => ({ scheme: 'file', path: `/${path}` })),
   text.map<Reference>(name => ({ scheme: 'container', name })),
   record({ scheme: fc.constantFrom(...engineSchemes, 'pod' as const), name: text }),
-  record({ scheme: fc.constant('label' as const), key: text.map(key => key.replaceAll('=', '_')), value: text }),
+  record({
+    scheme: fc.constantFrom('label' as const, 'env' as const),
+    key: text.map(key => key.replaceAll('=', '_')),
+    value: text,
+  }),
   text.map<Reference>(project => ({ scheme: 'compose', project: project.replaceAll('/', '_') })),
   record({
     scheme: fc.constant('compose' as const),
@@ -29,6 +39,15 @@ const references: fc.Arbitrary<Reference> = fc.oneof(
   text.map<Reference>(command => ({ scheme: 'process', command })),
 )
 
+/** The value of a variable is not shown; everything else is shown as it was written. */
+function checkShown(reference: Reference, forms: readonly string[]): void {
+  for (const form of forms) {
+    const shown = shownReference(form)
+    if (reference.scheme === 'env') assert.deepEqual(parseReference(shown), { ...reference, value: '…' })
+    else assert.equal(shown, form)
+  }
+}
+
 const canonical = target('references that were meant', 70_000, fc.array(references, { maxLength: 3 }), list => {
   const written = list.map(formatReference)
   for (const [index, one] of written.entries()) {
@@ -36,11 +55,24 @@ const canonical = target('references that were meant', 70_000, fc.array(referenc
     // It survives sentences of Wireshark, preferences and lists unchanged.
     assert.equal(attributeText(one), one)
     assert.doesNotMatch(one, /[\s{},]/)
+    checkShown(list[index] as Reference, [one])
   }
   assert.deepEqual(parseReferences(written.join(', ')), written)
 })
 
-const schemes = [...engineSchemes, 'host', 'pid', 'netns', 'named', 'file', 'container', 'pod', 'label', 'compose']
+const schemes = [
+  ...engineSchemes,
+  'host',
+  'pid',
+  'netns',
+  'named',
+  'file',
+  'container',
+  'pod',
+  'label',
+  'env',
+  'compose',
+]
 const number = fc.stringMatching(/^\d{1,17}(@\d{1,17})?$/)
 const typed = fc.oneof(
   anyText,
@@ -53,6 +85,7 @@ const anything = target('references of any kind', 70_000, typed, input => {
   const reference = unlessRefused(() => parseReference(input), 'USAGE')
   if (reference === undefined) return
   const written = formatReference(reference)
+  checkShown(reference, [input, written])
   assert.equal(formatReference(parseReference(written)), written)
   for (const value of Object.values(reference)) if (typeof value === 'number') assert.ok(Number.isSafeInteger(value))
 })

@@ -7,6 +7,8 @@ export interface FakeContainer {
   readonly name: string
   readonly pid: number
   readonly labels?: Readonly<Record<string, string>>
+  /** Variables of its environment, `KEY=VALUE` each. */
+  readonly variables?: readonly string[]
   /** Made of its first name unless said otherwise. */
   readonly id?: string
 }
@@ -24,6 +26,8 @@ export interface FakeDocker {
   rename(name: string, other: string): void
   /** How often it was asked for its list. */
   asked(): number
+  /** How often it was asked for a closer look at a container. */
+  inspected(): number
   /** How often it was asked what it is. */
   askedAbout(): number
   close(): void
@@ -35,6 +39,7 @@ export async function fakeDocker(): Promise<FakeDocker> {
   const containers: FakeContainer[] = []
   const listeners = new Set<ServerResponse>()
   let asked = 0
+  let inspected = 0
   let askedAbout = 0
   const socket = join(scratch(), 'docker.sock')
   const server = createServer(({ url = '' }, response) => {
@@ -50,9 +55,10 @@ export async function fakeDocker(): Promise<FakeDocker> {
       asked++
       response.end(JSON.stringify(containers.map(listed)))
     } else {
+      inspected++
       response.statusCode = one === undefined ? 404 : 200
       const state = { Running: true, Pid: one?.pid, StartedAt: '2026-01-01T00:00:00Z' }
-      response.end(JSON.stringify(one === undefined ? {} : { State: state }))
+      response.end(JSON.stringify(one === undefined ? {} : { State: state, Config: { Env: one.variables ?? [] } }))
     }
   })
   await new Promise<void>(resolve => server.listen(socket, resolve))
@@ -85,6 +91,7 @@ export async function fakeDocker(): Promise<FakeDocker> {
       send('rename', renamed)
     },
     asked: () => asked,
+    inspected: () => inspected,
     askedAbout: () => askedAbout,
     close() {
       server.closeAllConnections()

@@ -7,7 +7,13 @@ export interface Pods {
   /** Runs an empty pod; the id of its sandbox. */
   runPod(name: string, labels?: Record<string, string>, annotations?: Record<string, string>): Promise<string>
   /** Runs a container in a pod, with the command of its image or another; its id. */
-  runContainer(pod: string, name: string, labels?: Record<string, string>, command?: readonly string[]): Promise<string>
+  runContainer(
+    pod: string,
+    name: string,
+    labels?: Record<string, string>,
+    command?: readonly string[],
+    variables?: Record<string, string>,
+  ): Promise<string>
   stopContainer(id: string): Promise<void>
   stopPod(id: string): Promise<void>
   removePod(id: string): Promise<void>
@@ -21,6 +27,7 @@ const containerConfig = {
   metadata: [1, containerMetadata],
   image: [2, { image: [1, 'string'] }],
   command: [3, 'string', 'repeated'],
+  envs: [6, { key: [1, 'string'], value: [2, 'string'] }, 'repeated'],
   labels: [9, 'map'],
   linux: [15, {}],
 } as const
@@ -65,8 +72,9 @@ export function podsOf(socket: string, image: string): Pods {
       configs.set(podSandboxId, config)
       return podSandboxId
     },
-    async runContainer(pod, name, labels = {}, command = []) {
-      const config = { metadata: { name, attempt: attempt++ }, image: { image }, command, labels, linux: {} }
+    async runContainer(pod, name, labels = {}, command = [], variables = {}) {
+      const envs = Object.entries(variables).map(([key, value]) => ({ key, value }))
+      const config = { metadata: { name, attempt: attempt++ }, image: { image }, command, envs, labels, linux: {} }
       const sandboxConfig = configs.get(pod) ?? {}
       const created = await call(createContainer, { podSandboxId: pod, config, sandboxConfig })
       await call(startContainer, created)

@@ -100,6 +100,17 @@ test('a reference that turns out to mean what is captured already is waited for 
   expect(await result).toMatchObject({ end: 'target-gone' })
 })
 
+test('a variable of an environment is waited for, and each container is asked for its own once', async () => {
+  docker.add({ name: `rt-other-${process.pid}`, pid: await living(), variables: ['RTSTAGE=other'] })
+  const { result, armed } = waitFor('env:RTSTAGE=te%20st')
+  await until('it was looked for more than once', () => docker.asked() > 2, 15_000)
+  expect(docker.inspected()).toBe(1)
+  docker.add({ name: `rt-env-${process.pid}`, pid: await living(), variables: ['A=1', 'RTSTAGE=te st'] })
+  await until('it is captured', () => armed() > 0, 15_000)
+  stop.abort('over')
+  expect(await result).toMatchObject({ reference: `docker:rt-env-${process.pid}` })
+})
+
 test('a plain user waits beside an engine that he may not ask, and is told', async () => {
   const { DOCKER_HOST = '' } = docker.env
   const socket = DOCKER_HOST.replace('unix://', '')

@@ -11,6 +11,7 @@ test.each([
   ['there is nothing at GET /v1/capture/gRc9MXU1E1axVCoXzYp9FOV0DQE3FCVl', 'there is nothing at GET /v1/capture/…'],
   ['/v1/capture/gRc9MXU1E1axVCoXzYp9.pcapng', '/v1/capture/….pcapng'],
   ['authorization: Bearer abcdefghijklmnop.~+/==', 'authorization: Bearer …'],
+  ['nothing matches env:TOKEN=s3cret, docker:web', 'nothing matches env:TOKEN=…, docker:web'],
   ['Basic bWU6czNjcmV0bWU6czNjcmV0', 'Basic …'],
 ])('%s becomes %s', (text, shown) => {
   expect(redact(text)).toBe(shown)
@@ -22,6 +23,7 @@ test.each([
   'Captures are at /capture and /v1/capture/<ticket>.',
   'http://USER:PASSWORD@HOST:PORT',
   'Basic authentication',
+  'expected env:KEY=VALUE',
   'http://server:5001/a@b',
 ])('%s stays', text => {
   expect(redact(text)).toBe(text)

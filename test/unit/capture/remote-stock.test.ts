@@ -88,6 +88,7 @@ test.each([
   ['label:app=none', 'TARGET_NOT_FOUND', /label:app=none/, /./],
   ['compose:shop', 'TARGET_AMBIGUOUS', /web \(docker\), db \(podman\)/, undefined],
   ['pid:x', 'USAGE', /is no target reference/, /./],
+  ['env:STAGE=s3cret', 'USAGE', /^(?!.*s3cret).*tells no environment variables/, /label/],
 ])('%s is %s', async (text, code, message, hint) => {
   await expect(find(text)).rejects.toMatchObject({
     code,

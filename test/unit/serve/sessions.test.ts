@@ -24,11 +24,17 @@ test.each([
   ['pod:default/web', /^default-web-[b-z2-9]{6}$/],
   ['named:../..<script>', /^script-[b-z2-9]{6}$/],
   ['label:app=web', /^app-web-[b-z2-9]{6}$/],
+  ['env:STAGE=s3cret', /^STAGE-[b-z2-9]{6}$/],
   ['🦈', /^capture-[b-z2-9]{6}$/],
   ['x'.repeat(500), /^x{24}-[b-z2-9]{6}$/],
 ])('the name of a capture of %s can be read, and be in a path', (target, id) => {
   const session = makeSessions({ captures: 1, capturesPerPeer: 1 }).open(request(target), 'a')
   expect(session.id).toMatch(id)
+})
+
+test('a capture does not tell the variable it is for', () => {
+  const { state } = makeSessions({ captures: 1, capturesPerPeer: 1 }).open(request('env:STAGE=s3cret'), 'a')
+  expect(state.reference).toBe('env:STAGE=…')
 })
 
 test('a session is asked to end, for the first reason given, and then made to', () => {

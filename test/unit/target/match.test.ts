@@ -25,7 +25,7 @@ const containers = [
   container('aa', 'cc33', compose('blog', 'web')),
   container('web', 'dd44', {}, 'outer'),
   container('dup', 'ee55', { 'io.kubernetes.annotation/note': 'by hand' }),
-  container('dup', 'ee66'),
+  { ...container('dup', 'ee66'), annotations: { note: 'of an engine' }, variables: ['STAGE=a=b', 'EMPTY='] },
 ]
 
 describe('pods a reference means', () => {
@@ -66,6 +66,12 @@ describe('containers a reference means', () => {
     ['label:app=web', ['aa11']],
     ['label:note=by hand', ['ee55']],
     ['label:io.kubernetes.annotation/note=by hand', ['ee55']],
+    ['label:note=of an engine', ['ee66']],
+    ['label:io.kubernetes.annotation/note=of an engine', ['ee66']],
+    ['env:STAGE=a=b', ['ee66']],
+    ['env:EMPTY=', ['ee66']],
+    ['env:STAGE=a', []],
+    ['env:toString=x', []],
     ['label:toString=x', []],
     ['compose:shop', ['aa11', 'ab22']],
     ['compose:shop/db', ['ab22']],

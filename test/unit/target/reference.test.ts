@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseReference, type Reference } from '../../../src/target/reference.ts'
+import { formatReference, parseReference, type Reference, shownReference } from '../../../src/target/reference.ts'
 
 describe('grammar', () => {
   test.each<[string, Reference]>([
@@ -20,6 +20,8 @@ describe('grammar', () => {
     ['pod:default/web', { scheme: 'pod', name: 'default/web' }],
     ['label:app=web=1', { scheme: 'label', key: 'app', value: 'web=1' }],
     ['label:app=', { scheme: 'label', key: 'app', value: '' }],
+    ['env:STAGE=a=b c', { scheme: 'env', key: 'STAGE', value: 'a=b c' }],
+    ['env:STAGE=', { scheme: 'env', key: 'STAGE', value: '' }],
     ['compose:shop', { scheme: 'compose', project: 'shop' }],
     ['compose:shop/web', { scheme: 'compose', project: 'shop', service: 'web' }],
     ['process:nginx: master', { scheme: 'process', command: 'nginx: master' }],
@@ -54,6 +56,8 @@ describe('grammar', () => {
       'docker:',
       'label:x',
       'label:=x',
+      'env:STAGE',
+      'env:=x',
       'compose:',
       'compose:/web',
       'compose:a/',
@@ -63,4 +67,25 @@ describe('grammar', () => {
   ])('%j is refused', typed => {
     expect(() => parseReference(typed)).toThrow(expect.objectContaining({ code: 'USAGE' }))
   })
+})
+
+test('a variable is written so that it is read again', () => {
+  const reference = { scheme: 'env', key: 'STAGE', value: 'a, {b}%20=c' } as const
+  expect(parseReference(formatReference(reference))).toEqual(reference)
+})
+
+test.each([
+  ['env:TOKEN=s3cret', 'env:TOKEN=…'],
+  ['env:TOKEN=a=b c\nd', 'env:TOKEN=…'],
+  ['env:TOKEN%3Ds3cret', 'env:TOKEN=…'],
+  ['env:=s3cret', 'env:=…'],
+  ['env:TOKEN', 'env:TOKEN'],
+  ['label:app=web', 'label:app=web'],
+  ['a%20b', 'a%20b'],
+])('%j is shown as %j', (text, shown) => {
+  expect(shownReference(text)).toBe(shown)
+})
+
+test('the failure of a malformed reference does not tell a value', () => {
+  expect(() => parseReference('env:=s3 cret')).toThrow(/^(?!.*cret).*expected env:KEY=VALUE/)
 })
