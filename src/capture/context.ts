@@ -15,6 +15,6 @@ export interface CaptureContext {
   readonly onPending?: () => void
   /** Called once for each thing that stands in the way of what is waited for, and may pass. */
   readonly onWarning?: (line: string) => void
-  /** Called when targets have been found, before anything is looked at in them. */
+  /** Called when something was found that may be a target; may be called again. */
   readonly onFound?: () => void
 }

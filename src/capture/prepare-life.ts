@@ -86,7 +86,7 @@ function shortName({ type, name }: ResolvedTarget): string {
 /** Prepares the capture of one life of a target, which it owns from now on. */
 async function prepareLife(
   request: CaptureRequest,
-  { target, head }: AwaitedTarget,
+  { target, head, network }: AwaitedTarget,
   how: Pick<PlanOptions, 'label' | 'buffer' | 'maxInterfaces'>,
   { log = silentLog, counting = false }: CaptureContext,
   signal: AbortSignal,
@@ -115,7 +115,13 @@ async function prepareLife(
       planSource({ ...request, interfaces: [] }, target, interfaces, { ...options, allowAny: false })
     const onAny = () => planSource({ ...request, interfaces: ['any'] }, target, [], options)
     const waiting = request.wait !== undefined
-    const known = await planWhenUp(planFor, head === undefined ? undefined : onAny, target, waiting, signal)
+    const known = await planWhenUp(
+      planFor,
+      head === undefined ? undefined : onAny,
+      { ...target, network },
+      waiting,
+      signal,
+    )
     const gather = ({ dumpcap, woven }: SourcePlan) => {
       const captured = new Set(dumpcap.interfaces.map(({ name }) => name))
       return gatherContext(target, known.interfaces, {
@@ -150,12 +156,12 @@ const interfaceInterval = 200
 async function planWhenUp(
   plan: (network: Network) => SourcePlan,
   onAny: (() => SourcePlan) | undefined,
-  { namespace }: ResolvedTarget,
+  { namespace, network: early }: Pick<ResolvedTarget, 'namespace'> & Pick<AwaitedTarget, 'network'>,
   waiting: boolean,
   signal: AbortSignal,
 ): Promise<Network & Pick<PreparedLife, 'plan'>> {
-  for (;;) {
-    const network = await readNetwork(namespace, signal)
+  for (let reading = early; ; reading = undefined) {
+    const network = await (reading ?? readNetwork(namespace, signal))
     try {
       return { plan: plan(network), ...network }
     } catch (error) {

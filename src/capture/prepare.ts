@@ -5,6 +5,8 @@
 import { captureFacts } from '../discover/context.ts'
 import { type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
 import { readDumpcapVersion } from '../linux/capturing/dumpcap.ts'
+import type { NetworkNamespace } from '../linux/namespace/netns.ts'
+import { type Network, readNetwork } from '../linux/network/network.ts'
 import type { CaptureContext } from './context.ts'
 import { type CapturePlan, planRoute, sectionComment } from './plan.ts'
 import type { Preface } from './prelude.ts'
@@ -52,13 +54,17 @@ export async function prepareCapture(
   try {
     // dumpcap tells its version itself where it writes the stream.
     const version = isForSeveral(request) || follow ? readDumpcapVersion(signal) : undefined
-    const known = wait === undefined ? await resolveTargets(references, { signal, env, names, match }) : []
-    if (known.length > 0) onFound?.()
+    const early = earlyLooks(signal)
+    const onOpen = (namespace: NetworkNamespace) => {
+      early.begin(namespace)
+      onFound?.()
+    }
+    const known = wait === undefined ? await resolveTargets(references, { signal, env, names, match, onOpen }) : []
     if (wait !== undefined || follow) watch = watchForTargets(request, context, known)
     lives.push(
       ...(await prepareLives(
         request,
-        known.map(target => ({ target })),
+        known.map(target => ({ target, network: early.take(target.namespace) })),
         context,
         signal,
       )),
@@ -88,6 +94,20 @@ export async function prepareCapture(
   } catch (error) {
     close()
     throw error
+  }
+}
+
+/** Looks into namespaces while it is still being found out whether they are those of the targets. */
+function earlyLooks(signal: AbortSignal) {
+  const looks = new WeakMap<NetworkNamespace, Promise<Network>>()
+  return {
+    /** The descriptor has been handed down when this returns: the namespace may be closed then. */
+    begin(namespace: NetworkNamespace) {
+      const look = readNetwork(namespace, signal)
+      look.catch(() => {})
+      looks.set(namespace, look)
+    },
+    take: (namespace: NetworkNamespace) => looks.get(namespace),
   }
 }
 

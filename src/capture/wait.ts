@@ -10,6 +10,7 @@ import { setInterval } from '../base/timers.ts'
 import { followHost, type HostChange } from '../discover/changes.ts'
 import { type KnownVariables, namespaceOfContainer, type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
 import { isStillThere } from '../linux/namespace/netns.ts'
+import type { Network } from '../linux/network/network.ts'
 import type { CaptureContext } from './context.ts'
 import { type Head, type Heads, makeHeads } from './head.ts'
 import { type CaptureRequest, shownTargets } from './request.ts'
@@ -19,6 +20,8 @@ export interface AwaitedTarget {
   readonly target: ResolvedTarget
   /** Capture of what came before. */
   readonly head?: Head | undefined
+  /** What its namespace has, where that is being read already. */
+  readonly network?: Promise<Network> | undefined
 }
 
 /** How long somebody waits. */

@@ -11,6 +11,9 @@ import { makePidTranslator, type PidTranslator } from '../linux/process/pid-name
 
 const attempts = 3
 
+/** Called with a namespace as soon as it is open; whoever opened it may still close it. */
+export type OnOpen = (namespace: NetworkNamespace) => void
+
 /** A container whose network namespace is open. */
 export interface OpenedContainer {
   /** The caller closes it. */
@@ -21,12 +24,14 @@ export interface OpenedContainer {
 
 /**
  * Opens the network namespace of a running container.
+ * @param onOpen is told of the namespace while the engine is asked again; it may look into it, and is not told that it was wrong
  * @throws RemoraError TARGET_NOT_FOUND when it stopped, TARGET_STALE when it restarts faster than it can be opened, FORBIDDEN
  */
 export async function openContainer(
   engine: Engine,
   container: Container,
   signal: AbortSignal,
+  onOpen?: OnOpen,
 ): Promise<OpenedContainer> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const before = await engine.process(container.id, signal)
@@ -39,7 +44,10 @@ export async function openContainer(
       // Else the number that was looked at may be another's by now.
       const isSame = isStillThere(namespace)
       if (isSame && !isItsOwn) throw notItsOwn(engine, container, pid)
-      const after = await engine.process(container.id, signal)
+      const asking = engine.process(container.id, signal)
+      asking.catch(() => {})
+      if (isSame) onOpen?.(namespace)
+      const after = await asking
       if (isSame && after?.incarnation === before.incarnation) return { namespace, process: after }
     } catch (error) {
       namespace.close()

@@ -12,7 +12,7 @@ import {
 } from '../target/match.ts'
 import { formatReference, setSchemes, shownReference } from '../target/reference.ts'
 import { engineTimeout } from './ask.ts'
-import { type OpenedContainer, openContainer } from './containers.ts'
+import { type OnOpen, type OpenedContainer, openContainer } from './containers.ts'
 import { ambiguous, type FoundTarget, keepNewest, listHint } from './found.ts'
 import {
   behindTheirOwners,
@@ -28,6 +28,7 @@ import {
  * Opens the targets of a reference that means containers: one, or as many as a label, a variable or a Compose project has.
  * @param answers what the engines of the host list
  * @param match what becomes of several; what may mean many means every match, unless the newest is wanted
+ * @param onOpen as {@link openContainer} has it
  * @throws RemoraError TARGET_NOT_FOUND, TARGET_AMBIGUOUS, TARGET_STALE, FORBIDDEN or PEER_FAILED; then none stays open
  */
 export async function openContainers(
@@ -35,6 +36,7 @@ export async function openContainers(
   answers: readonly EngineAnswer[],
   signal: AbortSignal,
   match: SeveralMatches = 'error',
+  onOpen?: OnOpen,
 ): Promise<FoundTarget[]> {
   const units = await findUnits(reference, answers, signal)
   if (units.length === 0) throw notFound(reference, answers)
@@ -46,7 +48,7 @@ export async function openContainers(
     // The first of several in one network gives it its name: the one that owns it.
     for (const unit of behindTheirOwners(units, ({ containers: [{ networkOf, id }] }) => networkOf ?? id)) {
       // One of several may end meanwhile.
-      const found = await openUnit(unit, signal).catch(error => {
+      const found = await openUnit(unit, signal, onOpen).catch(error => {
         if (units.length > 1 && error instanceof RemoraError && error.code === 'TARGET_NOT_FOUND') return undefined
         throw error
       })
@@ -95,16 +97,16 @@ function foremost(reference: ContainerReference, units: Unit[]): Unit[] {
 }
 
 /** Opens the namespace of the first container that still runs. */
-async function openUnit({ containers }: Unit, signal: AbortSignal): Promise<OpenedContainer> {
+async function openUnit({ containers }: Unit, signal: AbortSignal, onOpen?: OnOpen): Promise<OpenedContainer> {
   for (const container of containers.slice(0, -1)) {
     try {
-      return await openContainer(container.owner, container, signal)
+      return await openContainer(container.owner, container, signal, onOpen)
     } catch (error) {
       if (!(error instanceof RemoraError) || error.code !== 'TARGET_NOT_FOUND') throw error
     }
   }
   const last = containers.at(-1) ?? containers[0]
-  return openContainer(last.owner, last, signal)
+  return openContainer(last.owner, last, signal, onOpen)
 }
 
 function notFound(reference: ContainerReference, answers: readonly EngineAnswer[]): RemoraError {

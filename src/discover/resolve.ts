@@ -6,13 +6,14 @@ import { exhausted, RemoraError } from '../base/errors.ts'
 import { watchExhaustion } from '../base/exhaustion.ts'
 import type { Engine, EngineAnswer } from '../engine/engine.ts'
 import { findEngines } from '../engine/engines.ts'
+import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import { readCgroupContainer } from '../linux/process/cgroup.ts'
 import { makePidTranslator } from '../linux/process/pid-namespace.ts'
 import { readNamespaceInode, requireProc } from '../linux/process/proc.ts'
 import type { ContainerReference, SeveralMatches } from '../target/match.ts'
 import { engineSchemes, parseReference, type Reference, shownReference } from '../target/reference.ts'
 import { askHost, engineTimeout } from './ask.ts'
-import { hostPid, mayTellOf } from './containers.ts'
+import { hostPid, mayTellOf, type OnOpen } from './containers.ts'
 import { ambiguous, type FoundTarget } from './found.ts'
 import { findHost } from './host.ts'
 import { engineNames, type HostName, hostNames, targetNames, withoutContested } from './names.ts'
@@ -69,6 +70,11 @@ export async function resolveTarget(text: string, options: ResolveOptions): Prom
 export interface ResolveManyOptions extends ResolveOptions {
   /** Told of a reference that means nothing, or cannot be opened; without it that is a failure of all. */
   readonly onMissing?: (reference: string, error: RemoraError) => void
+  /**
+   * Told of each namespace as soon as it is open, so that looking into it need not wait for what is still asked. It may be closed
+   * again; what is returned in the end is among those told of.
+   */
+  readonly onOpen?: OnOpen
 }
 
 /**
@@ -77,21 +83,28 @@ export interface ResolveManyOptions extends ResolveOptions {
  * @throws RemoraError as {@link resolveTarget} does
  */
 export async function resolveTargets(texts: readonly string[], options: ResolveManyOptions): Promise<ResolvedTarget[]> {
-  const { signal, env, match, names = true, onMissing, variables } = options
+  const { signal, env, match, names = true, onMissing, onOpen, variables } = options
   const ranOut = watchExhaustion()
   requireProc()
   const references = texts.map(text => ({ text, reference: parseReference(text) }))
   const schemes = references.flatMap(({ reference }) => (isContainerReference(reference) ? [reference.scheme] : []))
   const ask = () => askHost(timeoutFor(schemes), signal, env, { found: enginesFor(references, env), addresses: names })
-  const told = schemes.length > 0 || names ? await ask() : []
-  const answers = await withVariables(told, variablesIn(references), signal, variables)
   const found = new Map<number, FoundTarget & { readonly from: string[] }>()
+  const direct = await openEveryDirect(references, match, signal, onOpen)
   try {
-    for (const { text, reference } of references) {
+    const told = schemes.length > 0 || names ? await ask() : []
+    const answers = await withVariables(told, variablesIn(references), signal, variables)
+    let gathering: ReturnType<typeof gatherAround> | undefined
+    const onOpenContainer = (namespace: NetworkNamespace) => {
+      onOpen?.(namespace)
+      if (names) gathering ??= gatherAround(answers, signal)
+      gathering?.catch(() => {})
+    }
+    for (const [at, { text, reference }] of references.entries()) {
       try {
         const targets = isContainerReference(reference)
-          ? await openContainers(reference, answers, signal, match)
-          : await openDirect(reference, match, signal)
+          ? await openContainers(reference, answers, signal, match, onOpenContainer)
+          : takeDirect(direct, at)
         for (const target of targets) {
           const known = found.get(target.namespace.inode)
           if (known === undefined) found.set(target.namespace.inode, { ...target, from: [text] })
@@ -106,19 +119,51 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
         onMissing(text, error)
       }
     }
-    const namesOf = names ? await gatherAround(answers, signal) : () => []
+    const namesOf = names ? await (gathering ?? gatherAround(answers, signal)) : () => []
     return [...found.values()].map(({ owner, ...target }) => ({ ...target, names: namesOf(target, owner) }))
   } catch (error) {
-    for (const { namespace } of found.values()) namespace.close()
+    for (const { namespace } of [...found.values(), ...untaken(direct)]) namespace.close()
     throw error
   }
 }
 
+<<<<<<< HEAD
 /** The environment variables that references mean, `KEY=VALUE` each. */
 function variablesIn(references: readonly { readonly reference: Reference }[]): Set<string> {
   return new Set(
     references.flatMap(({ reference }) => (reference.scheme === 'env' ? `${reference.key}=${reference.value}` : [])),
   )
+=======
+/** What was opened without an engine, or why it was not, by the place of its reference; what is taken is its taker's to close. */
+type DirectTargets = Map<number, readonly FoundTarget[] | Error>
+
+/** Opens what needs no engine before any is asked. */
+async function openEveryDirect(
+  references: readonly { readonly reference: Reference }[],
+  match: SeveralMatches | undefined,
+  signal: AbortSignal,
+  onOpen: OnOpen | undefined,
+): Promise<DirectTargets> {
+  const opened: DirectTargets = new Map()
+  for (const [at, { reference }] of references.entries()) {
+    if (isContainerReference(reference)) continue
+    const targets = await openDirect(reference, match, signal).catch((error: Error) => error)
+    opened.set(at, targets)
+    if (!(targets instanceof Error)) for (const { namespace } of targets) onOpen?.(namespace)
+  }
+  return opened
+}
+
+function takeDirect(direct: DirectTargets, at: number): readonly FoundTarget[] {
+  const targets = direct.get(at) ?? []
+  direct.delete(at)
+  if (targets instanceof Error) throw targets
+  return targets
+}
+
+function untaken(direct: DirectTargets): FoundTarget[] {
+  return [...direct.values()].flatMap(targets => (targets instanceof Error ? [] : targets))
+>>>>>>> f409259 (Look into a namespace while its container is asked for again)
 }
 
 /** Names around targets, the best first; those of its own hosts file and gateways only where nobody else has them. */
