@@ -3,11 +3,11 @@
  * whoever asks for it, dumpcap does not pass it on; what remains is the source address: a packet from the interface's own
  * address was sent. Cooked packets carry the answer of the kernel.
  */
+import { addressBytes } from '../linux/network/address.ts'
 import type { NetworkInterface } from '../linux/network/iproute.ts'
 import type { Decoration } from '../pcapng/decorate.ts'
 import { packetField } from '../pcapng/lane.ts'
 import type { Slab } from '../pcapng/slab.ts'
-import { addressBytes } from './prelude.ts'
 
 /** What an interface is known by. */
 export type DirectedInterface = Pick<NetworkInterface, 'loopback' | 'addresses'> & {

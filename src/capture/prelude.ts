@@ -2,9 +2,9 @@
  * The section remora itself writes before dumpcap takes the stream over: a header and the names of this host's containers,
  * no interface. Wireshark keeps names across sections, so they cost nothing per packet.
  */
-import { SocketAddress } from 'node:net'
 import { version } from '../base/version.ts'
 import type { HostName } from '../discover/resolve.ts'
+import { addressBytes } from '../linux/network/address.ts'
 import { type CaptureContextFacts, contextComment, sectionCommentLimits } from '../packetflix/context.ts'
 import { type NameRecord, nameResolutionBlock, sectionHeaderBlock } from '../pcapng/block.ts'
 
@@ -56,37 +56,4 @@ export function nameRecords(names: readonly HostName[]): NameRecord[] {
     const address = addressBytes(text)
     return address === undefined ? [] : [{ address, names: [...found] }]
   })
-}
-
-/** Bytes of an IPv4 or IPv6 address in network order; undefined for any other text. */
-export function addressBytes(text: string): Uint8Array | undefined {
-  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) {
-    const bytes = text.split('.').map(Number)
-    return bytes.every(byte => byte <= 255) ? Uint8Array.from(bytes) : undefined
-  }
-  try {
-    return ipv6Bytes(new SocketAddress({ address: text, family: 'ipv6' }).address)
-  } catch {
-    return undefined
-  }
-}
-
-/** Expands the one `::` an address in canonical form may have; a dotted tail stands for two groups. */
-function ipv6Bytes(canonical: string): Uint8Array {
-  const dotted = /(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(canonical)
-  const text = dotted ? canonical.replace(dotted[0], hexGroups(dotted.slice(1).map(Number))) : canonical
-  const [head = '', tail] = text.split('::')
-  const groups = (part: string) =>
-    part
-      .split(':')
-      .filter(group => group !== '')
-      .map(group => Number.parseInt(group, 16))
-  const before = groups(head)
-  const after = groups(tail ?? '')
-  const all = [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after]
-  return Uint8Array.from(all.flatMap(group => [group >> 8, group & 0xff]))
-}
-
-function hexGroups([a = 0, b = 0, c = 0, d = 0]: readonly number[]): string {
-  return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`
 }

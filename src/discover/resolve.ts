@@ -186,13 +186,14 @@ function enginesFor(
   wanted: readonly { readonly reference: Reference }[],
   env: NodeJS.ProcessEnv | undefined,
 ): readonly Engine[] {
-  const engines = findEngines(env)
   const references = wanted.map(({ reference }) => reference)
-  const isMeant = ({ name }: Engine) =>
+  const isMeant = (name: Engine['name']) =>
     references.some(reference => reference.scheme === name && !reference.name.includes('/'))
-  const meant = engines.filter(isMeant)
+  const namesEngine = ({ scheme }: Reference) => engineSchemes.some(name => name === scheme && isMeant(name))
+  if (!references.every(namesEngine)) return findEngines(env)
+  const meant = findEngines(env, isMeant)
   const isEnough = references.every(({ scheme }) => meant.some(({ name }) => name === scheme)) && meant.every(isOutside)
-  return isEnough ? meant : engines
+  return isEnough ? meant : findEngines(env)
 }
 
 /** Whether an engine runs in no container. */

@@ -17,8 +17,6 @@ import { distinctSockets, findDaemons, makeSocketFinder, type NamedProcess } fro
 
 const kinds: readonly EngineKind[] = [docker, podman, containerd, cri]
 
-const daemonNames = new Set(kinds.flatMap(({ daemons }) => daemons))
-
 /** Engines that were found, and a sentence for what was too much to be looked at. */
 export interface FoundEngines {
   readonly engines: readonly Engine[]
@@ -28,14 +26,17 @@ export interface FoundEngines {
 /**
  * Engines whose sockets exist, on the host and in its containers, without asking them anything.
  * @param processes all processes, where the caller has them already
+ * @param isWanted whether engines of a name are looked for; all of them unless said otherwise
  */
 export function lookForEngines(
   env: NodeJS.ProcessEnv = process.env,
   processes: readonly NamedProcess[] = listCommands(),
+  isWanted: (name: Engine['name']) => boolean = () => true,
 ): FoundEngines {
-  const { daemons, leftOut } = findDaemons(daemonNames, processes)
+  const wanted = kinds.filter(({ name }) => isWanted(name))
+  const { daemons, leftOut } = findDaemons(new Set(wanted.flatMap(({ daemons }) => daemons)), processes)
   const find = makeSocketFinder()
-  const engines = kinds.flatMap(kind => {
+  const engines = wanted.flatMap(kind => {
     const own = daemons.filter(({ command }) => kind.daemons.includes(command))
     return distinctSockets(kind.places(env), own, find)
       .filter(({ path }) => kind.accepts(path))
@@ -58,8 +59,8 @@ function listCommands(): NamedProcess[] {
 }
 
 /** Engines as {@link lookForEngines} finds them. */
-export function findEngines(env?: NodeJS.ProcessEnv): readonly Engine[] {
-  return lookForEngines(env).engines
+export function findEngines(env?: NodeJS.ProcessEnv, isWanted?: (name: Engine['name']) => boolean): readonly Engine[] {
+  return lookForEngines(env, undefined, isWanted).engines
 }
 
 /** Whether names that an engine tells count as much as any; what one with less authority tells makes none of them ambiguous. */

@@ -50,8 +50,10 @@ test('a line that was cut off is none', () => {
 
 test('addresses in one form', () => {
   expect(
-    ['10.0.0.1', 'FD00:0:0::1', 'fe80::1%eth0', '::ffff:1.2.3.4', '010.0.0.1', 'x', ''].map(canonicalAddress),
-  ).toEqual(['10.0.0.1', 'fd00::1', 'fe80::1', '::ffff:1.2.3.4', undefined, undefined, undefined])
+    ['10.0.0.1', 'FD00:0:0::1', 'fe80::1%eth0', '::ffff:1.2.3.4', '64:ff9b::1.2.3.4', '010.0.0.1', 'x', ''].map(
+      canonicalAddress,
+    ),
+  ).toEqual(['10.0.0.1', 'fd00::1', 'fe80::1', '::ffff:1.2.3.4', '64:ff9b::102:304', undefined, undefined, undefined])
 })
 
 test('offloads that are on', () => {
