@@ -122,10 +122,10 @@ const loadFaces: Plugin = {
   },
 }
 
-/** Packages that are needed together; those without a group of their own are the service's and its clients'. */
+/** Packages that are needed together; those without a group of their own are the service's. A client reads answers only. */
 function groupOf(name: string): string {
   if (name.startsWith('@grpc/')) return 'grpc'
-  return name === 'commander' ? 'commander' : 'service'
+  return name === 'commander' || name === 'valibot' ? name : 'service'
 }
 
 /** Packages of a few kB that every listing needs. */

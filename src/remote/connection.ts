@@ -4,9 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { Agent } from 'node:http'
-import { Agent as TlsAgent } from 'node:https'
 import type { LookupFunction } from 'node:net'
-import tls from 'node:tls'
+import type { PeerCertificate } from 'node:tls'
 import { RemoraError, reasonOf } from '../base/errors.ts'
 import { isLocalhost } from '../base/loopback.ts'
 import { proxyAgent } from './proxy.ts'
@@ -29,24 +28,31 @@ export async function connectionOptions(service: RemoteService): Promise<Connect
   const socketPath = socketPathOf(service)
   if (socketPath !== undefined) return { socketPath }
   const { hostname } = new URL(service.base)
-  if (service.zone !== undefined) return { ...tlsOptions(service), agent: zoneAgent(service, hostname) }
+  if (service.zone !== undefined) return { ...(await tlsOptions(service)), agent: await zoneAgent(service, hostname) }
   const agent = service.direct ? undefined : await proxyAgent(service.base)
   const lookup = isLocalhost(hostname) ? bothLoopbacks : undefined
-  return { ...tlsOptions(service), ...(lookup && { lookup }), ...(agent && { agent }) }
+  return { ...(await tlsOptions(service)), ...(lookup && { lookup }), ...(agent && { agent }) }
 }
 
 /**
  * An agent that connects to a link-local address through one interface. The zone means something on this host only, so no
  * proxy is asked, and the header Host is without it (RFC 9844 §5).
  */
-function zoneAgent({ base, zone }: RemoteService, hostname: string): Agent {
+async function zoneAgent({ base, zone }: RemoteService, hostname: string): Promise<Agent> {
   const address = hostname.replace(/^\[|\]$/g, '')
-  const checkServerIdentity = (_: string, certificate: tls.PeerCertificate) =>
-    tls.checkServerIdentity(address, certificate)
-  const agent = base.startsWith('https:') ? new TlsAgent({ checkServerIdentity }) : new Agent()
+  const agent = base.startsWith('https:') ? await tlsAgent(address) : new Agent()
   const connect = agent.createConnection.bind(agent)
   agent.createConnection = (options, ...rest) => connect({ ...options, host: `${address}%${zone}` }, ...rest)
   return agent
+}
+
+/** An agent that expects a certificate for an address, whatever the connection is made to. */
+async function tlsAgent(address: string): Promise<Agent> {
+  const [{ Agent: TlsAgent }, { checkServerIdentity: check }] = await Promise.all([
+    import('node:https'),
+    import('node:tls'),
+  ])
+  return new TlsAgent({ checkServerIdentity: (_: string, certificate: PeerCertificate) => check(address, certificate) })
 }
 
 /** Many a hosts file knows localhost by one address only, and a service may listen on the other (RFC 6761 §6.3). */
@@ -59,17 +65,19 @@ const bothLoopbacks: LookupFunction = (_, options, callback) => {
   else callback(null, '127.0.0.1', 4)
 }
 
-function tlsOptions({ base, insecure, ca }: RemoteService): ConnectionOptions {
+async function tlsOptions({ base, insecure, ca }: RemoteService): Promise<ConnectionOptions> {
   const named = ca ? [readAuthorities(ca)] : []
   if (!base.startsWith('https:')) return {}
-  return insecure ? { rejectUnauthorized: false } : { ca: [...commonAuthorities(), ...named] }
+  return insecure ? { rejectUnauthorized: false } : { ca: [...(await commonAuthorities()), ...named] }
 }
 
 let common: readonly string[] | undefined
 
 /** Those node brings along, and those of the system, which node 22 learned to read in its course. */
-function commonAuthorities(): readonly string[] {
-  common ??= [
+async function commonAuthorities(): Promise<readonly string[]> {
+  if (common !== undefined) return common
+  const tls = await import('node:tls')
+  common = [
     ...tls.rootCertificates,
     ...(tls.getCACertificates?.('system') ?? []),
     ...(tls.getCACertificates?.('extra') ?? []),

@@ -4,7 +4,6 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { type ClientRequest, type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http'
-import { request as tlsRequest } from 'node:https'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout } from '../base/timers.ts'
@@ -63,7 +62,9 @@ export async function shakeHands(
     },
     ...(own && { createConnection: (to: RequestOptions) => own.connect(to as NetConnectOpts) }),
   }
-  const outgoing = url.protocol === 'https:' ? tlsRequest(url, request) : plainRequest(url, request)
+  const open = url.protocol === 'https:' ? (await import('node:https')).request : plainRequest
+  signal.throwIfAborted()
+  const outgoing = open(url, request)
   const abort = () => outgoing.destroy(signal.reason)
   signal.addEventListener('abort', abort, { once: true })
   try {

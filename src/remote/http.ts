@@ -1,6 +1,5 @@
 /** One question to a service, one answer: bounded in time and size. */
 import { type IncomingMessage, request as plainRequest } from 'node:http'
-import { request as tlsRequest } from 'node:https'
 import { setTimeout } from '../base/timers.ts'
 import { connectionOptions } from './connection.ts'
 import { connectionFailure, silentService } from './failure.ts'
@@ -93,7 +92,7 @@ async function send(
     ...authorization(service),
     ...(content !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
   }
-  const request = url.protocol === 'https:' ? tlsRequest : plainRequest
+  const request = url.protocol === 'https:' ? (await import('node:https')).request : plainRequest
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { agent: false, ...options, method, headers, signal }, resolve)
     outgoing.once('error', reject)
