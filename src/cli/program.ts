@@ -9,7 +9,7 @@ import { print, warn } from './render/terminal.ts'
 
 /**
  * The program, ready to parse an argument vector.
- * @param argv that vector: `run` looks for what stands behind `--` in it
+ * @param argv that vector: a command that it begins with is the only one there is, since a capture waits for each of them
  */
 export function program(argv: readonly string[]): Command {
   const remora = new Command('remora')
@@ -20,88 +20,106 @@ export function program(argv: readonly string[]): Command {
     .addHelpText('after', examples)
     .helpCommand(false)
 
-  const list = remora
-    .command('list')
-    .description('list everything on this host that can be captured')
-    .argument('[PATTERN...]', 'parts of names, or patterns with * and ?')
-    .option('--type <TYPE,...>', `only these types: ${[...containerEngines, ...otherTypes].join(', ')}`)
-    .option('--engine <ENGINE,...>', `only containers and pods of these engines: ${containerEngines.join(', ')}`)
-    .option('--state <STATE,...>', `only containers and pods in these states: ${containerStates.join(', ')}`)
-    .option('--json', 'print an array of objects')
-    .addOption(
-      new Option(
-        '--format <FORMAT>',
-        'print a document as Ghostwire does: mobyshark (capture targets), ghostwire (topology)',
-      ).conflicts(['json', 'wide', 'watch']),
-    )
-    .option('--wide', 'show process, network namespace and reference too')
-    .option('--watch', 'go on, and print what appears, changes and goes; with --json one object a line')
-    .action(async (patterns, options) => (await import('./list.ts')).list(patterns, options))
-  withServiceOptions(list)
-
-  withCaptureOptions(remora.command('capture'))
-    .description('capture targets to a file or to standard output')
-    .option('-w, --write <FILE>', 'file to write, - for standard output; default: standard output')
-    .option('--dry-run', 'show what would be captured, and how, and do nothing')
-    .option('--json', 'print a report in JSON at the end; on standard error when the packets go to standard output')
-    .action(async (targets, options) => (await import('./capture.ts')).capture(targets, options))
-
-  withCaptureOptions(remora.command('open'))
-    .description('start Wireshark on a live capture of targets')
-    .action(async (targets, options) => (await import('./open.ts')).open(targets, options))
-
-  const run = remora
-    .command('run')
-    .description('run a command, and capture from before it starts until it has ended')
-    .usage('--capture TARGET -w FILE [options] -- COMMAND...')
-    .argument('<COMMAND...>', 'the command and its arguments')
-    .addOption(
-      new Option('--capture <TARGET>', 'target reference, or the name of a container; may be repeated')
-        .argParser(gather)
-        .makeOptionMandatory(),
-    )
-    .requiredOption('-w, --write <FILE>', 'file to write; the command finds its path in REMORA_CAPTURE_FILE')
-    .option('--on-failure', 'keep the file only when the command, or the capture, failed')
-    .option('--json', 'print a report in JSON at the end, on standard error')
-    .action(async (command, options) => (await import('./run.ts')).run(behindDashes(argv, command), options))
-  withOptionsOfCapture(run)
-
-  // Its own face answers (bin/remora.ts); here it is only named.
-  remora.command('serve').description('offer captures of this host to others: remora serve --help')
-
-  remora
-    .command('install')
-    .description('put remora where Wireshark looks for interfaces, and register packetflix: links')
-    .option('--user', 'for this user only (the default, unless root)')
-    .option('--system', 'for all users of this machine')
-    .option('--service', 'for all users, and as a capture service that systemd runs')
-    .option('--list <NUMBER>', 'how many running containers become interfaces of their own (0 to 64)')
-    .option('--dry-run', 'say what would be done, and do nothing')
-    .action(async options => (await import('./install.ts')).install(options))
-
-  remora
-    .command('uninstall')
-    .description('take away what install has put there')
-    .option('--user', 'what was installed for this user (the default, unless root)')
-    .option('--system', 'what was installed for all users')
-    .option('--service', 'only the capture service')
-    .option('--dry-run', 'say what would be done, and do nothing')
-    .action(async options => (await import('./install.ts')).uninstall(options))
-
-  remora
-    .command('doctor')
-    .description('check everything a capture needs, and say what mends what is missing')
-    .option('--json', 'print an array of checks')
-    .action(async options => (await import('./doctor.ts')).doctor(options))
-
-  remora
-    .command('info')
-    .description('show what a capture file tells of itself: target, interfaces, losses, and delays between points')
-    .argument('<FILE>', 'pcapng or pcap file, - for standard input')
-    .option('--json', 'print an object')
-    .action(async (file, options) => (await import('./info.ts')).info(file, options))
-
+  const [first = ''] = argv
+  const wanted = Object.hasOwn(commands, first) ? [first] : Object.keys(commands)
+  for (const name of wanted) commands[name]?.(remora, argv)
   return remora
+}
+
+/** What adds a command to the program. */
+type AddCommand = (remora: Command, argv: readonly string[]) => void
+
+const commands: Readonly<Record<string, AddCommand>> = {
+  list(remora) {
+    const list = remora
+      .command('list')
+      .description('list everything on this host that can be captured')
+      .argument('[PATTERN...]', 'parts of names, or patterns with * and ?')
+      .option('--type <TYPE,...>', `only these types: ${[...containerEngines, ...otherTypes].join(', ')}`)
+      .option('--engine <ENGINE,...>', `only containers and pods of these engines: ${containerEngines.join(', ')}`)
+      .option('--state <STATE,...>', `only containers and pods in these states: ${containerStates.join(', ')}`)
+      .option('--json', 'print an array of objects')
+      .addOption(
+        new Option(
+          '--format <FORMAT>',
+          'print a document as Ghostwire does: mobyshark (capture targets), ghostwire (topology)',
+        ).conflicts(['json', 'wide', 'watch']),
+      )
+      .option('--wide', 'show process, network namespace and reference too')
+      .option('--watch', 'go on, and print what appears, changes and goes; with --json one object a line')
+      .action(async (patterns, options) => (await import('./list.ts')).list(patterns, options))
+    withServiceOptions(list)
+  },
+  capture(remora) {
+    withCaptureOptions(remora.command('capture'))
+      .description('capture targets to a file or to standard output')
+      .option('-w, --write <FILE>', 'file to write, - for standard output; default: standard output')
+      .option('--dry-run', 'show what would be captured, and how, and do nothing')
+      .option('--json', 'print a report in JSON at the end; on standard error when the packets go to standard output')
+      .action(async (targets, options) => (await import('./capture.ts')).capture(targets, options))
+  },
+  open(remora) {
+    withCaptureOptions(remora.command('open'))
+      .description('start Wireshark on a live capture of targets')
+      .action(async (targets, options) => (await import('./open.ts')).open(targets, options))
+  },
+  run(remora, argv) {
+    const run = remora
+      .command('run')
+      .description('run a command, and capture from before it starts until it has ended')
+      .usage('--capture TARGET -w FILE [options] -- COMMAND...')
+      .argument('<COMMAND...>', 'the command and its arguments')
+      .addOption(
+        new Option('--capture <TARGET>', 'target reference, or the name of a container; may be repeated')
+          .argParser(gather)
+          .makeOptionMandatory(),
+      )
+      .requiredOption('-w, --write <FILE>', 'file to write; the command finds its path in REMORA_CAPTURE_FILE')
+      .option('--on-failure', 'keep the file only when the command, or the capture, failed')
+      .option('--json', 'print a report in JSON at the end, on standard error')
+      .action(async (command, options) => (await import('./run.ts')).run(behindDashes(argv, command), options))
+    withOptionsOfCapture(run)
+  },
+  serve(remora) {
+    // Its own face answers (bin/remora.ts); here it is only named.
+    remora.command('serve').description('offer captures of this host to others: remora serve --help')
+  },
+  install(remora) {
+    remora
+      .command('install')
+      .description('put remora where Wireshark looks for interfaces, and register packetflix: links')
+      .option('--user', 'for this user only (the default, unless root)')
+      .option('--system', 'for all users of this machine')
+      .option('--service', 'for all users, and as a capture service that systemd runs')
+      .option('--list <NUMBER>', 'how many running containers become interfaces of their own (0 to 64)')
+      .option('--dry-run', 'say what would be done, and do nothing')
+      .action(async options => (await import('./install.ts')).install(options))
+  },
+  uninstall(remora) {
+    remora
+      .command('uninstall')
+      .description('take away what install has put there')
+      .option('--user', 'what was installed for this user (the default, unless root)')
+      .option('--system', 'what was installed for all users')
+      .option('--service', 'only the capture service')
+      .option('--dry-run', 'say what would be done, and do nothing')
+      .action(async options => (await import('./install.ts')).uninstall(options))
+  },
+  doctor(remora) {
+    remora
+      .command('doctor')
+      .description('check everything a capture needs, and say what mends what is missing')
+      .option('--json', 'print an array of checks')
+      .action(async options => (await import('./doctor.ts')).doctor(options))
+  },
+  info(remora) {
+    remora
+      .command('info')
+      .description('show what a capture file tells of itself: target, interfaces, losses, and delays between points')
+      .argument('<FILE>', 'pcapng or pcap file, - for standard input')
+      .option('--json', 'print an object')
+      .action(async (file, options) => (await import('./info.ts')).info(file, options))
+  },
 }
 
 /**

@@ -2,6 +2,7 @@
  * From a target reference to an open, checked network namespace. What is returned is a descriptor, so it cannot become
  * another target; whoever gets it closes it.
  */
+import { setImmediate } from 'node:timers/promises'
 import { exhausted, RemoraError } from '../base/errors.ts'
 import { watchExhaustion } from '../base/exhaustion.ts'
 import type { Engine, EngineAnswer } from '../engine/engine.ts'
@@ -94,11 +95,10 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
   try {
     const told = schemes.length > 0 || names ? await ask() : []
     const answers = await withVariables(told, variablesIn(references), signal, variables)
-    let gathering: ReturnType<typeof gatherAround> | undefined
+    const around = gatherAround(answers, signal)
     const onOpenContainer = (namespace: NetworkNamespace) => {
       onOpen?.(namespace)
-      if (names) gathering ??= gatherAround(answers, signal)
-      gathering?.catch(() => {})
+      if (names) around.begin(namespace)
     }
     for (const [at, { text, reference }] of references.entries()) {
       try {
@@ -119,7 +119,7 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
         onMissing(text, error)
       }
     }
-    const namesOf = names ? await (gathering ?? gatherAround(answers, signal)) : () => []
+    const namesOf = names ? await around.names() : () => []
     return [...found.values()].map(({ owner, ...target }) => ({ ...target, names: namesOf(target, owner) }))
   } catch (error) {
     for (const { namespace } of [...found.values(), ...untaken(direct)]) namespace.close()
@@ -127,13 +127,13 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
   }
 }
 
-<<<<<<< HEAD
 /** The environment variables that references mean, `KEY=VALUE` each. */
 function variablesIn(references: readonly { readonly reference: Reference }[]): Set<string> {
   return new Set(
     references.flatMap(({ reference }) => (reference.scheme === 'env' ? `${reference.key}=${reference.value}` : [])),
   )
-=======
+}
+
 /** What was opened without an engine, or why it was not, by the place of its reference; what is taken is its taker's to close. */
 type DirectTargets = Map<number, readonly FoundTarget[] | Error>
 
@@ -163,18 +163,35 @@ function takeDirect(direct: DirectTargets, at: number): readonly FoundTarget[] {
 
 function untaken(direct: DirectTargets): FoundTarget[] {
   return [...direct.values()].flatMap(targets => (targets instanceof Error ? [] : targets))
->>>>>>> f409259 (Look into a namespace while its container is asked for again)
 }
 
+/** Tells the names around a target. */
+type NamesAround = (target: Pick<FoundTarget, 'namespace'>, owner: Engine | undefined) => HostName[]
+
 /** Names around targets, the best first; those of its own hosts file and gateways only where nobody else has them. */
-async function gatherAround(
-  answers: readonly EngineAnswer[],
-  signal: AbortSignal,
-): Promise<(target: Pick<FoundTarget, 'namespace'>, owner: Engine | undefined) => HostName[]> {
-  const [host, told] = [hostNames(), await withOwnAddresses(answers, signal)]
-  return (target, owner) => {
-    const known = [...host, ...engineNames(told, owner)]
-    return [...known, ...withoutContested(targetNames(target), known)]
+function gatherAround(answers: readonly EngineAnswer[], signal: AbortSignal) {
+  const own = new WeakMap<NetworkNamespace, HostName[]>()
+  let gathering: Promise<NamesAround> | undefined
+  const gather = async (): Promise<NamesAround> => {
+    const [host, told] = [hostNames(), await withOwnAddresses(answers, signal)]
+    return (target, owner) => {
+      const known = [...host, ...engineNames(told, owner)]
+      return [...known, ...withoutContested(own.get(target.namespace) ?? targetNames(target), known)]
+    }
+  }
+  const begin = async (namespace: NetworkNamespace): Promise<NamesAround> => {
+    // The question that the engine was just asked goes out first: it takes its time for the answer.
+    await setImmediate()
+    own.set(namespace, targetNames({ namespace }))
+    return gather()
+  }
+  return {
+    /** Begins while it is still being found out whether a namespace is that of a target. */
+    begin(namespace: NetworkNamespace) {
+      gathering ??= begin(namespace)
+      gathering.catch(() => {})
+    },
+    names: (): Promise<NamesAround> => gathering ?? gather(),
   }
 }
 
