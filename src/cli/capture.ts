@@ -2,11 +2,9 @@
 import { isAbort } from '../base/abort.ts'
 import { openLog } from '../base/log.ts'
 import { printable, printableJson } from '../base/write.ts'
-import { runCapture } from '../capture/capture.ts'
 import { type Lifetime, signalLifetime } from '../capture/lifetime.ts'
 import type { OutputRequest } from '../capture/output.ts'
 import { sessionConnections } from '../capture/own-stream.ts'
-import { prepareCapture } from '../capture/prepare.ts'
 import type { RemoteRequest } from '../capture/remote.ts'
 import type { CaptureReport, Progress } from '../capture/report.ts'
 import { type CaptureRequest, shownTargets } from '../capture/request.ts'
@@ -56,7 +54,7 @@ export async function capture(targets: readonly string[], options: CaptureOption
   }
   const capturing =
     remote === undefined
-      ? runCapture(request, destination, context)
+      ? (await import('../capture/capture.ts')).runCapture(request, destination, context)
       : (await import('../capture/run-remote.ts')).runRemoteCapture(Promise.resolve(remote), destination, context)
   const report = await capturing.finally(() => line?.clear())
   if (report === undefined) return
@@ -92,7 +90,8 @@ async function previewRemote(remote: RemoteRequest, { stop }: Lifetime, json: bo
 }
 
 async function preview(request: CaptureRequest, lifetime: Lifetime, json: boolean): Promise<void> {
-  const [{ previewCapture }, { renderPlan }] = await Promise.all([
+  const [{ prepareCapture }, { previewCapture }, { renderPlan }] = await Promise.all([
+    import('../capture/prepare.ts'),
     import('../capture/preview.ts'),
     import('./render/plan.ts'),
   ])
