@@ -15,7 +15,8 @@ const common: BuildOptions = {
   platform: 'node',
   format: 'cjs',
   target: 'node22',
-  supported: { 'top-level-await': true },
+  // A script of the executable has no import(): what is left of it, for modules of node, becomes require().
+  supported: { 'top-level-await': true, 'dynamic-import': false },
   // A quarter of all there is, and asked for only by gRPC servers that describe themselves; and what debug takes along
   // where somebody else has happened to install it.
   external: ['@grpc/proto-loader', 'supports-color'],

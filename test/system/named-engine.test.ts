@@ -1,7 +1,7 @@
 /** A reference that names its engine: no other is asked, neither for the target nor for names of addresses. */
 import type { ChildProcess } from 'node:child_process'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { resolveTarget } from '../../src/discover/resolve.ts'
+import { resolveTarget, resolveTargets } from '../../src/discover/resolve.ts'
 import { end, start } from '../helpers/command.ts'
 import { type FakeDocker, fakeDocker } from '../helpers/fake-docker.ts'
 
@@ -30,4 +30,14 @@ test.each([
   namespace.close()
   expect(name).toBe('named-engine')
   expect((podman?.asked() ?? 0) > before).toBe(isAsked)
+})
+
+test('what needs no engine is looked into before any is asked for names', async () => {
+  const before = docker?.asked() ?? 0
+  const asked: number[] = []
+  const onOpen = () => asked.push((docker?.asked() ?? 0) - before)
+  const env = { ...docker?.env }
+  const [target] = await resolveTargets([`pid:${inside?.pid}`], { signal, env, onOpen })
+  target?.namespace.close()
+  expect([...asked, (docker?.asked() ?? 0) - before]).toEqual([0, 1])
 })
