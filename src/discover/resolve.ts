@@ -91,7 +91,8 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
   const schemes = references.flatMap(({ reference }) => (isContainerReference(reference) ? [reference.scheme] : []))
   const ask = () => askHost(timeoutFor(schemes), signal, env, { found: enginesFor(references, env), addresses: names })
   const found = new Map<number, FoundTarget & { readonly from: string[] }>()
-  const direct = await openEveryDirect(references, match, signal, onOpen)
+  // What is waited for may be about to be mounted: that is opened last.
+  const direct: DirectTargets = onOpen ? await openEveryDirect(references, match, signal, onOpen) : new Map()
   try {
     const told = schemes.length > 0 || names ? await ask() : []
     const answers = await withVariables(told, variablesIn(references), signal, variables)
@@ -104,7 +105,7 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
       try {
         const targets = isContainerReference(reference)
           ? await openContainers(reference, answers, signal, match, onOpenContainer)
-          : takeDirect(direct, at)
+          : (takeDirect(direct, at) ?? (await openDirect(reference, match, signal)))
         for (const target of targets) {
           const known = found.get(target.namespace.inode)
           if (known === undefined) found.set(target.namespace.inode, { ...target, from: [text] })
@@ -142,20 +143,20 @@ async function openEveryDirect(
   references: readonly { readonly reference: Reference }[],
   match: SeveralMatches | undefined,
   signal: AbortSignal,
-  onOpen: OnOpen | undefined,
+  onOpen: OnOpen,
 ): Promise<DirectTargets> {
   const opened: DirectTargets = new Map()
   for (const [at, { reference }] of references.entries()) {
     if (isContainerReference(reference)) continue
     const targets = await openDirect(reference, match, signal).catch((error: Error) => error)
     opened.set(at, targets)
-    if (!(targets instanceof Error)) for (const { namespace } of targets) onOpen?.(namespace)
+    if (!(targets instanceof Error)) for (const { namespace } of targets) onOpen(namespace)
   }
   return opened
 }
 
-function takeDirect(direct: DirectTargets, at: number): readonly FoundTarget[] {
-  const targets = direct.get(at) ?? []
+function takeDirect(direct: DirectTargets, at: number): readonly FoundTarget[] | undefined {
+  const targets = direct.get(at)
   direct.delete(at)
   if (targets instanceof Error) throw targets
   return targets
