@@ -49,8 +49,11 @@ const longest = 20_000
 /** Milliseconds a namespace that has been unmounted can still be claimed: its container was short, and is being looked for. */
 const lastCall = 2_000
 
-/** Captures for a request whose target is not there yet. */
-export function makeHeads(request: CaptureRequest, log: Log = silentLog): Heads {
+/**
+ * Captures for a request whose target is not there yet.
+ * @param onArrival called when a namespace is mounted and its capture has begun
+ */
+export function makeHeads(request: CaptureRequest, log: Log = silentLog, onArrival: () => void = () => {}): Heads {
   const ended = new AbortController()
   const heads = new Map<string, Head>()
   const drop = (path: string) => {
@@ -75,6 +78,7 @@ export function makeHeads(request: CaptureRequest, log: Log = silentLog): Heads 
             path,
             beginHead(namespace, request, () => drop(path)),
           )
+          onArrival()
         })
         .catch(error => log.warning(`${path}: ${error}`))
     },

@@ -70,8 +70,9 @@ export function watchForTargets(
   known: readonly ResolvedTarget[] = [],
 ): TargetWatch {
   const ended = new AbortController()
-  const heads = makeHeads(request, log)
   const changes = makeSignal()
+  // The file of a namespace is there before the namespace: a look in between finds nothing.
+  const heads = makeHeads(request, log, () => changes.raise())
   const arrivals = makeSignal()
   const lives: AwaitedTarget[] = []
   let started: Started[] = []
