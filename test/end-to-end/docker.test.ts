@@ -268,7 +268,7 @@ describe('containers come and go', () => {
     await engine.docker('rm', '-f', 'short')
     await engine.container('short', ['--network', 'shop'], ['ping', '-q', '-i', '0.1', 'web'])
     const inode = await netnsOf('short')
-    const file = join(folder, 'short.pcapng')
+    const file = join(scratch(), 'short.pcapng')
     const running = startRemora(['capture', 'short', '-w', file, '--json'], { env })
     await untilCaptured(file, 'icmp.type == 8', 3)
     await engine.docker(...command)

@@ -227,6 +227,8 @@ describe('waiting', () => {
       await other.remake()
       const life = statSync(`/run/netns/${other.receiver}`).ino
       await untilReading(life)
+      // The interfaces follow the capture that was begun before they could be opened.
+      await sleep(1_000)
       await other.ping(2)
       await sleep(700)
     }

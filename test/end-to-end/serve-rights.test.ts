@@ -108,7 +108,7 @@ test.each<[string, object, string, string[]]>([
   const answer = await fetch(`${base}/v1/captures`, { method: 'POST', headers, body })
   const { path, netns } = (await answer.json()) as { path: string; netns: number }
   const stream = await fetch(`${base}${path}.pcapng`)
-  const status = () => processesIn(netns, program).map(pid => readFileSync(`/proc/${pid}/status`, 'utf8'))
+  const status = () => processesIn(netns, program, () => true).map(pid => readFileSync(`/proc/${pid}/status`, 'utf8'))
   await until(`${program} has given its rights up`, () =>
     status().some(text => String(capabilitiesIn(text, 'CapEff')) === String(kept)),
   )

@@ -23,17 +23,24 @@ export function processesWith(text: string): number[] {
     .map(([pid]) => pid)
 }
 
-/** Numbers of dumpcap processes in a network namespace. */
-export function dumpcapsIn(inode: number): number[] {
-  return processesIn(inode, 'dumpcap')
+/** Whether a process is to be counted. */
+type Whose = (pid: number) => boolean
+
+/**
+ * Numbers of dumpcap processes in a network namespace.
+ * @param whose those that this test started, directly or not, unless said otherwise: another remora on the machine may
+ *   capture in every namespace that is just being mounted
+ */
+export function dumpcapsIn(inode: number, whose: Whose = isOurs): number[] {
+  return processesIn(inode, 'dumpcap', whose)
 }
 
-/** Numbers of processes of a name in a network namespace. */
-export function processesIn(inode: number, name: string): number[] {
+/** The same of processes of a name. */
+export function processesIn(inode: number, name: string, whose: Whose = isOurs): number[] {
   return [...processes().keys()].filter(pid => {
     try {
       const command = readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
-      return command === name && readlinkSync(`/proc/${pid}/ns/net`) === `net:[${inode}]`
+      return command === name && readlinkSync(`/proc/${pid}/ns/net`) === `net:[${inode}]` && whose(pid)
     } catch {
       return false
     }
@@ -41,8 +48,8 @@ export function processesIn(inode: number, name: string): number[] {
 }
 
 /** Fails unless no dumpcap is left in a namespace within five seconds. */
-export async function expectNoDumpcap(inode: number): Promise<void> {
-  await until(`no dumpcap is left in netns ${inode}`, () => dumpcapsIn(inode).length === 0, 5_000)
+export async function expectNoDumpcap(inode: number, whose: Whose = isOurs): Promise<void> {
+  await until(`no dumpcap is left in netns ${inode}`, () => dumpcapsIn(inode, whose).length === 0, 5_000)
 }
 
 /** Open descriptors of a process. */
