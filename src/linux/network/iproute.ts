@@ -3,7 +3,7 @@
  */
 import { RemoraError } from '../../base/errors.ts'
 import { inPieces } from '../../base/pieces.ts'
-import { isSimple, runInEach } from '../namespace/each.ts'
+import { readMany, runInEach } from '../namespace/each.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { nsenterFailure, runInNamespace } from '../namespace/nsenter.ts'
 import { findTool } from '../programs/tools.ts'
@@ -69,15 +69,10 @@ export async function listInterfacesOfMany(
   namespaces: readonly NetworkNamespace[],
   signal?: AbortSignal,
 ): Promise<(NetworkInterface[] | Error)[]> {
-  const simple = namespaces.filter(isSimple)
-  const answers = simple.length > 1 ? await runBatch(simple, signal) : []
-  const batched = new Map(
-    answers.length === simple.length ? simple.map((namespace, at) => [namespace, answers[at]]) : [],
-  )
-  return Promise.all(
-    namespaces.map(
-      namespace => batched.get(namespace) ?? listInterfaces(namespace, signal).catch((error: Error) => error),
-    ),
+  return readMany(
+    namespaces,
+    simple => runBatch(simple, signal),
+    namespace => listInterfaces(namespace, signal),
   )
 }
 

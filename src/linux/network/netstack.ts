@@ -6,7 +6,7 @@ import { closeSync } from 'node:fs'
 import { inPieces } from '../../base/pieces.ts'
 import type { Link, Route } from '../../ghostwire/snapshot.ts'
 import { openText } from '../files/temporary.ts'
-import { fileFor, isSimple, runInEach } from '../namespace/each.ts'
+import { fileFor, readMany, runInEach } from '../namespace/each.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { nsenterFailure, runInNamespace } from '../namespace/nsenter.ts'
 import { findTool } from '../programs/tools.ts'
@@ -46,15 +46,10 @@ export async function readNetstacks(
   namespaces: readonly NetworkNamespace[],
   signal?: AbortSignal,
 ): Promise<(Netstack | Error)[]> {
-  const simple = namespaces.filter(isSimple)
-  const answers = simple.length > 1 ? await readBatch(simple, signal) : []
-  const batched = new Map(
-    answers.length === simple.length ? simple.map((namespace, at) => [namespace, answers[at]]) : [],
-  )
-  return Promise.all(
-    namespaces.map(
-      namespace => batched.get(namespace) ?? readNetstack(namespace, signal).catch((error: Error) => error),
-    ),
+  return readMany(
+    namespaces,
+    simple => readBatch(simple, signal),
+    namespace => readNetstack(namespace, signal),
   )
 }
 
