@@ -9,7 +9,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { runChecks } from './check.ts'
 import { packageAll } from './package.ts'
 
@@ -18,6 +18,22 @@ interface Counts {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
+}
+
+/** What vitest reports of a run, as far as it is used here. */
+interface Report {
+  readonly numPassedTests?: number
+  readonly numFailedTests?: number
+  readonly numPendingTests?: number
+  readonly numTodoTests?: number
+  readonly testResults?: readonly {
+    readonly name: string
+    readonly assertionResults: readonly {
+      readonly status: string
+      readonly fullName: string
+      readonly failureMessages: readonly string[]
+    }[]
+  }[]
 }
 
 /** Files that load the machine until packets are lost, or count how late they come. */
@@ -44,27 +60,40 @@ try {
   const { passed, failed, skipped } = [own, ...runs].reduce(sum)
   if (process.env.CI && skipped > 0) console.error('in CI a skipped test is a failure')
   process.exitCode = failed > 0 || (process.env.CI && skipped > 0) ? 1 : 0
+  for (const failure of runs.flatMap(run => run.failures)) console.error(failure)
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
 
 /** Runs vitest; a run that fails without a failed test counts as one failure. */
-function runTests(name: string, selection: readonly string[]): Promise<Counts> {
+function runTests(name: string, selection: readonly string[]): Promise<Counts & { failures: readonly string[] }> {
   const report = join(folder, `${name}.json`)
   const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...selection]
   return new Promise(resolve => {
     spawn('vitest', args, { stdio: ['ignore', 'inherit', 'inherit'] }).once('close', status => {
       const { numPassedTests: passed = 0, numFailedTests = 0, ...rest } = readReport(report)
       const broken = status !== 0 && numFailedTests === 0
-      if (broken) console.error(`the test run "${name}" did not succeed; see above`)
+      const failures = [...tellFailures(rest), ...(broken ? [`FAILED: the test run "${name}", see above`] : [])]
       const skipped = (rest.numPendingTests ?? 0) + (rest.numTodoTests ?? 0)
-      resolve({ passed, failed: numFailedTests + Number(broken), skipped })
+      resolve({ passed, failed: numFailedTests + Number(broken), skipped, failures })
     })
   })
 }
 
-function readReport(path: string): Record<string, number | undefined> {
+/** Names every test that failed, with what it says: in a long output, what failed is looked for at its end. */
+function tellFailures({ testResults = [] }: Report): string[] {
+  return testResults.flatMap(file =>
+    file.assertionResults
+      .filter(test => test.status === 'failed')
+      .map(
+        test =>
+          `FAILED: ${relative('.', file.name)} > ${test.fullName}\n${test.failureMessages.join('\n').slice(0, 1500)}`,
+      ),
+  )
+}
+
+function readReport(path: string): Report {
   try {
     return JSON.parse(readFileSync(path, 'utf8'))
   } catch {
