@@ -2,7 +2,7 @@
  * The import table of ARCHITECTURE.md, checked by a machine. Layers from the bottom: base, formats, adapters,
  * use cases, faces, entry. Type-only imports count like any other.
  */
-const formats = '^(src/(packetflix|target|pcapng|ghostwire)/|extcap/sentence\\.ts$)'
+const formats = '^(src/(target|pcapng|metadata|protocol|ghostwire)/|extcap/sentence\\.ts$)'
 const adapters = '^src/(engine|linux|remote)/'
 const useCases = '^src/(capture|discover|diagnose|inspect|setup)/'
 const faces = '^(extcap/(?!sentence\\.ts)|src/(cli|serve|hook)/)'
@@ -18,9 +18,27 @@ module.exports = {
       'formats-are-pure',
       { path: formats },
       {
-        path: '^(bin|extcap/(?!sentence)|src/(?!base/(address|credentials|errors|redact)|packetflix/|target/|pcapng/|ghostwire/))',
+        path: '^(bin|extcap/(?!sentence)|src/(?!base/(address|credentials|errors|redact|yaml)\\.ts$|(target|pcapng|metadata|protocol|ghostwire)/))',
       },
       'formats import formats, and what is pure of base',
+    ),
+    never(
+      'lowest-formats-stand-alone',
+      { path: '^src/(target|pcapng|metadata)/' },
+      { path: '^src/(?!base/)', pathNot: '^src/$1/' },
+      'these formats know no other',
+    ),
+    never(
+      'packetflix-stands-alone',
+      { path: '^src/protocol/packetflix/' },
+      { path: '^src/(?!base/|protocol/packetflix/)' },
+      'a foreign protocol knows nothing of ours',
+    ),
+    never(
+      'protocol-v1-is-low',
+      { path: '^src/protocol/v1/' },
+      { path: '^src/(?!base/|target/|protocol/)' },
+      'the API is made of targets, and of what it shares with Packetflix',
     ),
     never(
       'formats-do-no-io',

@@ -5,7 +5,7 @@
 import { version } from '../base/version.ts'
 import type { HostName } from '../discover/resolve.ts'
 import { addressBytes } from '../linux/network/address.ts'
-import { type CaptureContextFacts, contextComment, sectionCommentLimits } from '../packetflix/context.ts'
+import { type CaptureContextFacts, contextComment, sectionCommentLimits } from '../metadata/context.ts'
 import { type NameRecord, nameResolutionBlock, sectionHeaderBlock } from '../pcapng/block.ts'
 
 /** An empty pipe takes this much at once (pipe(7)), so writing the prelude never blocks. */

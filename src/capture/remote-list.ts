@@ -1,7 +1,7 @@
 /** What a service elsewhere can capture: as a remora tells it, or as the original does. */
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
-import { type StockTarget, stockTarget } from '../packetflix/target.ts'
+import { type StockTarget, stockTarget } from '../protocol/packetflix/target.ts'
 import { silentService, statusFailure, strangeAnswer, toldFailure } from '../remote/failure.ts'
 import { ask, follow } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'

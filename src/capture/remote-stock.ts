@@ -1,8 +1,8 @@
 /** A target reference against what a stock service lists: it only takes targets as it describes them. */
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
-import type { StockSubject } from '../packetflix/parameters.ts'
-import { type StockTarget, stockTargets } from '../packetflix/target.ts'
+import type { StockSubject } from '../protocol/packetflix/parameters.ts'
+import { type StockTarget, stockTargets } from '../protocol/packetflix/target.ts'
 import { statusFailure } from '../remote/failure.ts'
 import { ask } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'

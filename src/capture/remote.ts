@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
-import { formatParameters, type StockParameters, type StockSubject } from '../packetflix/parameters.ts'
+import { formatParameters, type StockParameters, type StockSubject } from '../protocol/packetflix/parameters.ts'
 import { statusFailure, strangeAnswer, toldFailure } from '../remote/failure.ts'
 import { ask } from '../remote/http.ts'
 import { describeService, hostOf, type RemoteService } from '../remote/service.ts'

@@ -1,7 +1,7 @@
 /** Labels of what a stock service lists. The list itself has none; the document of the Ghostwire behind it has (`/json`). */
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
-import type { StockTarget } from '../packetflix/target.ts'
+import type { StockTarget } from '../protocol/packetflix/target.ts'
 import { ask } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import { matchContainers } from '../target/match.ts'

@@ -9,7 +9,7 @@ import { isStillThere } from '../linux/namespace/netns.ts'
 import type { NetworkInterface } from '../linux/network/iproute.ts'
 import { readOffloads } from '../linux/network/offloads.ts'
 import { type KernelRoute, readProcessRoutes, routeText } from '../linux/network/routes.ts'
-import type { CaptureContextFacts, InterfaceContext, TargetContext } from '../packetflix/context.ts'
+import type { CaptureContextFacts, InterfaceContext, TargetContext } from '../metadata/context.ts'
 import { withAnnotations } from '../target/match.ts'
 import type { ResolvedTarget } from './resolve.ts'
 

@@ -3,7 +3,7 @@
  * together in the buffer they came in, and nothing is made for a frame. Whatever the RFC forbids ends the reading.
  */
 import { isUtf8 } from 'node:buffer'
-import { type CloseReason, faultCodes } from '../packetflix/close.ts'
+import { type CloseReason, faultCodes } from '../protocol/packetflix/close.ts'
 
 /** Kinds of frames, §5.2. */
 export const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const

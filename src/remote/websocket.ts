@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import type { RemoraError } from '../base/errors.ts'
 import { setInterval, setTimeout } from '../base/timers.ts'
-import { type CloseReason, faultCodes } from '../packetflix/close.ts'
+import { type CloseReason, faultCodes } from '../protocol/packetflix/close.ts'
 import { connectionFailure, silentService } from './failure.ts'
 import { frameReader, opcodes } from './frames.ts'
 import { shakeHands, type Upgraded } from './handshake.ts'

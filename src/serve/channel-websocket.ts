@@ -9,8 +9,8 @@ import { WebSocket } from 'ws'
 import type { RemoraError } from '../base/errors.ts'
 import { setInterval, setTimeout } from '../base/timers.ts'
 import type { CaptureReport } from '../capture/report.ts'
-import { type CloseReason, closeOf, shorten } from '../packetflix/close.ts'
-import type { CaptureNote } from '../packetflix/notes.ts'
+import { type CloseReason, closeOf, shorten } from '../protocol/packetflix/close.ts'
+import type { CaptureNote } from '../protocol/v1/notes.ts'
 import { type Channel, type Piece, pump, type Send } from './channel.ts'
 
 /** A WebSocket that leaves the answer to a close frame to whoever holds it. */

@@ -7,7 +7,7 @@ import { afterOwnTime } from '../base/own-time.ts'
 import { restAfter } from '../base/rest.ts'
 import type { CaptureReport } from '../capture/report.ts'
 import type { CaptureStream } from '../capture/stream.ts'
-import type { CaptureNote } from '../packetflix/notes.ts'
+import type { CaptureNote } from '../protocol/v1/notes.ts'
 
 /** A client that a capture is carried to. */
 export interface Channel {

@@ -2,7 +2,7 @@
 import { toJsonSchema } from '@valibot/to-json-schema'
 import { errorKinds } from '../base/errors.ts'
 import { version } from '../base/version.ts'
-import { stockTargets } from '../packetflix/target.ts'
+import { stockTargets } from '../protocol/packetflix/target.ts'
 import { captureBody } from './schemas.ts'
 
 interface Operation {

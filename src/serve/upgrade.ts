@@ -11,7 +11,12 @@ import { isPeerThere } from '../capture/interest.ts'
 import type { CaptureRequest } from '../capture/request.ts'
 import { claimStream, type PreparedStream } from '../capture/stream.ts'
 import { referenceOfStock } from '../discover/stock.ts'
-import { parseParameters, type StockParameters, type StockSubject, wantedInterfaces } from '../packetflix/parameters.ts'
+import {
+  parseParameters,
+  type StockParameters,
+  type StockSubject,
+  wantedInterfaces,
+} from '../protocol/packetflix/parameters.ts'
 import { formatReference } from '../target/reference.ts'
 import { checkPlace, checkToken } from './access.ts'
 import { carry, prepareSession } from './carry.ts'

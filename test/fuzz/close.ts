@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { type ErrorCode, errorKinds, RemoraError } from '../../src/base/errors.ts'
-import { type CloseReason, closeOf, shorten } from '../../src/packetflix/close.ts'
+import { type CloseReason, closeOf, shorten } from '../../src/protocol/packetflix/close.ts'
 import { closedFailure } from '../../src/remote/failure.ts'
 import { frameReader } from '../../src/remote/frames.ts'
 import { closePayload, frame, opcodes, readClose } from '../helpers/websocket.ts'

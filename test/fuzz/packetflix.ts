@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { withoutSecrets } from '../../src/base/redact.ts'
-import { parseNote } from '../../src/packetflix/notes.ts'
 import {
   formatParameters,
   parseParameters,
@@ -10,9 +9,10 @@ import {
   type StockParameters,
   type StockSubject,
   wantedInterfaces,
-} from '../../src/packetflix/parameters.ts'
-import { type StockTarget, stockTarget, stockTargetJson } from '../../src/packetflix/target.ts'
-import { parsePacketflixUrl } from '../../src/packetflix/url.ts'
+} from '../../src/protocol/packetflix/parameters.ts'
+import { type StockTarget, stockTarget, stockTargetJson } from '../../src/protocol/packetflix/target.ts'
+import { parsePacketflixUrl } from '../../src/protocol/packetflix/url.ts'
+import { parseNote } from '../../src/protocol/v1/notes.ts'
 import { randomFrom } from '../helpers/random.ts'
 import { mutateJson, mutateText } from './mutate.ts'
 import { type FuzzTarget, target, unlessRefused } from './target.ts'

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { referenceOfStock } from '../../../src/discover/stock.ts'
-import { stockTarget } from '../../../src/packetflix/target.ts'
+import { stockTarget } from '../../../src/protocol/packetflix/target.ts'
 import type { Target } from '../../../src/target/model.ts'
 
 const mount = (name: string, netns: number): Target => ({

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { splitComments } from '../../../src/inspect/documents.ts'
-import { targetComment } from '../../../src/packetflix/comment.ts'
+import { targetComment } from '../../../src/protocol/packetflix/comment.ts'
 
 const target = targetComment({ name: 'web', type: 'docker', node: 'host', filter: '', promiscuous: true })
 const context = '---\n# remora context\nengine: docker\nroutes: |\n  ---\n  default\n'

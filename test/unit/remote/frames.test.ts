@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { CloseReason } from '../../../src/packetflix/close.ts'
+import type { CloseReason } from '../../../src/protocol/packetflix/close.ts'
 import { frameReader } from '../../../src/remote/frames.ts'
 import { closePayload, frame, opcodes } from '../../helpers/websocket.ts'
 

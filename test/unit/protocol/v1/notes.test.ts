@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type CaptureNote, parseNote } from '../../../src/packetflix/notes.ts'
+import { type CaptureNote, parseNote } from '../../../../src/protocol/v1/notes.ts'
 
 const report: CaptureNote = {
   note: 'report',

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { targetComment } from '../../../src/packetflix/comment.ts'
+import { targetComment } from '../../../../src/protocol/packetflix/comment.ts'
 
 const plain = { name: 'web', type: 'docker', node: 'host', filter: '', promiscuous: true }
 

@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
-import { targetComment } from '../../../src/packetflix/comment.ts'
-import { type CaptureContextFacts, contextComment, type TargetContext } from '../../../src/packetflix/context.ts'
+import { type CaptureContextFacts, contextComment, type TargetContext } from '../../../src/metadata/context.ts'
+import { targetComment } from '../../../src/protocol/packetflix/comment.ts'
 
 const web: TargetContext = {
   reference: 'docker:web',

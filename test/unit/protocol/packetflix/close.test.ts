@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { RemoraError } from '../../../src/base/errors.ts'
-import { closeOf } from '../../../src/packetflix/close.ts'
+import { RemoraError } from '../../../../src/base/errors.ts'
+import { closeOf } from '../../../../src/protocol/packetflix/close.ts'
 
 test('a hint is told where there is room for it', () => {
   const close = (hint: string) => closeOf(new RemoraError('USAGE', 'wrong', { hint })).reason

@@ -2,7 +2,7 @@
  * How a capture over a WebSocket ends: a close frame with a code that may be sent (RFC 6455 §7.4) and a reason of at most
  * 123 bytes (§5.5.1). Stock Packetflix sends 1006, which no library takes; its reason is worth to be read all the same.
  */
-import { errorKinds, type RemoraError } from '../base/errors.ts'
+import { errorKinds, type RemoraError } from '../../base/errors.ts'
 
 /** What a close frame carries. */
 export interface CloseReason {

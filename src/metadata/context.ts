@@ -5,7 +5,7 @@
  * A comment is an option of pcapng, at most 65,535 bytes, and is an argument of dumpcap's command line. So everything that
  * comes out of a container is bounded, and what is least missed goes first when it is too much all the same.
  */
-import { type YamlMap, yamlLines } from './yaml.ts'
+import { type YamlMap, yamlLines } from '../base/yaml.ts'
 
 /** The context of a whole capture. */
 export interface CaptureContextFacts {
@@ -80,7 +80,9 @@ export interface ResolverContext {
  */
 export const sectionCommentLimits = { file: 60_000, stream: 1_960 } as const
 
-const marker = '---\n# remora context\n'
+/** First line of the context, by which it is found. */
+export const contextMarker = '# remora context'
+
 const most = { labels: 64, labelLength: 200, textLength: 1_000, words: 64, reduced: 20 } as const
 
 /**
@@ -122,7 +124,7 @@ function document(facts: CaptureContextFacts, targets: readonly TargetContext[],
     truncated: truncated || undefined,
     targets: targets.map(targetMap),
   })
-  return `${marker}${lines.join('\n')}\n`
+  return `---\n${contextMarker}\n${lines.join('\n')}\n`
 }
 
 function targetMap(target: TargetContext): YamlMap {

@@ -3,10 +3,10 @@
  * or without the inner scheme (without: TLS), with or without `/capture`, behind a path prefix, or a ticket of remora's own
  * service. One pass of decoding, so that a name with `%` or `+` survives.
  */
-import { parseZonedUrl, type ZonedUrl, zonedHost } from '../base/address.ts'
-import { type Credentials, credentialsOf } from '../base/credentials.ts'
-import { RemoraError } from '../base/errors.ts'
-import { withoutSecrets } from '../base/redact.ts'
+import { parseZonedUrl, type ZonedUrl, zonedHost } from '../../base/address.ts'
+import { type Credentials, credentialsOf } from '../../base/credentials.ts'
+import { RemoraError } from '../../base/errors.ts'
+import { withoutSecrets } from '../../base/redact.ts'
 import { parseParameters, type StockParameters } from './parameters.ts'
 
 /** What a link means: a capture by its parameters, or one that was granted already. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parsePacketflixUrl } from '../../../src/packetflix/url.ts'
+import { parsePacketflixUrl } from '../../../../src/protocol/packetflix/url.ts'
 
 const container = encodeURIComponent('{"name":"50%+ web","type":"docker","network-interfaces":["eth0"]}')
 

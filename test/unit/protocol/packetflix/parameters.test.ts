@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseParameters, wantedInterfaces } from '../../../src/packetflix/parameters.ts'
+import { parseParameters, wantedInterfaces } from '../../../../src/protocol/packetflix/parameters.ts'
 
 function parse(query: string | Record<string, string>, headers: Record<string, string> = {}) {
   return parseParameters(new URLSearchParams(query), name => headers[name])

@@ -3,7 +3,7 @@
  * the pod proxy of Kubernetes' API server drops the query of a WebSocket; a header that is there wins.
  */
 import * as v from 'valibot'
-import { RemoraError } from '../base/errors.ts'
+import { RemoraError } from '../../base/errors.ts'
 import { type StockTarget, stockTarget, stockTargetJson } from './target.ts'
 
 /** What a stock client may ask for. */

@@ -4,7 +4,7 @@
  * says something. Stock tools find
  * the block by its marker and read it with any YAML parser.
  */
-import { scalar } from './yaml.ts'
+import { scalar } from '../../base/yaml.ts'
 
 /** What the comment tells of a target. */
 export interface CommentFields {
@@ -22,12 +22,15 @@ export interface CommentFields {
   readonly excluding?: string
 }
 
+/** First line of the target comment, by which every tool finds it. */
+export const targetMarker = '# capture target information'
+
 /** Section comment that describes a capture target. */
 export function targetComment(fields: CommentFields): string {
   const { name, type, node, cluster, filter, promiscuous, excluding = '' } = fields
   const lines = [
     '---',
-    '# capture target information',
+    targetMarker,
     `container-name: ${bounded(name, 300)}`,
     `container-type: ${bounded(type, 40)}`,
     `node-name: ${bounded(node, 180)}`,
