@@ -2,6 +2,8 @@
  * The YAML documents in the comment of a section: the capture target, as every tool of Packetflix knows it, then
  * remora's own on where it was. Found by the comment in their first line; nobody here reads the YAML.
  */
+import { contextMarker } from '../metadata/context.ts'
+import { targetMarker } from '../protocol/packetflix/comment.ts'
 
 /** Comments of a section, sorted. */
 export interface Documents {
@@ -11,19 +13,18 @@ export interface Documents {
   readonly others: readonly string[]
 }
 
-const target = '# capture target information'
-const context = '# remora context'
-
 /** Only at one of these does a document begin: what comes from elsewhere may use `---` for something else. */
-const border = new RegExp(`^(?=---[ \\t]*\\r?\\n(?:${target}|${context})[ \\t]*\\r?$)`, 'm')
+const border = new RegExp(`^(?=---[ \\t]*\\r?\\n(?:${targetMarker}|${contextMarker})[ \\t]*\\r?$)`, 'm')
 
 /** Takes the comments of a section apart into documents, as they stand. */
 export function splitComments(comments: readonly string[]): Documents {
   const texts = comments.flatMap(comment => comment.split(border))
   return {
-    target: texts.find(text => beginsWith(text, target)),
-    context: texts.find(text => beginsWith(text, context)),
-    others: texts.filter(text => text.trim() !== '' && !beginsWith(text, target) && !beginsWith(text, context)),
+    target: texts.find(text => beginsWith(text, targetMarker)),
+    context: texts.find(text => beginsWith(text, contextMarker)),
+    others: texts.filter(
+      text => text.trim() !== '' && !beginsWith(text, targetMarker) && !beginsWith(text, contextMarker),
+    ),
   }
 }
 
