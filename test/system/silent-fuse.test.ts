@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { isOpenSomewhere } from '../../src/linux/files/readers.ts'
 import { readHosts } from '../../src/linux/host/dns.ts'
+import { lookAtKeylog } from '../../src/linux/keylog/place.ts'
 import { openNamespaceFile } from '../../src/linux/namespace/netns.ts'
 import { listeningSockets } from '../../src/linux/process/listeners.ts'
+import { readNamespaceInode, readStartTime } from '../../src/linux/process/proc.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { type SilentFuse, startSilentFuse } from '../helpers/silent-fuse.ts'
 
@@ -24,13 +26,23 @@ const promptly = <T>(look: () => T): T => {
   return found
 }
 
-test('a process whose root is one', async () => {
-  fuse = await startSilentFuse(scratch(), 'root')
+test('a process whose root is one', () => rootIsSilent('root'))
+
+test('a process whose root is an overlay of one, which is hidden', () => rootIsSilent('overlay'))
+
+async function rootIsSilent(what: 'root' | 'overlay') {
+  fuse = await startSilentFuse(scratch(), what)
   const { pid } = fuse
   expect(promptly(() => listeningSockets(pid, 16))).toEqual([])
   expect(promptly(() => readHosts(pid))).toEqual([])
+  expect(promptly(() => lookAtKeylog(keylogOf(pid), () => true))).toBeUndefined()
   expect(() => promptly(() => openNamespaceFile(`/proc/${pid}/root/run/netns/x`))).toThrow(/no network/)
-})
+}
+
+function keylogOf(pid: number) {
+  const process = { pid, startTime: readStartTime(pid) ?? 0 }
+  return { id: '', netns: readNamespaceInode(pid, 'net') ?? 0, process, path: '/keys' }
+}
 
 test('a socket below one, and a namespace', async () => {
   const folder = scratch()

@@ -6,9 +6,8 @@
  * A file is read only for a process that may read it itself: who wrote the path is not who reads it.
  */
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, type Stats, statfsSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { noteExhaustion } from '../../base/exhaustion.ts'
-import { answeringMounts, remoteMounts } from '../namespace/mountinfo.ts'
+import { type Mounts, ownRoot, readMounts } from '../namespace/answering.ts'
 import { type Credentials, mayRead, maySearch } from '../process/credentials.ts'
 import { readText } from '../process/proc.ts'
 
@@ -147,32 +146,12 @@ export function findSocket(path: string, mountsUnder = readMounts): FoundSocket 
   })
 }
 
-/** The root of this process, as those of others are called. */
-const ownRoot = '/proc/self/root'
-
 /** What is looked for: a path under a root, by a way of which each folder passes. */
 interface Find {
   readonly root: string
   readonly path: string
   mayPass?(folder: Stats): boolean
   mountsUnder?(root: string): Mounts
-}
-
-/** The mounts under a root. */
-export interface Mounts {
-  /** Places below which nothing may answer. */
-  readonly blocked: ReadonlySet<string>
-  /** Numbers of those that do. */
-  readonly answering: ReadonlySet<number>
-}
-
-/** Reads the mounts under the root of a process. */
-export function readMounts(root: string): Mounts {
-  const mountinfo = readText(`${dirname(root)}/mountinfo`) ?? ''
-  const blocked = remoteMounts(mountinfo)
-  // This program itself lies there.
-  if (root === ownRoot) blocked.delete('/')
-  return { blocked, answering: answeringMounts(mountinfo) }
 }
 
 /** @param found called once, with a descriptor of the place and the names of the way to it, which is held open meanwhile */
@@ -194,8 +173,7 @@ function findInRoot<T>(
     const answering = new Set(known)
     const first = mountOf(start)
     // A process that changed its root (chroot(2)) is not told of the mount its root lies on.
-    if (!isOwn && !answering.has(first) && !answeringMounts(readText('/proc/self/mountinfo') ?? '').has(first))
-      return undefined
+    if (!isOwn && !answering.has(first) && !readMounts(ownRoot).answering.has(first)) return undefined
     answering.add(first)
     if (!mayPass(fstatSync(start))) return undefined
     const step = (next: string) => {

@@ -4,6 +4,8 @@
 import { inPieces } from '../../base/pieces.ts'
 import { readNamespaceInode, readText } from '../process/proc.ts'
 import { eldestBy, type ProcessEntry } from '../process/table.ts'
+import { readMounts } from './answering.ts'
+import { isBelow, type Mount, parseMounts } from './mount-lines.ts'
 
 /** A network namespace that is mounted where this process sees it. */
 export interface NamespaceMount {
@@ -35,7 +37,7 @@ export async function listForeignMounts(
   const own = readNamespaceInode('self', 'mnt', proc)
   const viewers = eldestBy(processes, ({ mountns }) => (mountns === own ? undefined : mountns))
   const seenBy = ({ pid }: ProcessEntry) =>
-    foreignMounts(readText(`${proc}/${pid}/mountinfo`) ?? '').map(({ path, inode }) => ({
+    foreignMounts(`${proc}/${pid}`).map(({ path, inode }) => ({
       path: `${proc}/${pid}/root${path}`,
       inode,
       pid,
@@ -45,23 +47,17 @@ export async function listForeignMounts(
 }
 
 /** Mounts that can be reached without asking a file system that may not answer. */
-function foreignMounts(mountinfo: string): NamespaceMount[] {
-  const mounts = parseNamespaceMounts(mountinfo)
-  const blocked = mounts.length === 0 ? new Set<string>() : remoteMounts(mountinfo)
+function foreignMounts(process: string): NamespaceMount[] {
+  const mounts = parseNamespaceMounts(readText(`${process}/mountinfo`) ?? '')
+  if (mounts.length === 0) return []
+  const { blocked } = readMounts(`${process}/root`)
   return mounts.filter(({ path }) => !isBelow(path, blocked))
-}
-
-/** Whether a path, or a folder on the way to it, is one of the places. */
-export function isBelow(path: string, places: ReadonlySet<string>): boolean {
-  if (places.has('/')) return true
-  const folders = path.split('/')
-  return folders.some((_, index) => places.has(folders.slice(0, index + 1).join('/')))
 }
 
 /** Picks the nsfs mounts of network namespaces out of mountinfo that a path leads to: another mount may hide them. */
 export function parseNamespaceMounts(mountinfo: string): NamespaceMount[] {
   if (!mountinfo.includes('net:[')) return []
-  const mounts = mountinfo.split('\n').flatMap(line => parseMount(line) ?? [])
+  const mounts = parseMounts(mountinfo)
   const found = mounts.flatMap(({ id, root, place, type }) => {
     const [, inode] = /^net:\[(\d+)\]$/.exec(root) ?? []
     return type === 'nsfs' && inode !== undefined ? { id, path: place, inode: Number(inode) } : []
@@ -72,23 +68,6 @@ export function parseNamespaceMounts(mountinfo: string): NamespaceMount[] {
     .filter(({ id, path }) => lookUp(path) === id)
     .map(({ path, inode }) => ({ path, inode }))
     .sort((a, b) => (a.path < b.path ? -1 : 1))
-}
-
-interface Mount {
-  readonly id: string
-  readonly parent: string
-  /** What of its file system is mounted. */
-  readonly root: string
-  /** Where. */
-  readonly place: string
-  readonly type: string
-}
-
-function parseMount(line: string): Mount | undefined {
-  const fields = line.split(' ')
-  const [id, parent, , root, place] = fields
-  if (id === undefined || parent === undefined || root === undefined || place === undefined) return undefined
-  return { id, parent, root, place: unescapeOctal(place), type: fields[fields.indexOf('-') + 1] ?? '' }
 }
 
 /**
@@ -116,33 +95,4 @@ function mountLookup(mounts: readonly Mount[]): (path: string) => string {
     }
     return current
   }
-}
-
-/** Types of file systems that may not answer (fuse(4), autofs(5), nfs(5)). */
-const remote = /^(?:fuse|autofs|nfs|cifs|smb|ceph|afs|9p)/
-
-/** Mount points of file systems that may not answer, served by a process or by another machine. */
-export function remoteMounts(mountinfo: string): Set<string> {
-  return new Set(
-    mountinfo.split('\n').flatMap(line => {
-      const fields = line.split(' ')
-      const [place, type] = [fields[4], fields[fields.indexOf('-') + 1]]
-      return place !== undefined && type !== undefined && remote.test(type) ? [unescapeOctal(place)] : []
-    }),
-  )
-}
-
-/** Numbers of all other mounts, as proc_pid_fdinfo(5) tells them of a descriptor. */
-export function answeringMounts(mountinfo: string): Set<number> {
-  return new Set(
-    mountinfo.split('\n').flatMap(line => {
-      const fields = line.split(' ')
-      return remote.test(fields[fields.indexOf('-') + 1] ?? '') ? [] : [Number(fields[0])]
-    }),
-  )
-}
-
-/** The kernel writes blank, tab, newline and backslash as three octal digits. */
-function unescapeOctal(path: string): string {
-  return path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

@@ -1,7 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { isBelow, listForeignMounts, parseNamespaceMounts } from '../../../../src/linux/namespace/mountinfo.ts'
+import { isBelow } from '../../../../src/linux/namespace/mount-lines.ts'
+import { listForeignMounts, parseNamespaceMounts } from '../../../../src/linux/namespace/mountinfo.ts'
 import type { ProcessEntry } from '../../../../src/linux/process/table.ts'
 import { scratch } from '../../../helpers/scratch.ts'
 
