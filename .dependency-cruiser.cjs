@@ -2,7 +2,7 @@
  * The import table of ARCHITECTURE.md, checked by a machine. Layers from the bottom: base, formats, adapters,
  * use cases, faces, entry. Type-only imports count like any other.
  */
-const formats = '^(src/(target|pcapng|metadata|protocol|ghostwire)/|extcap/sentence\\.ts$)'
+const formats = '^(src/(target|reference|pcapng|metadata|protocol|ghostwire)/|extcap/sentence\\.ts$)'
 const adapters = '^src/(engine|linux|remote)/'
 const useCases = '^src/(capture|discover|diagnose|inspect|setup)/'
 const faces = '^(extcap/(?!sentence\\.ts)|src/(cli|serve|hook)/)'
@@ -18,7 +18,7 @@ module.exports = {
       'formats-are-pure',
       { path: formats },
       {
-        path: '^(bin|extcap/(?!sentence)|src/(?!base/(address|credentials|errors|redact|yaml)\\.ts$|(target|pcapng|metadata|protocol|ghostwire)/))',
+        path: '^(bin|extcap/(?!sentence)|src/(?!base/(address|credentials|errors|redact|yaml)\\.ts$|(target|reference|pcapng|metadata|protocol|ghostwire)/))',
       },
       'formats import formats, and what is pure of base',
     ),

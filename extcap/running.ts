@@ -4,7 +4,7 @@
  */
 import { localService, type RemoteService } from '../src/capture/service.ts'
 import type { RunningTarget } from '../src/discover/running.ts'
-import { qualifiedName } from '../src/target/match.ts'
+import { qualifiedName } from '../src/reference/containers.ts'
 import type { Target } from '../src/target/model.ts'
 import { listTimeout } from './step.ts'
 

@@ -4,7 +4,7 @@
  * another. What a service elsewhere has is asked for only when the user reloads it.
  */
 import { type CapturePoint, capturePoints } from '../src/capture/request.ts'
-import { type SeveralMatches, severalMatches } from '../src/target/match.ts'
+import { type SeveralMatches, severalMatches } from '../src/reference/reference.ts'
 import type { InterfaceArgument } from './arguments.ts'
 import { stableInterfaces } from './interfaces.ts'
 import { sentence } from './sentence.ts'

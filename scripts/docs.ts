@@ -1,8 +1,22 @@
 /** Writes the documents that are made from tables in the program; `--check` only tells whether they are up to date. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { errorKinds } from '../src/base/errors.ts'
+import { listUsage } from '../src/reference/usage.ts'
 
-const documents: Record<string, () => string> = { 'docs/errors.md': errorsDocument }
+/** Each from what it is now, of which only a part may be made. */
+const documents: Record<string, (current: string) => string> = {
+  'docs/errors.md': errorsDocument,
+  'docs/target-references.md': withReferences,
+}
+
+/** Replaces the first table of the page. */
+function withReferences(page: string): string {
+  const rows = listUsage().map(({ forms, means, detail }) => {
+    const written = forms.map(form => `\`${form}\``).join(', ')
+    return `| ${written} | ${means}${detail === undefined ? '' : ` (${detail})`} |`
+  })
+  return page.replace(/^\|(?:.*\n\|)*.*\n/m, `| reference | means |\n|---|---|\n${rows.join('\n')}\n`)
+}
 
 function errorsDocument(): string {
   const rows = Object.entries(errorKinds).map(
@@ -27,8 +41,8 @@ ${headings.join('\n')}`
 
 const check = process.argv.includes('--check')
 for (const [path, make] of Object.entries(documents)) {
-  const content = make()
   const current = existsSync(path) ? readFileSync(path, 'utf8') : ''
+  const content = make(current)
   if (current === content) continue
   if (check) {
     console.error(`${path} is out of date: npm run docs`)

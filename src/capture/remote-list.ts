@@ -2,12 +2,12 @@
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
 import { type StockTarget, stockTarget } from '../protocol/packetflix/target.ts'
+import { qualifiedName } from '../reference/containers.ts'
+import { formatReference } from '../reference/reference.ts'
 import { silentService, statusFailure, strangeAnswer, toldFailure } from '../remote/failure.ts'
 import { ask, follow } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
-import { qualifiedName } from '../target/match.ts'
 import { containerEngines, containerStates, otherTypes, type Target, type TargetType } from '../target/model.ts'
-import { formatReference } from '../target/reference.ts'
 import { listStockTargets } from './remote-stock.ts'
 
 const text = v.string()

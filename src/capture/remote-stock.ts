@@ -1,13 +1,15 @@
 /** A target reference against what a stock service lists: it only takes targets as it describes them. */
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
+import { didYouMean, nearestNames } from '../base/nearest.ts'
 import type { StockSubject } from '../protocol/packetflix/parameters.ts'
 import { type StockTarget, stockTargets } from '../protocol/packetflix/target.ts'
+import { qualifiedName } from '../reference/containers.ts'
+import { describesTarget, formatReference, isContainerReference, parseReference } from '../reference/reference.ts'
+import { containerScheme } from '../reference/schemes.ts'
 import { statusFailure } from '../remote/failure.ts'
 import { ask } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
-import { didYouMean, nearestNames, qualifiedName } from '../target/match.ts'
-import { formatReference, parseReference, type Reference } from '../target/reference.ts'
 import { findLabelled } from './stock-labels.ts'
 
 /** Where the list is, beside the capture service or in a Ghostwire of its own. */
@@ -53,15 +55,16 @@ export async function findStockSubject(
   signal: AbortSignal,
 ): Promise<StockSubject> {
   const reference = parseReference(text)
-  if (reference.scheme === 'env') throw tellsNoEnvironment(service)
+  const compares = containerScheme(reference)?.compares
+  if (compares === 'environment') throw tellsNoEnvironment(service)
   const targets = await listStockTargets(service, signal).catch(error => {
     if (reference.scheme === 'netns') return []
     throw error
   })
-  const byLabel = reference.scheme === 'label' || reference.scheme === 'compose'
-  const found = byLabel
-    ? await findLabelled(service, reference, targets, signal)
-    : targets.filter(target => isMeant(reference, target))
+  const found =
+    compares === 'labels' && isContainerReference(reference)
+      ? await findLabelled(service, reference, targets, signal)
+      : targets.filter(target => describesTarget(reference, target))
   const [target, ...others] = found
   // A target of the namespace tells its name and interfaces too; of a number alone the service captures `any`.
   if (target === undefined && reference.scheme === 'netns') return { kind: 'netns', netns: reference.inode }
@@ -87,35 +90,4 @@ function tellsNoEnvironment(service: RemoteService): RemoraError {
   return new RemoraError('USAGE', `${describeService(service)} tells no environment variables`, {
     hint: 'Use a label or the name of the container.',
   })
-}
-
-function isMeant(reference: Exclude<Reference, { scheme: 'env' }>, target: StockTarget): boolean {
-  const { name, prefix, type, pid, starttime, netns } = target
-  const qualified = qualifiedName(target)
-  const isContainer = !['proc', 'bindmount', 'pod'].includes(type)
-  switch (reference.scheme) {
-    case 'host':
-      return type === 'proc' && prefix === '' && /\(1\)$/.test(name)
-    case 'pid':
-      return pid === reference.pid && (reference.startTime === undefined || starttime === reference.startTime)
-    case 'named':
-      return type === 'bindmount' && name.endsWith(`/run/netns/${reference.name}`)
-    case 'file':
-      return type === 'bindmount' && name === reference.path
-    case 'netns':
-      return netns === reference.inode
-    case 'process':
-      return type === 'proc' && name.replace(/\(\d+\)$/, '') === reference.command
-    case 'pod':
-      return type === 'pod' && (qualified === reference.name || name === reference.name)
-    case 'label':
-    case 'compose':
-      return false
-    default:
-      return (
-        isContainer &&
-        (reference.scheme === 'container' || type.toLowerCase() === reference.scheme) &&
-        qualified === reference.name
-      )
-  }
 }

@@ -3,8 +3,7 @@
  * command line, the extcap dialog and the help are made. Nothing below a face sees a flag.
  */
 import { RemoraError } from '../base/errors.ts'
-import { type SeveralMatches, severalMatches } from '../target/match.ts'
-import { setSchemes, shownReference } from '../target/reference.ts'
+import { meansEvery, type SeveralMatches, severalMatches, shownReference } from '../reference/reference.ts'
 import type { StreamConnection } from './own-stream.ts'
 
 /** A capture as it is asked for. */
@@ -69,11 +68,7 @@ export const keysWindow = 300
 
 /** Whether a capture may come to have several targets: what it captures is then named after them. */
 export function isForSeveral({ targets, match }: CaptureRequest): boolean {
-  return (
-    targets.length > 1 ||
-    match === 'all' ||
-    targets.some(target => setSchemes.some(scheme => target.startsWith(`${scheme}:`)))
-  )
+  return targets.length > 1 || match === 'all' || targets.some(meansEvery)
 }
 
 /** What a request is for, as it may be shown and logged. */

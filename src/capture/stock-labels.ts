@@ -2,10 +2,9 @@
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
 import type { StockTarget } from '../protocol/packetflix/target.ts'
+import { type ContainerReference, matchContainers } from '../reference/reference.ts'
 import { ask } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
-import { matchContainers } from '../target/match.ts'
-import type { Reference } from '../target/reference.ts'
 
 const text = v.nullish(v.string(), '')
 const topology = v.object({
@@ -34,7 +33,7 @@ const topology = v.object({
  */
 export async function findLabelled(
   service: RemoteService,
-  reference: Extract<Reference, { scheme: 'label' | 'compose' }>,
+  reference: ContainerReference,
   targets: readonly StockTarget[],
   signal: AbortSignal,
 ): Promise<StockTarget[]> {

@@ -4,6 +4,7 @@ import { complain } from '../base/complain.ts'
 import { RemoraError } from '../base/errors.ts'
 import { version } from '../base/version.ts'
 import { type CaptureOption, captureOptions } from '../capture/request.ts'
+import { listUsage } from '../reference/usage.ts'
 import { containerEngines, containerStates, otherTypes } from '../target/model.ts'
 import { print, warn } from './render/terminal.ts'
 
@@ -17,7 +18,7 @@ export function program(argv: readonly string[]): Command {
     .version(`remora ${version}`, '-V, --version')
     .configureOutput({ writeOut: print, writeErr: warn, outputError: complainOfUsage })
     .exitOverride()
-    .addHelpText('after', examples)
+    .addHelpText('after', makeExamples)
     .helpCommand(false)
 
   const [first = ''] = argv
@@ -163,17 +164,21 @@ function withServiceOptions(command: Command): Command {
     .option('--insecure', 'take any certificate')
 }
 
-const examples = `
+/** Columns of a form of a reference in the help, before its meaning. */
+const formColumns = 34
+
+function usageLines(): string {
+  const rows = listUsage().map(({ forms, means }) => {
+    const written = `  ${forms.join(', ')}`
+    const indent = `\n${' '.repeat(formColumns)}`
+    return written.length < formColumns ? written.padEnd(formColumns) + means : written + indent + means
+  })
+  return rows.join('\n')
+}
+
+const makeExamples = () => `
 Target references:
-  web, container:web, docker:web    a container by name, id or beginning of its id (podman:web)
-  containerd:k8s.io/web, cri:web    ... of containerd or a Kubernetes runtime
-  pod:default/web                   a pod
-  label:app=web, compose:shop/web   a container or pod by label or compose service
-  env:STAGE=test                    ... by a variable of its environment
-  pid:1234, process:nginx           the network namespace of a process
-  named:blue, netns:4026532573      a network namespace by name or inode
-  file:/run/docker/netns/abc        ... or by path
-  host                              the network of this host
+${usageLines()}
 
 Examples:
   remora list

@@ -7,7 +7,7 @@ import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
 import { askEngines, type EngineTimeout, findEngines, tellsOfHost } from '../engine/engines.ts'
 import { readCgroupContainer } from '../linux/process/cgroup.ts'
 import { readStat } from '../linux/process/proc.ts'
-import { qualifiedName } from '../target/match.ts'
+import { qualifiedName } from '../reference/containers.ts'
 import { mayTellOf } from './containers.ts'
 
 /** Milliseconds an engine has when somebody waits for what it knows. */

@@ -10,7 +10,7 @@ import type { NetworkInterface } from '../linux/network/iproute.ts'
 import { readOffloads } from '../linux/network/offloads.ts'
 import { type KernelRoute, readProcessRoutes, routeText } from '../linux/network/routes.ts'
 import type { CaptureContextFacts, InterfaceContext, TargetContext } from '../metadata/context.ts'
-import { withAnnotations } from '../target/match.ts'
+import { withAnnotations } from '../reference/containers.ts'
 import type { ResolvedTarget } from './resolve.ts'
 
 /** What goes into the context beside the target itself. */

@@ -4,8 +4,8 @@ import { RemoraError, reasonOf } from '../base/errors.ts'
 import { batchesOf } from '../linux/namespace/each.ts'
 import { hasGone, type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/namespace/netns.ts'
 import { listInterfacesOfMany, type NetworkInterface } from '../linux/network/iproute.ts'
+import { parseReference } from '../reference/reference.ts'
 import type { Target } from '../target/model.ts'
-import { parseReference } from '../target/reference.ts'
 import { type Discovery, namedPath } from './targets.ts'
 
 /** Batches that are read at once: each keeps one core busy. */

@@ -14,7 +14,7 @@ import { isStillThere, type NetworkNamespace } from '../linux/namespace/netns.ts
 import { canonicalAddress } from '../linux/network/address.ts'
 import type { NetworkInterface } from '../linux/network/iproute.ts'
 import { type KernelRoute, readProcessRoutes } from '../linux/network/routes.ts'
-import { composeService, qualifiedName } from '../target/match.ts'
+import { composeService, qualifiedName } from '../reference/containers.ts'
 import type { TargetType } from '../target/model.ts'
 import { askHost } from './ask.ts'
 import { withOwnAddresses } from './told-addresses.ts'

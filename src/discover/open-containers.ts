@@ -1,16 +1,17 @@
 /** Targets that an engine tells of, by the names, labels or environments of its containers and pods. */
 import { RemoraError } from '../base/errors.ts'
+import { didYouMean, nearestNames } from '../base/nearest.ts'
 import type { EngineAnswer } from '../engine/engine.ts'
 import { askEngines } from '../engine/engines.ts'
 import { tracesEngine } from '../engine/traces.ts'
+import { qualifiedName } from '../reference/containers.ts'
 import {
   type ContainerReference,
-  didYouMean,
-  nearestNames,
-  qualifiedName,
+  formatReference,
   type SeveralMatches,
-} from '../target/match.ts'
-import { formatReference, setSchemes, shownReference } from '../target/reference.ts'
+  shownReference,
+} from '../reference/reference.ts'
+import { containerScheme } from '../reference/schemes.ts'
 import { engineTimeout } from './ask.ts'
 import { type OnOpen, type OpenedContainer, openContainer } from './containers.ts'
 import { ambiguous, type FoundTarget, keepNewest, listHint } from './found.ts'
@@ -40,7 +41,7 @@ export async function openContainers(
 ): Promise<FoundTarget[]> {
   const units = await findUnits(reference, answers, signal)
   if (units.length === 0) throw notFound(reference, answers)
-  if (units.length > 1 && match === 'error' && !setSchemes.includes(reference.scheme)) {
+  if (units.length > 1 && match === 'error' && !containerScheme(reference).meansEvery) {
     throw ambiguous(formatReference(reference), distinctReferences(units))
   }
   const opened: FoundTarget[] = []
@@ -88,11 +89,12 @@ const shortId = 12
  * make a name mean two. A short beginning of an id is no such match beside somebody else's whole name.
  */
 function foremost(reference: ContainerReference, units: Unit[]): Unit[] {
-  if (setSchemes.includes(reference.scheme)) return units
+  const { meansEvery, takesIds } = containerScheme(reference)
+  if (meansEvery) return units
   const ofHost = units.filter(isUnitOfHost)
   if (ofHost.length === 0) return units
   const isNamed = ({ containers: [first] }: Unit) => 'name' in reference && qualifiedName(first) === reference.name
-  const mayBeChance = 'name' in reference && reference.name.length < shortId && reference.scheme !== 'pod'
+  const mayBeChance = takesIds && 'name' in reference && reference.name.length < shortId
   return mayBeChance && !ofHost.some(isNamed) && units.some(isNamed) ? units : ofHost
 }
 
@@ -138,9 +140,10 @@ function notFound(reference: ContainerReference, answers: readonly EngineAnswer[
 
 /** Names near to the one that was not found; what is a pod, or is no pod, is named with its scheme. */
 function nearestTargets(
-  { scheme, name }: Extract<ContainerReference, { name: string }>,
+  reference: Extract<ContainerReference, { name: string }>,
   answers: readonly EngineAnswer[],
 ): string[] {
+  const { name } = reference
   const containers = answers.flatMap(answer => answer.containers)
   const pods = containers.filter(({ pod }) => pod !== undefined)
   const named = containers.filter(({ pod }) => !pod?.sandbox)
@@ -149,7 +152,7 @@ function nearestTargets(
     pods.map(({ prefix, pod }) => qualifiedName({ prefix, name: pod?.name ?? '' })),
   )
   const byName = nearestNames(name, named.map(qualifiedName))
-  return scheme === 'pod'
+  return containerScheme(reference).wholePods
     ? [...byPod, ...byName.map(near => `container:${near}`)].slice(0, 3)
     : [...byName, ...byPod.map(near => `pod:${near}`)].slice(0, 3)
 }

@@ -11,15 +11,22 @@ import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import { readCgroupContainer } from '../linux/process/cgroup.ts'
 import { makePidTranslator } from '../linux/process/pid-namespace.ts'
 import { readNamespaceInode, requireProc } from '../linux/process/proc.ts'
-import type { ContainerReference, SeveralMatches } from '../target/match.ts'
-import { engineSchemes, parseReference, type Reference, shownReference } from '../target/reference.ts'
+import {
+  type ContainerReference,
+  isContainerReference,
+  parseReference,
+  type Reference,
+  type SeveralMatches,
+  shownReference,
+} from '../reference/reference.ts'
+import { containerScheme } from '../reference/schemes.ts'
 import { askHost, engineTimeout } from './ask.ts'
 import { hostPid, mayTellOf, type OnOpen } from './containers.ts'
 import { ambiguous, type FoundTarget } from './found.ts'
 import { findHost } from './host.ts'
 import { engineNames, type HostName, hostNames, targetNames, withoutContested } from './names.ts'
+import { openDirect } from './open/openers.ts'
 import { openContainers } from './open-containers.ts'
-import { openDirect } from './open-direct.ts'
 import { withOwnAddresses } from './told-addresses.ts'
 import { type KnownVariables, withVariables } from './variables.ts'
 
@@ -88,13 +95,14 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
   const ranOut = watchExhaustion()
   requireProc()
   const references = texts.map(text => ({ text, reference: parseReference(text) }))
-  const schemes = references.flatMap(({ reference }) => (isContainerReference(reference) ? [reference.scheme] : []))
-  const ask = () => askHost(timeoutFor(schemes), signal, env, { found: enginesFor(references, env), addresses: names })
+  const ofContainers = references.map(({ reference }) => reference).filter(isContainerReference)
+  const ask = () =>
+    askHost(timeoutFor(ofContainers), signal, env, { found: enginesFor(references, env), addresses: names })
   const found = new Map<number, FoundTarget & { readonly from: string[] }>()
   // What is waited for may be about to be mounted: that is opened last.
   const direct: DirectTargets = onOpen ? await openEveryDirect(references, match, signal, onOpen) : new Map()
   try {
-    const told = schemes.length > 0 || names ? await ask() : []
+    const told = ofContainers.length > 0 || names ? await ask() : []
     const answers = await withVariables(told, variablesIn(references), signal, variables)
     const around = gatherAround(answers, signal)
     const onOpenContainer = (namespace: NetworkNamespace) => {
@@ -105,7 +113,7 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
       try {
         const targets = isContainerReference(reference)
           ? await openContainers(reference, answers, signal, match, onOpenContainer)
-          : (takeDirect(direct, at) ?? (await openDirect(reference, match, signal)))
+          : (takeDirect(direct, at) ?? (await openDirect(reference, { match, signal })))
         for (const target of targets) {
           const known = found.get(target.namespace.inode)
           if (known === undefined) found.set(target.namespace.inode, { ...target, from: [text] })
@@ -131,7 +139,11 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
 /** The environment variables that references mean, `KEY=VALUE` each. */
 function variablesIn(references: readonly { readonly reference: Reference }[]): Set<string> {
   return new Set(
-    references.flatMap(({ reference }) => (reference.scheme === 'env' ? `${reference.key}=${reference.value}` : [])),
+    references.flatMap(({ reference }) => {
+      if (!isContainerReference(reference)) return []
+      const { compares, format } = containerScheme(reference)
+      return compares === 'environment' ? format(reference) : []
+    }),
   )
 }
 
@@ -148,7 +160,7 @@ async function openEveryDirect(
   const opened: DirectTargets = new Map()
   for (const [at, { reference }] of references.entries()) {
     if (isContainerReference(reference)) continue
-    const targets = await openDirect(reference, match, signal).catch((error: Error) => error)
+    const targets = await openDirect(reference, { match, signal }).catch((error: Error) => error)
     opened.set(at, targets)
     if (!(targets instanceof Error)) for (const { namespace } of targets) onOpen(namespace)
   }
@@ -204,13 +216,12 @@ function enginesFor(
   wanted: readonly { readonly reference: Reference }[],
   env: NodeJS.ProcessEnv | undefined,
 ): readonly Engine[] {
-  const references = wanted.map(({ reference }) => reference)
-  const isMeant = (name: Engine['name']) =>
-    references.some(reference => reference.scheme === name && !reference.name.includes('/'))
-  const namesEngine = ({ scheme }: Reference) => engineSchemes.some(name => name === scheme && isMeant(name))
-  if (!references.every(namesEngine)) return findEngines(env)
-  const meant = findEngines(env, isMeant)
-  const isEnough = references.every(({ scheme }) => meant.some(({ name }) => name === scheme)) && meant.every(isOutside)
+  const engines = wanted.map(({ reference }): Engine['name'] | undefined =>
+    'name' in reference && !reference.name.includes('/') ? containerScheme(reference)?.engine : undefined,
+  )
+  if (engines.includes(undefined)) return findEngines(env)
+  const meant = findEngines(env, name => engines.includes(name))
+  const isEnough = engines.every(engine => meant.some(({ name }) => name === engine)) && meant.every(isOutside)
   return isEnough ? meant : findEngines(env)
 }
 
@@ -222,9 +233,9 @@ function isOutside({ daemon }: Engine): boolean {
 }
 
 /** An engine that was not named tells names of addresses only. */
-function timeoutFor(schemes: readonly string[]): (engine: Engine) => number {
-  const needsEvery = schemes.some(scheme => !engineSchemes.some(named => named === scheme))
-  return ({ name }) => (needsEvery || schemes.includes(name) ? engineTimeout : namesTimeout)
+function timeoutFor(references: readonly ContainerReference[]): (engine: Engine) => number {
+  const needed = references.map((reference): Engine['name'] | undefined => containerScheme(reference).engine)
+  return ({ name }) => (needed.includes(undefined) || needed.includes(name) ? engineTimeout : namesTimeout)
 }
 
 /** Inode of the network namespace of a container; undefined when it does not run (any more). */
@@ -242,8 +253,4 @@ export async function namespaceOfContainer(
 /** Whether a target has no network of its own, but that of the host. */
 export function sharesHostNetwork({ type, namespace }: Pick<ResolvedTarget, 'type' | 'namespace'>): boolean {
   return type !== 'host' && namespace.inode === findHost()?.netns
-}
-
-function isContainerReference(reference: Reference): reference is ContainerReference {
-  return ['container', 'label', 'env', 'compose', 'pod', ...engineSchemes].includes(reference.scheme)
 }

@@ -2,7 +2,7 @@
 import { newestFirst } from '../engine/engine.ts'
 import { makePidTranslator, type PidTranslator } from '../linux/process/pid-namespace.ts'
 import { readNamespaceInode } from '../linux/process/proc.ts'
-import { qualifiedName } from '../target/match.ts'
+import { qualifiedName } from '../reference/containers.ts'
 import { askHost } from './ask.ts'
 import { hostPid } from './containers.ts'
 import { findHost } from './host.ts'

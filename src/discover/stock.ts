@@ -3,14 +3,14 @@
  * make them up, so only the name decides; process and namespace merely tell targets of one name apart.
  */
 import { RemoraError } from '../base/errors.ts'
+import { didYouMean, nearestNames } from '../base/nearest.ts'
 import { ghostwireType } from '../ghostwire/engine-types.ts'
 import { mountName, pathOfMount, tenantName } from '../ghostwire/mobyshark.ts'
 import { readCommand } from '../linux/process/proc.ts'
 import { readProcessTable } from '../linux/process/table.ts'
 import type { StockTarget } from '../protocol/packetflix/target.ts'
-import { didYouMean, nearestNames } from '../target/match.ts'
+import { formatReference } from '../reference/reference.ts'
 import type { Target } from '../target/model.ts'
-import { formatReference } from '../target/reference.ts'
 import { withResidents } from './targets.ts'
 
 /**

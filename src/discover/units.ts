@@ -4,9 +4,11 @@
  */
 import type { Container, ContainerProcess, Engine, EngineAnswer } from '../engine/engine.ts'
 import { tellsOfHost } from '../engine/engines.ts'
-import { type ContainerReference, matchContainers, qualifiedName } from '../target/match.ts'
+import { qualifiedName } from '../reference/containers.ts'
+import { type ContainerReference, formatReference, matchContainers } from '../reference/reference.ts'
+import { type EngineScheme, engineSchemes } from '../reference/schemes/engine.ts'
+import { containerScheme } from '../reference/schemes.ts'
 import type { ContainerEngine, ContainerFacts, TargetType } from '../target/model.ts'
-import { type EngineScheme, engineSchemes, formatReference, setSchemes } from '../target/reference.ts'
 
 /** A container with the engine that told of it. */
 export interface Listed extends Container {
@@ -29,8 +31,7 @@ export function matchUnits(reference: ContainerReference, answers: readonly Engi
     String(tellsOfHost(owner)),
   )
   const matches = [ofHost, others].flatMap(containers => matchContainers(reference, containers))
-  const wholePods = reference.scheme === 'pod' || setSchemes.includes(reference.scheme)
-  return wholePods ? groupUnits(matches) : singleUnits(matches)
+  return containerScheme(reference).wholePods ? groupUnits(matches) : singleUnits(matches)
 }
 
 /** Containers of all engines, each with its own. */

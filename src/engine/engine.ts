@@ -2,7 +2,7 @@
  * The one shape of a container engine. A member is one file, listed in engines.ts, and passes the compliance suite in
  * test/engine against the real engine.
  */
-import type { NamedContainer } from '../target/match.ts'
+import type { NamedContainer } from '../reference/containers.ts'
 import type { ContainerEngine, ContainerState } from '../target/model.ts'
 import type { Authority } from './authority.ts'
 

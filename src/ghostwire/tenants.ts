@@ -3,7 +3,7 @@
  * for a namespace, and the mount that keeps an empty one alive. A pod is a group of containers.
  */
 
-import { qualifiedName, withAnnotations } from '../target/match.ts'
+import { qualifiedName, withAnnotations } from '../reference/containers.ts'
 import type { ContainerFacts, Target, TargetType } from '../target/model.ts'
 import { ghostwireType, typeText } from './engine-types.ts'
 import { mountId, pidnsId, tenantId } from './ids.ts'

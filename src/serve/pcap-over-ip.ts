@@ -5,7 +5,7 @@
  */
 import { createServer, type Socket } from 'node:net'
 import { RemoraError } from '../base/errors.ts'
-import { parseReference, shownReference } from '../target/reference.ts'
+import { parseReference, shownReference } from '../reference/reference.ts'
 import { bound, listenOn } from './bind.ts'
 import { carry, prepareSession } from './carry.ts'
 import { socketChannel } from './channel-socket.ts'

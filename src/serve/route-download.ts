@@ -1,6 +1,6 @@
 /** `GET /v1/capture/<ticket>.pcapng`: the capture as a file that grows, for browsers and curl. */
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import { shownReference } from '../target/reference.ts'
+import { shownReference } from '../reference/reference.ts'
 import { carry } from './carry.ts'
 import { downloadChannel } from './channel-download.ts'
 import type { RouteContext } from './context.ts'

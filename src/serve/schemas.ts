@@ -1,7 +1,7 @@
 /** What clients of `/v1` send, as schemas: they validate, and docs and OpenAPI are made from them. */
 import * as v from 'valibot'
 import { type CaptureRequest, capturePoints, longestWindow, maximumSnaplen } from '../capture/request.ts'
-import { severalMatches } from '../target/match.ts'
+import { severalMatches } from '../reference/reference.ts'
 
 const positive = v.pipe(v.number(), v.minValue(0.001), v.maxValue(1e9))
 const wholePositive = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e9))

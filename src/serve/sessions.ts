@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import { RemoraError } from '../base/errors.ts'
 import type { Lifetime } from '../capture/lifetime.ts'
 import { type CaptureRequest, shownTargets } from '../capture/request.ts'
-import { shownReference } from '../target/reference.ts'
+import { shownReference } from '../reference/reference.ts'
 import { addressGroup } from './peer.ts'
 
 /** One capture of one client. */

@@ -17,7 +17,7 @@ import {
   type StockSubject,
   wantedInterfaces,
 } from '../protocol/packetflix/parameters.ts'
-import { formatReference } from '../target/reference.ts'
+import { formatReference } from '../reference/reference.ts'
 import { checkPlace, checkToken } from './access.ts'
 import { carry, prepareSession } from './carry.ts'
 import { CaptureSocket, websocketChannel } from './channel-websocket.ts'

@@ -3,13 +3,9 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { attributeText } from '../../extcap/sentence.ts'
 import { parseReferences } from '../../src/capture/request.ts'
-import {
-  engineSchemes,
-  formatReference,
-  parseReference,
-  type Reference,
-  shownReference,
-} from '../../src/target/reference.ts'
+import { formatReference, parseReference, type Reference, shownReference } from '../../src/reference/reference.ts'
+import { engineSchemes } from '../../src/reference/schemes/engine.ts'
+import { schemes } from '../../src/reference/schemes.ts'
 import { type FuzzTarget, target, unlessRefused } from './target.ts'
 import { anyText, record, wellFormedText } from './text.ts'
 
@@ -60,25 +56,11 @@ const canonical = target('references that were meant', 70_000, fc.array(referenc
   assert.deepEqual(parseReferences(written.join(', ')), written)
 })
 
-const schemes = [
-  ...engineSchemes,
-  'host',
-  'pid',
-  'netns',
-  'named',
-  'file',
-  'container',
-  'pod',
-  'label',
-  'env',
-  'compose',
-]
+const names = [...schemes.map(({ name }) => name), 'nothing']
 const number = fc.stringMatching(/^\d{1,17}(@\d{1,17})?$/)
 const typed = fc.oneof(
   anyText,
-  fc
-    .tuple(fc.constantFrom(...schemes, 'process', 'nothing'), fc.oneof(anyText, number))
-    .map(([scheme, value]) => `${scheme}:${value}`),
+  fc.tuple(fc.constantFrom(...names), fc.oneof(anyText, number)).map(([scheme, value]) => `${scheme}:${value}`),
 )
 
 const anything = target('references of any kind', 70_000, typed, input => {

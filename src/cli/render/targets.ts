@@ -1,5 +1,5 @@
 /** Targets as a table, one group a network stack: who owns it first, whoever shares it below. */
-import { qualifiedName } from '../../target/match.ts'
+import { qualifiedName } from '../../reference/containers.ts'
 import type { Target } from '../../target/model.ts'
 import { renderTable } from './table.ts'
 

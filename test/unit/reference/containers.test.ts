@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import {
-  type ContainerReference,
-  matchContainers,
-  type NamedContainer,
-  nearestNames,
-} from '../../../src/target/match.ts'
-import { parseReference } from '../../../src/target/reference.ts'
+import type { NamedContainer } from '../../../src/reference/containers.ts'
+import { type ContainerReference, matchContainers, parseReference } from '../../../src/reference/reference.ts'
 
 const compose = (project: string, service: string) => ({
   'com.docker.compose.project': project,
@@ -80,21 +75,5 @@ describe('containers a reference means', () => {
   ])('%s', (typed, ids) => {
     const reference = parseReference(typed) as Parameters<typeof matchContainers>[0]
     expect(matchContainers(reference, containers).map(({ id }) => id)).toEqual(ids)
-  })
-})
-
-describe('near misses', () => {
-  test.each<[string, string[]]>([
-    ['wbe', ['web']],
-    ['we', ['web', 'webshop']],
-    ['wehshop', ['webshop']],
-    ['zzzzzz', []],
-    ['-', []],
-  ])('%s', (wanted, near) => {
-    expect(nearestNames(wanted, ['web', 'db', 'webshop', 'lo', 'web'])).toEqual(near)
-  })
-
-  test('long names are compared by their beginnings', () => {
-    expect(nearestNames(`${'x'.repeat(64)}abc`, [`${'x'.repeat(64)}def`])).toEqual([`${'x'.repeat(64)}def`])
   })
 })

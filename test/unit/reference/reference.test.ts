@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { formatReference, parseReference, type Reference, shownReference } from '../../../src/target/reference.ts'
+import { formatReference, parseReference, type Reference, shownReference } from '../../../src/reference/reference.ts'
 
 describe('grammar', () => {
   test.each<[string, Reference]>([

@@ -1,0 +1,28 @@
+/** `named:blue`: a namespace that `ip netns` gave a name, ip-netns(8). */
+import type { Scheme } from '../scheme.ts'
+
+/** A reference to a namespace by its name. */
+export interface NamedReference {
+  readonly scheme: 'named'
+  readonly name: string
+}
+
+/** The scheme. */
+export const named: Scheme<NamedReference> = {
+  name: 'named',
+  usage: [
+    {
+      forms: ['named:blue'],
+      means: 'a network namespace by name',
+      detail: '`/run/netns/blue`, as `ip netns` names them',
+    },
+  ],
+  parse(value, malformed) {
+    if (value === '' || value === '.' || value === '..' || /[/\0]/.test(value)) {
+      throw malformed('expected the name of a file in /run/netns')
+    }
+    return { scheme: 'named', name: value }
+  },
+  format: ({ name }) => name,
+  describes: ({ name }, target) => target.type === 'bindmount' && target.name.endsWith(`/run/netns/${name}`),
+}
