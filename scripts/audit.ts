@@ -38,7 +38,7 @@ const toolLicences = new Set([...licences, 'MPL-2.0'])
 /** Packages with a script that npm would run when it installs them; .npmrc tells it not to. */
 const withScripts: Readonly<Record<string, string>> = {
   esbuild: 'puts its own binary in the place of a launcher, which works as well',
-  protobufjs: 'warns about versions; comes with @grpc/proto-loader, which is not in the executable',
+  protobufjs: 'warns about versions; comes with @grpc/proto-loader, which only tests have',
 }
 
 /** What stands against the policy, a sentence each. @param bundled names of the packages in the executable */

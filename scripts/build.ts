@@ -17,9 +17,8 @@ const common: BuildOptions = {
   target: 'node22',
   // A script of the executable has no import(): what is left of it, for modules of node, becomes require().
   supported: { 'top-level-await': true, 'dynamic-import': false },
-  // A quarter of all there is, and asked for only by gRPC servers that describe themselves; and what debug takes along
-  // where somebody else has happened to install it.
-  external: ['@grpc/proto-loader', 'supports-color'],
+  // What debug takes along where somebody else has happened to install it.
+  external: ['supports-color'],
   legalComments: 'eof',
   logLevel: 'warning',
 }
@@ -125,7 +124,6 @@ const loadFaces: Plugin = {
 
 /** Packages that are needed together; those without a group of their own are the service's. A client reads answers only. */
 function groupOf(name: string): string {
-  if (name.startsWith('@grpc/')) return 'grpc'
   return name === 'commander' || name === 'valibot' ? name : 'service'
 }
 

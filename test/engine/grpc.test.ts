@@ -1,5 +1,7 @@
 /** Peers that speak gRPC badly, or not at all, or know less than a whole engine: each with its reason, and bounded. */
+import { createServer, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { askAbout } from '../../src/engine/about.ts'
 import { containerdEngine } from '../../src/engine/containerd.ts'
@@ -23,6 +25,7 @@ import {
 import { until } from '../helpers/command.ts'
 import { answers, answersBytes, type Behaviour, grpcPeer, streams } from '../helpers/grpc-peer.ts'
 import { endPeers, openConnections, peer } from '../helpers/peer.ts'
+import { scratch } from '../helpers/scratch.ts'
 
 const ends: (() => void)[] = []
 afterEach(() => {
@@ -75,6 +78,81 @@ describe.each([
     end()
     await expect(engine(socket).containers(signal())).rejects.toMatchObject({ code: 'PEER_FAILED' })
   })
+})
+
+describe('an engine that speaks HTTP/2', () => {
+  const message = Buffer.alloc(5)
+  const grpc = { 'content-type': 'application/grpc' }
+
+  async function http2Peer(answer: (stream: ServerHttp2Stream) => void): Promise<string> {
+    const socket = join(scratch(), 'engine.sock')
+    const server = createServer().on('stream', stream => answer(stream.on('error', () => {})))
+    await new Promise<void>(resolve => server.listen(socket, resolve))
+    ends.push(() => server.close())
+    return socket
+  }
+
+  /** Answers with bytes, and trailers after them. */
+  function answered(bytes: Buffer, trailers: OutgoingHttpHeaders) {
+    return (stream: ServerHttp2Stream) => {
+      stream.respond(grpc, { waitForTrailers: true })
+      stream.on('wantTrailers', () => stream.sendTrailers(trailers))
+      stream.end(bytes)
+    }
+  }
+
+  test.each<[string, (stream: ServerHttp2Stream) => void, string]>([
+    ['no gRPC', stream => stream.respond({ ':status': 404 }, { endStream: true }), 'status 404 of HTTP'],
+    ['without a status', answered(message, { other: '1' }), 'it hung up before it had answered'],
+    ['with a status that is none', answered(message, { 'grpc-status': '0x0' }), 'it hung up before it had answered'],
+    ['without an answer', answered(Buffer.alloc(0), { 'grpc-status': '0' }), 'its answer is empty'],
+    ['twice', answered(Buffer.concat([message, message]), { 'grpc-status': '0' }), 'it answered more than once'],
+    [
+      'with a compressed answer',
+      answered(Buffer.of(1, 0, 0, 0, 0), { 'grpc-status': '0' }),
+      'its answer is compressed',
+    ],
+    ['with half of an answer', answered(Buffer.of(0, 0, 0, 0, 9, 10), { 'grpc-status': '0' }), 'its answer is empty'],
+    [
+      'with a failure in words',
+      answered(Buffer.alloc(0), { 'grpc-status': '13', 'grpc-message': 'n%C3%B3 disk' }),
+      'status 13 of gRPC: nó disk',
+    ],
+    [
+      'with a failure in words of no known encoding',
+      stream => stream.respond({ ...grpc, 'grpc-status': '7', 'grpc-message': '100%' }, { endStream: true }),
+      'status 7 of gRPC: 100%',
+    ],
+    ['and resets the stream', stream => stream.close(2), 'Stream closed with error code NGHTTP2_INTERNAL_ERROR'],
+    ['and cancels the call', stream => stream.close(8), 'it hung up before it had answered'],
+    ['and ends the session', stream => stream.session?.goaway(2), 'Session closed with error code 2'],
+  ])('%s is reported', async (_, answer, reason) => {
+    const socket = await http2Peer(answer)
+    const asking = criEngine(socket).containers(signal())
+    await expect(asking).rejects.toMatchObject({
+      code: 'PEER_FAILED',
+      message: `no usable answer from ${socket}: ${reason}`,
+    })
+  })
+
+  test('announces an answer of more than 16 MiB is left before that comes', async () => {
+    const socket = await http2Peer(stream => {
+      stream.respond(grpc)
+      stream.write(Buffer.of(0, 1, 0, 0, 1))
+    })
+    await expect(criEngine(socket).containers(signal())).rejects.toThrow(/16777217 bytes/)
+  })
+})
+
+test('no connection is opened for a signal that has aborted', async () => {
+  let connections = 0
+  const socket = join(scratch(), 'engine.sock')
+  const server = createServer().on('connection', () => connections++)
+  await new Promise<void>(resolve => server.listen(socket, resolve))
+  const reason = new Error('stopped')
+  await expect(criEngine(socket).containers(AbortSignal.abort(reason))).rejects.toBe(reason)
+  await new Promise(resolve => server.close(resolve))
+  expect(connections).toBe(0)
 })
 
 describe('containerd', () => {
