@@ -100,7 +100,7 @@ function issue(body: CaptureBody, stream: PreparedStream | undefined, { peer, si
   try {
     signal.throwIfAborted()
     const ticket = tickets.issue(body, peer)
-    if (stream !== undefined) kept.keep(ticket, stream)
+    if (stream !== undefined) kept.keep(ticket, stream, peer)
     return ticket
   } catch (error) {
     stream?.close()
