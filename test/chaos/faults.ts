@@ -5,10 +5,10 @@ import { get, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { ErrorCode } from '../../src/base/errors.ts'
-import { must, sleep, until } from '../helpers/command.ts'
+import { must, type Running, sleep, until } from '../helpers/command.ts'
 import { descriptorCount } from '../helpers/leaks.ts'
 import { inNamespace, type Scene } from './scene.ts'
-import { addedDescriptors, isServing } from './service.ts'
+import { addedDescriptors, isRunning, isServing } from './service.ts'
 import type { Subject } from './subjects.ts'
 import type { Trial } from './trial.ts'
 
@@ -162,7 +162,7 @@ export const faults: readonly Fault[] = [
   {
     name: 'ulimit -n 64',
     async strike({ victim, service, subject }) {
-      await must('prlimit', `--pid=${victim.pid}`, '--nofile=64:64')
+      await limitDescriptors(victim, () => '64:64')
       if (service !== undefined && subject.role === 'service') await crowd(service.socket, 100)
     },
     // A service that can open nothing more says so, and serves on.
@@ -192,12 +192,12 @@ function fewDescriptors(free: number): Fault {
     name: `nofile = open + ${free}`,
     async strike(trial) {
       const { victim, service, subject, scene } = trial
-      const limit = (count: number) => must('prlimit', `--pid=${victim.pid}`, `--nofile=${count}:`)
+      const leave = () => limitDescriptors(victim, () => `${descriptorCount(victim.pid) + free}:`)
       // What node itself needs to begin is not remora's to say.
       if (subject.role !== 'service') await until('it has begun', () => existsSync(scene.log) || isOver(trial))
       if (isOver(trial)) return
       const isAsked = service === undefined || subject.role !== 'service' || !isServing(service)
-      if (isAsked) return limit(descriptorCount(victim.pid) + free)
+      if (isAsked) return leave()
       const before = addedDescriptors(service)
       const watcher = await watchHost(service.socket).catch(error => {
         // One that was asked to end may do so in this moment.
@@ -210,9 +210,9 @@ function fewDescriptors(free: number): Fault {
         if (at < 0) service.descriptors.push(kind)
         else before.splice(at, 1)
       }
-      await limit(descriptorCount(victim.pid) + free)
+      await leave()
       await crowd(service.socket, 100, 3_000)
-      await limit(4_096)
+      await limitDescriptors(victim, () => '4096:')
       const isWatching = !watcher.closed
       watcher.destroy()
       if (!isWatching && isServing(service)) throw new Error('the client that watches was left')
@@ -222,6 +222,15 @@ function fewDescriptors(free: number): Fault {
       const failures: Ending[] = ['well', 'CAPTURE_FAILED: ', ...(role === 'local' ? [] : [serviceGone])]
       return { effect: 'either', capture: failures }
     },
+  }
+}
+
+/** Sets a limit to the descriptors of a process; one that was asked to end may have ended in this moment. */
+async function limitDescriptors({ pid }: Running, limit: () => string): Promise<void> {
+  try {
+    await must('prlimit', `--pid=${pid}`, `--nofile=${limit()}`)
+  } catch (error) {
+    if (isRunning(pid)) throw error
   }
 }
 

@@ -99,8 +99,8 @@ export function isServing({ running }: Service): boolean {
   return running.child.exitCode === null && isRunning(running.pid) && !running.stderr().includes('"msg":"ending"')
 }
 
-/** What has been killed has no command line any more, until its parent knows. */
-function isRunning(pid: number): boolean {
+/** Whether a process runs: one that has ended has no command line any more, until its parent knows. */
+export function isRunning(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== ''
   } catch {
