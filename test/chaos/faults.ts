@@ -10,7 +10,7 @@ import { descriptorCount } from '../helpers/leaks.ts'
 import { inNamespace, type Scene } from './scene.ts'
 import { addedDescriptors, isRunning, isServing } from './service.ts'
 import type { Subject } from './subjects.ts'
-import type { Trial } from './trial.ts'
+import { askToEnd, type Trial } from './trial.ts'
 
 export const phases = ['start-up', 'steady', 'stopping'] as const
 export type Phase = (typeof phases)[number]
@@ -78,7 +78,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'SIGTERM',
-    strike: ({ victim }) => victim.child.kill('SIGTERM'),
+    strike: askToEnd,
     expect({ role }, phase) {
       if (phase !== 'start-up') return endsWell
       // Before the program is loaded nobody listens for signals; before a client has begun, there is none to tell.
@@ -199,11 +199,7 @@ function fewDescriptors(free: number): Fault {
       const isAsked = service === undefined || subject.role !== 'service' || !isServing(service)
       if (isAsked) return leave()
       const before = addedDescriptors(service)
-      const watcher = await watchHost(service.socket).catch(error => {
-        // One that was asked to end may do so in this moment.
-        if (isServing(service)) throw error
-      })
-      if (watcher === undefined) return
+      const watcher = await watchHost(service.socket)
       // It goes on following the host for a while.
       for (const kind of addedDescriptors(service)) {
         const at = before.indexOf(kind)

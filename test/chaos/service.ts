@@ -16,6 +16,8 @@ export interface Service {
   readonly socket: string
   /** Kinds of its open descriptors, when it had just begun to listen, and what may come to them. */
   readonly descriptors: string[]
+  /** Whether it was asked to end, which it tells only a moment later. */
+  isAsked: boolean
 }
 
 const token = 'chaos-chaos-chaos-chaos-chaos-chaos'
@@ -32,7 +34,8 @@ export async function startService(scene: Scene, env: NodeJS.ProcessEnv): Promis
     throw new Error(`${error.message}: ${running.stderr()}`)
   })
   await ask(socket, '/healthz')
-  return { running, address: `${receiverAddress}:5001`, token, socket, descriptors: descriptorsOf(running.pid) }
+  const descriptors = descriptorsOf(running.pid)
+  return { running, address: `${receiverAddress}:5001`, token, socket, descriptors, isAsked: false }
 }
 
 /** Gets a document, over a connection that ends with it. */
@@ -95,8 +98,8 @@ export function faultsIn({ running }: Service): string[] {
 }
 
 /** Whether it is there, and was not asked to end. */
-export function isServing({ running }: Service): boolean {
-  return running.child.exitCode === null && isRunning(running.pid) && !running.stderr().includes('"msg":"ending"')
+export function isServing({ running, isAsked }: Service): boolean {
+  return !isAsked && running.child.exitCode === null && isRunning(running.pid)
 }
 
 /** Whether a process runs: one that has ended has no command line any more, until its parent knows. */

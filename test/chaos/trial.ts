@@ -96,13 +96,13 @@ async function startReader(fifo: string, file: string): Promise<ChildProcess> {
 
 /** From the phase of the strike to the end of the capture. */
 async function endure({ fault, phase, subject }: Case, trial: Trial, random: Random): Promise<string[]> {
-  const { capture, service, victim } = trial
+  const { capture, service } = trial
   const { effect } = fault.expect(subject, phase)
   const over = capture.result
   const patience = (fault.patience ?? 15) * 1_000
   const isOver = () => capture.child.exitCode !== null || capture.child.signalCode !== null
   if (phase !== 'start-up') await flowing(trial)
-  if (phase === 'stopping') victim.child.kill('SIGTERM')
+  if (phase === 'stopping') askToEnd(trial)
   await sleep(random.below(windows[phase]))
   await fault.strike(trial)
   const before = sizeOf(trial)
@@ -120,6 +120,12 @@ async function endure({ fault, phase, subject }: Case, trial: Trial, random: Ran
   if (ended !== undefined) return []
   await end(capture.child)
   return [`it ran on for ${patience / 1_000} s after the strike`]
+}
+
+/** Asks what is struck to end. */
+export function askToEnd({ victim, service }: Trial): void {
+  if (service?.running === victim) service.isAsked = true
+  victim.child.kill('SIGTERM')
 }
 
 async function flowing(trial: Trial): Promise<void> {
