@@ -132,14 +132,25 @@ export function toRemoraError(thrown: unknown): RemoraError {
   })
 }
 
+/** Failures of Linux that libuv has no name for (errno(3)): node calls them unknown. */
+const unnamed: Readonly<Record<number, readonly [code: string, text: string]>> = {
+  116: ['ESTALE', 'stale file handle'],
+  117: ['EUCLEAN', 'structure needs cleaning'],
+  122: ['EDQUOT', 'disk quota exceeded'],
+}
+
+function unnamedFailure(thrown: unknown): readonly [code: string, text: string] | undefined {
+  return thrown instanceof Error ? unnamed[-((thrown as NodeJS.ErrnoException).errno ?? 0)] : undefined
+}
+
 /** Code of a failed system call (`ENOENT`, `EACCES` …), or undefined for any other failure. */
 export function systemCode(thrown: unknown): string | undefined {
   const code = thrown instanceof Error ? (thrown as NodeJS.ErrnoException).code : undefined
-  return typeof code === 'string' ? code : undefined
+  return unnamedFailure(thrown)?.[0] ?? (typeof code === 'string' ? code : undefined)
 }
 
 /** First line of a failure, for a list of reasons; where it says nothing, the code of the system call. */
 export function reasonOf(thrown: unknown): string {
-  const text = thrown instanceof Error ? thrown.message : String(thrown)
+  const text = unnamedFailure(thrown)?.join(': ') ?? (thrown instanceof Error ? thrown.message : String(thrown))
   return text.split('\n', 1)[0] || systemCode(thrown) || 'no reason'
 }

@@ -87,7 +87,9 @@ export async function runLocal(
     const seconds = armedAt === undefined ? 0 : (performance.now() - armedAt) / 1000
     const reason = ending.reason()
     if (reason === 'unwritten') throw unwritten.failure()
-    return withMissed(conclude(plan, namespace, end, reason, seconds), uncaptured.names())
+    const concluded = conclude(plan, namespace, end, reason, seconds)
+    await unwritten.settle(lifetime.kill)
+    return withMissed(concluded, uncaptured.names())
   } finally {
     cleanUp.abort()
     ending.done()

@@ -9,6 +9,7 @@ import { silentLog } from '../base/log.ts'
 import { afterOwnTime } from '../base/own-time.ts'
 import { setInterval, setTimeout } from '../base/timers.ts'
 import { openSink } from '../linux/files/sink.ts'
+import { watchWriteback } from '../linux/files/writeback.ts'
 import { packetCounter } from '../pcapng/count.ts'
 import { parseNote } from '../protocol/v1/notes.ts'
 import { closedFailure, strangeAnswer } from '../remote/failure.ts'
@@ -20,6 +21,7 @@ import { interestCheck, watchInterval } from './interest.ts'
 import { discard, type Output, type OutputRequest, openOutput } from './output.ts'
 import { prepareRemote, type RemoteCapture, type RemoteRequest } from './remote.ts'
 import type { CaptureEnd, CaptureReport, RunOptions } from './report.ts'
+import { settleWritten } from './unwritten.ts'
 
 /** What a remote capture is told beside where it comes from and goes to. */
 type RemoteContext = CaptureContext & Omit<RunOptions, 'lifetime'>
@@ -87,6 +89,10 @@ export async function runRemote(
   }
   const waits: (() => void)[] = []
   let end: (why: CaptureEnd) => void = () => {}
+  const writeback = watchWriteback(output.fd, error => {
+    unwritten ??= writeFailure(error)
+    end('reader-gone')
+  })
   const taker = {
     async take(chunk: Buffer) {
       checkBeginning(service, chunk, bytes)
@@ -150,6 +156,7 @@ export async function runRemote(
     const ended = await stream.ended
     if (unwritten !== undefined && !lifetime.kill.aborted) throw unwritten
     report = conclude(remote, ended, reason, { told, packets: counter.packets(), seconds: seconds() })
+    await settleWritten(writeback, lifetime.kill)
   } catch (error) {
     sink.close()
     if (bytes > 0) output.finish(false)
@@ -158,6 +165,7 @@ export async function runRemote(
   } finally {
     cleanUp.abort()
     for (const cancel of waits) cancel()
+    writeback.close()
   }
   log.info(`the capture ended: ${JSON.stringify(report)}`)
   sink.close()

@@ -24,6 +24,7 @@ import type { PreparedLife } from './prepare-life.ts'
 import type { CaptureEnd, CaptureReport, InterfaceReport, RunOptions } from './report.ts'
 import { makeSightings } from './sightings.ts'
 import { watchedTarget, watchSilence } from './silence.ts'
+import { settleWritten } from './unwritten.ts'
 import { weaveInto } from './weave.ts'
 
 /** Milliseconds a reader that does not read has, when the capture was asked to end. */
@@ -82,7 +83,7 @@ export async function runWoven(
 
   const [header, firstNames] = prelude(prepared.preface, fstatSync(output).isFile())
   weave.add(header)
-  const endWriteback = watchWriteback(output, error => {
+  const writeback = watchWriteback(output, error => {
     failure ??= writeFailure(error)
     finish('reader-gone', 'interrupt')
   })
@@ -210,13 +211,14 @@ export async function runWoven(
     keys?.readNow()
     await Promise.race([weave.finish(), end === 'reader-gone' ? undefined : new Promise(() => {})])
     if (failure !== undefined) throw failure
+    await settleWritten(writeback, lifetime.kill)
     const { packets, late } = weave.written()
     return summed(prepared, reports, { end, history, packets, late, seconds: seconds() })
   } finally {
     clearInterval(timer)
     for (const cancel of waits) cancel()
     silence?.close()
-    endWriteback()
+    writeback.close()
     noMore.abort()
     noKeys.abort()
     weave.close()

@@ -5,7 +5,7 @@
 import { fstatSync, ftruncateSync, statfsSync, writeSync } from 'node:fs'
 import { RemoraError } from '../base/errors.ts'
 import { diskFull } from '../linux/capturing/dumpcap.ts'
-import { watchWriteback } from '../linux/files/writeback.ts'
+import { type WritebackWatch, watchWriteback } from '../linux/files/writeback.ts'
 import { readWrites } from '../linux/process/proc.ts'
 import { writeFailure } from './ending.ts'
 
@@ -15,6 +15,11 @@ export interface UnwrittenWatch {
   look(): boolean
   /** Why, when dumpcap writes no longer. */
   failure(): RemoraError
+  /**
+   * Ends the watch of a file that is written no more, when all of it is on its disk.
+   * @throws RemoraError CAPTURE_FAILED
+   */
+  settle(signal: AbortSignal): Promise<void>
   close(): void
 }
 
@@ -26,9 +31,9 @@ const looksInVain = 2
  * @param packets dumpcap has counted; stays 0 when it does not count
  */
 export function watchUnwritten(output: number, pid: number, packets: () => number): UnwrittenWatch {
-  if (!fstatSync(output).isFile()) return { look: () => false, failure: diskFull, close() {} }
+  if (!fstatSync(output).isFile()) return unwatched
   let failure: RemoraError | undefined
-  const close = watchWriteback(output, error => {
+  const writeback = watchWriteback(output, error => {
     failure ??= writeFailure(error)
   })
   const addsNothing = vainWrites(output, pid, packets)
@@ -38,7 +43,22 @@ export function watchUnwritten(output: number, pid: number, packets: () => numbe
       return failure !== undefined || addsNothing()
     },
     failure: () => failure ?? probe(output),
-    close,
+    settle: signal => settleWritten(writeback, signal),
+    close: writeback.close,
+  }
+}
+
+const unwatched: UnwrittenWatch = { look: () => false, failure: diskFull, settle: async () => {}, close() {} }
+
+/**
+ * Waits until what was captured is on its disk, as {@link WritebackWatch.settle} does.
+ * @throws RemoraError CAPTURE_FAILED
+ */
+export async function settleWritten(writeback: WritebackWatch, signal: AbortSignal): Promise<void> {
+  try {
+    await writeback.settle(signal)
+  } catch (error) {
+    throw writeFailure(error)
   }
 }
 

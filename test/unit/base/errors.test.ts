@@ -37,6 +37,14 @@ test('what remora does not know is a bug, with its cause kept', () => {
   expect(toRemoraError(known)).toBe(known)
 })
 
+test('a failure that libuv has no name for is known by its number', () => {
+  const text = 'Unknown system error -122: Unknown system error -122, write'
+  const quota = Object.assign(new Error(text), { errno: -122, code: 'Unknown system error -122', syscall: 'write' })
+  expect([systemCode(quota), reasonOf(quota)]).toEqual(['EDQUOT', 'EDQUOT: disk quota exceeded'])
+  const stale = Object.assign(new Error('UNKNOWN: unknown error, read'), { errno: -116, code: 'UNKNOWN' })
+  expect([systemCode(stale), reasonOf(stale)]).toEqual(['ESTALE', 'ESTALE: stale file handle'])
+})
+
 test('system codes and reasons are read from whatever was thrown', () => {
   expect(systemCode(Object.assign(new Error('no'), { code: 'ENOENT' }))).toBe('ENOENT')
   expect(systemCode('ENOENT')).toBeUndefined()
