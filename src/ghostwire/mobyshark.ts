@@ -3,6 +3,7 @@
  * of them. A pod in an engine that runs in a container keeps the prefix of that one, so that pods of two clusters with
  * one name stay apart.
  */
+import { mountName } from '../reference/mounts.ts'
 import type { Target } from '../target/model.ts'
 import { ghostwireType } from './engine-types.ts'
 import { type HostFacts, metadataJson } from './metadata.ts'
@@ -25,21 +26,6 @@ export function mobysharkDocument(targets: readonly Target[], host: HostFacts, c
     })),
   }
 }
-
-/**
- * The name of a namespace that a mount keeps alive, as Ghostwire has it: every mount is seen by a process, those of the host by
- * its first.
- */
-export function mountName(name: string): string {
-  return viewer.test(name) ? name : `/proc/1/ns/mnt:${name}`
-}
-
-/** A name of {@link mountName} without the process that sees the mount. */
-export function pathOfMount(name: string): string {
-  return name.replace(viewer, '')
-}
-
-const viewer = /^\/proc\/\d+\/ns\/mnt:/
 
 /** The name of a target; the host goes by the process that speaks for it. */
 export function tenantName({ type, name, pid }: Target, commandOf: (pid: number) => string): string {

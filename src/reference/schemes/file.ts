@@ -1,4 +1,5 @@
 /** `file:/run/docker/netns/abc`: a namespace that is mounted, or a link of /proc to one. */
+import { isMountAt } from '../mounts.ts'
 import type { Scheme } from '../scheme.ts'
 
 /** A reference to a namespace by the path of a file. */
@@ -22,5 +23,5 @@ export const file: Scheme<FileReference> = {
     return { scheme: 'file', path: value }
   },
   format: ({ path }) => path,
-  describes: ({ path }, target) => target.type === 'bindmount' && target.name === path,
+  describes: ({ path }, target) => isMountAt(target, path),
 }

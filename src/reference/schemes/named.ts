@@ -1,4 +1,5 @@
 /** `named:blue`: a namespace that `ip netns` gave a name, ip-netns(8). */
+import { isMountAt } from '../mounts.ts'
 import type { Scheme } from '../scheme.ts'
 
 /** A reference to a namespace by its name. */
@@ -24,5 +25,6 @@ export const named: Scheme<NamedReference> = {
     return { scheme: 'named', name: value }
   },
   format: ({ name }) => name,
-  describes: ({ name }, target) => target.type === 'bindmount' && target.name.endsWith(`/run/netns/${name}`),
+  describes: ({ name }, target) =>
+    ['/run/netns', '/var/run/netns'].some(folder => isMountAt(target, `${folder}/${name}`)),
 }

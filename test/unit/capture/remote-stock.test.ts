@@ -21,6 +21,9 @@ const containers = [
   entry('nginx(4711)', 'proc', 109, { pid: 4711 }),
   entry('/run/netns/blue', 'bindmount', 110, { pid: 0, starttime: 0 }),
   entry('/run/netns/a b', 'bindmount', 111, { pid: 0, starttime: 0 }),
+  entry('/proc/1/ns/mnt:/run/netns/red', 'bindmount', 112, { pid: 0, starttime: 0 }),
+  entry('/proc/77/ns/mnt:/run/netns/red', 'bindmount', 113, { pid: 0, starttime: 0 }),
+  entry('/srv/run/netns/blue', 'bindmount', 114, { pid: 0, starttime: 0 }),
 ]
 
 /** As Ghostwire has it: a pod's containers one by one, labels left out where there are none. */
@@ -60,6 +63,12 @@ test.each([
   ['process:nginx', 109],
   ['named:blue', 110],
   ['file:/run/netns/a%20b', 111],
+  ['file:/proc/1/ns/mnt:/run/netns/blue', 110],
+  ['named:red', 112],
+  ['file:/run/netns/red', 112],
+  ['file:/proc/1/ns/mnt:/run/netns/red', 112],
+  ['file:/proc/77/ns/mnt:/run/netns/red', 113],
+  ['file:/srv/run/netns/blue', 114],
   ['label:app=web', 101],
   ['compose:shop/db', 103],
   ['label:app=front', 107],
