@@ -4,7 +4,7 @@ import { printable, printableJson } from '../base/write.ts'
 import { findService, type ServiceOptions } from '../capture/service.ts'
 import { discover } from '../discover/discover.ts'
 import { qualifiedName } from '../reference/containers.ts'
-import { containerStates, type Target, targetJson } from '../target/model.ts'
+import { containerEngines, containerStates, otherTypes, type Target, targetJson } from '../target/model.ts'
 import { targetTable } from './render/targets.ts'
 import { print, warn } from './render/terminal.ts'
 
@@ -20,9 +20,9 @@ interface ListOptions extends ServiceOptions {
 
 /** Prints the targets that match all that was asked for. */
 export async function list(patterns: readonly string[], options: ListOptions): Promise<void> {
-  const types = split(options.type)
-  const engines = split(options.engine)
-  const states = parseStates(options.state)
+  const types = parseChoice(options.type, [...containerEngines, ...otherTypes], 'target is of the type')
+  const engines = parseChoice(options.engine, containerEngines, 'container is of the engine')
+  const states = parseChoice(options.state, containerStates, 'container is listed in the state', withoutNetwork)
   const filters = patterns.map(namePattern)
   const isWanted = (target: Target) =>
     (types.length === 0 || types.includes(target.type)) &&
@@ -63,13 +63,24 @@ function statesOf({ container, members = [] }: Target): string[] {
   return container === undefined ? members.map(({ state }) => state) : [container.state]
 }
 
-/** @throws RemoraError USAGE for a state in which nothing can be captured */
-function parseStates(text: string | undefined): string[] {
-  const states = split(text)
-  const unknown = states.find(state => !containerStates.some(known => known === state))
-  if (unknown === undefined) return states
-  throw new RemoraError('USAGE', `no container is listed in the state ${JSON.stringify(unknown)}`, {
-    hint: `Use ${containerStates.join(' or ')}: what does not run has no network. capture --wait waits for it.`,
+/** Why a container may have a state that is no choice. */
+const withoutNetwork = ': what does not run has no network. capture --wait waits for it'
+
+/**
+ * Reads values that are separated by commas.
+ * @throws RemoraError USAGE for one that no target has
+ */
+function parseChoice<T extends string>(
+  text: string | undefined,
+  known: readonly T[],
+  what: string,
+  reason = '',
+): string[] {
+  const values = (text ?? '').split(',').filter(value => value !== '')
+  const unknown = values.find(value => !known.some(one => one === value))
+  if (unknown === undefined) return values
+  throw new RemoraError('USAGE', `no ${what} ${JSON.stringify(unknown)}`, {
+    hint: `Use ${known.slice(0, -1).join(', ')} or ${known.at(-1)}${reason}.`,
   })
 }
 
@@ -78,8 +89,4 @@ function namePattern(text: string): RegExp {
   const escaped = text.replace(/[.+^${}()|[\]\\]/g, '\\$&')
   if (!/[*?]/.test(text)) return new RegExp(escaped, 'i')
   return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 'is')
-}
-
-function split(text: string | undefined): string[] {
-  return (text ?? '').split(',').filter(part => part !== '')
 }

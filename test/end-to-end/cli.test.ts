@@ -30,6 +30,19 @@ describe('wrong usage', () => {
     [['capture', '', '-w', '-'], /USAGE: "" is no target reference/],
     [['capture', 'host', '-w', '/nonexistent/x'], /USAGE: cannot write \/nonexistent\/x/],
     [['capture', 'host', '-w', '/tmp'], /USAGE: \/tmp is a directory/],
+    [
+      ['list', '--type', 'docker,dokcer'],
+      /USAGE: no target is of the type "dokcer"\nhint: Use docker, podman, .* or bindmount\./,
+    ],
+    [
+      ['list', '--engine', 'pod'],
+      /USAGE: no container is of the engine "pod"\nhint: Use docker, podman, containerd, cri, lxc or nspawn\./,
+    ],
+    [['list', '--state', 'exited'], /USAGE: no container is listed in the state "exited"\nhint: Use running or paused/],
+    [['list', '--format', 'xml'], /USAGE: there is no format "xml"\nhint: The formats are mobyshark and ghostwire/],
+    [['capture', 'host', '--at', 'x', '-w', '-'], /USAGE: "x" is no place to capture at\nhint: Use inside, peer, both/],
+    [['capture', 'host', '--match', 'x', '-w', '-'], /USAGE: "x" is nothing to do .*\nhint: Use error, /],
+    [['serve', '--log-level', 'x'], /USAGE: unknown log level "x"\nhint: trace, /],
     [['install', '--list', 'x'], /USAGE: --list takes a number/],
     [['install', '--user', '--system'], /USAGE: --user and --system exclude each other/],
   ])('%j is refused with status 2', async (args, message) => {
