@@ -67,18 +67,22 @@ export function fileFor(namespaces: readonly NetworkNamespace[]): string {
  * Looks into many namespaces, in one batch where that can be done. A batch that is not answered in full, and a namespace that
  * needs more than a descriptor to be entered, is looked at one by one.
  * @returns in the order given, a failure in place of what could not be read
+ * @throws the reason of the signal when that aborts
  */
 export async function readMany<T>(
   namespaces: readonly NetworkNamespace[],
   readBatch: (simple: readonly NetworkNamespace[]) => Promise<readonly (T | Error)[]>,
   readOne: (namespace: NetworkNamespace) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<(T | Error)[]> {
   const simple = namespaces.filter(isSimple)
   const answers = simple.length > 1 ? await readBatch(simple) : []
   const batched = new Map(
     answers.length === simple.length ? simple.map((namespace, at) => [namespace, answers[at]]) : [],
   )
-  return Promise.all(
+  const found = await Promise.all(
     namespaces.map(namespace => batched.get(namespace) ?? readOne(namespace).catch((error: Error) => error)),
   )
+  signal?.throwIfAborted()
+  return found
 }

@@ -6,7 +6,7 @@
 import { isIP } from 'node:net'
 import { inPieces } from '../../base/pieces.ts'
 import type { Family, Forward } from '../../ghostwire/snapshot.ts'
-import { isSimple, runInEach } from '../namespace/each.ts'
+import { readMany, runInEach } from '../namespace/each.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { runInNamespace } from '../namespace/nsenter.ts'
 import { optionValue, readArguments } from '../process/proc.ts'
@@ -81,18 +81,12 @@ function asker(signal?: AbortSignal) {
     const found = tools.map(tool => lookUpTool(tool)).find(path => path !== undefined)
     if (found === undefined) return namespaces.map(() => undefined)
     const command = [found, ...args]
-    const simple = namespaces.filter(isSimple)
-    const texts = simple.length > 1 ? split((await runInEach(simple, command, { signal })) ?? '') : []
-    const batched = new Map(texts.length === simple.length ? simple.map((namespace, at) => [namespace, texts[at]]) : [])
-    const alone = async (namespace: NetworkNamespace) => {
-      try {
-        return (await runInNamespace(namespace, command, { signal })).stdout
-      } catch (error) {
-        signal?.throwIfAborted()
-        return error as Error
-      }
-    }
-    return Promise.all(namespaces.map(namespace => batched.get(namespace) ?? alone(namespace)))
+    return readMany(
+      namespaces,
+      async simple => split((await runInEach(simple, command, { signal })) ?? ''),
+      async namespace => (await runInNamespace(namespace, command, { signal })).stdout,
+      signal,
+    )
   }
 }
 

@@ -73,6 +73,7 @@ export async function listInterfacesOfMany(
     namespaces,
     simple => runBatch(simple, signal),
     namespace => listInterfaces(namespace, signal),
+    signal,
   )
 }
 

@@ -50,6 +50,7 @@ export async function readNetstacks(
     namespaces,
     simple => readBatch(simple, signal),
     namespace => readNetstack(namespace, signal),
+    signal,
   )
 }
 
