@@ -9,7 +9,8 @@ import { isStillThere } from '../linux/namespace/netns.ts'
 import { hasName, listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
 import { readDeviceCounters } from '../linux/network/net-dev.ts'
 import { both, directionOf } from './direction.ts'
-import { maxMergedInterfaces, type SourcePlan } from './plan.ts'
+import type { Places } from './places.ts'
+import { capturesOfEach, maxMergedInterfaces, type SourcePlan } from './plan.ts'
 import { type CapturePlace, findPoints } from './points.ts'
 import type { PreparedLife } from './prepare-life.ts'
 import type { InterfaceReport } from './report.ts'
@@ -57,6 +58,8 @@ export interface Life {
 /** What all lives of one stream have in common, and what is this one's own. */
 export interface LifeOptions {
   readonly weave: Weave
+  /** For its interfaces, which it gives back one by one. */
+  readonly places: Places
   readonly log?: Log | undefined
   readonly request: CaptureRequest
   /** Makes what numbers the packets of one more point. */
@@ -70,7 +73,7 @@ export interface LifeOptions {
 /** Starts the capture of a life, which owns what was prepared from now on. */
 export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   const { plan, target, head } = prepared
-  const { weave, log = silentLog, request } = options
+  const { weave, places, log = silentLog, request } = options
   // It goes on without any interface, for as long as the namespace is there.
   const stay = request.follow
   const { namespace } = target
@@ -98,8 +101,6 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   const comment = options.comment && once(options.comment)
   const seam = head && openSeam(head, weave, plan, { comment, withDirection: request.direction === true })
 
-  for (const line of plan.notes) options.onLine?.(line)
-
   const check = () => {
     if (running.size > 0 || starting > 0) return
     if (end === undefined && failure === undefined && isStillThere(namespace) && stay) return
@@ -119,6 +120,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       const { points, close } = await findPoints(target, plan, chosen, interfaces, request.at ?? 'inside')
       release = close
       const wanted = points.filter(({ key }) => !running.has(key))
+      places.take(wanted.length, `${wanted.length} interfaces of ${plan.name}`)
       const pipes = await makePipes(wanted.length)
       const ready = await Promise.all(wanted.map((point, index) => begin(plan, point, pipes[index] as LocalPipe).ready))
       return ready.every(Boolean)
@@ -155,6 +157,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     source.ready.then(ready => ready && log.info(`${plan.name}/${point.key} is captured`))
     source.ended.then(ended => {
       running.delete(point.key)
+      places.giveBack(1)
       // It may come again under the same name.
       known = undefined
       noteTime(source.woven.lastTime())
@@ -187,7 +190,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     if (tooMany) return
     tooMany = true
     options.onLine?.(
-      `more than ${maxMergedInterfaces} interfaces of ${plan.name} are up: those that come later are not captured`,
+      `more interfaces of ${plan.name} are up than can be captured one by one (${maxMergedInterfaces}, fewer among several targets): those that come later are not captured`,
     )
   }
 
@@ -216,7 +219,8 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       known = wanted.every(({ up }) => up) && refused.size === 0 ? names : undefined
       const there = wanted.filter(nif => nif.up && !refused.has(identity(nif))).map(({ name }) => name)
       const come = there.filter(name => !isCaptured(name))
-      const fresh = come.slice(0, Math.max(0, maxMergedInterfaces - running.size))
+      const free = Math.min(maxMergedInterfaces - running.size, Math.floor(places.free() / capturesOfEach(request)))
+      const fresh = come.slice(0, Math.max(0, free))
       if (fresh.length < come.length) tellOfTooMany()
       if (fresh.length === 0 || end !== undefined) return
       log.info(`${plan.name}: interfaces ${fresh.join(', ')} have come`)

@@ -91,7 +91,7 @@ export interface PlanOptions {
   readonly label?: string | undefined
   /** MiB of kernel buffer, for all interfaces together. */
   readonly buffer?: number | undefined
-  /** Interfaces that are captured one by one, where it is less than usual. */
+  /** Interfaces of a merged capture that are captured one by one, where it is less than usual. */
   readonly maxInterfaces?: number | undefined
   /** Capture on `any` where no interface is up, or too many are; true unless said otherwise. */
   readonly allowAny?: boolean
@@ -101,12 +101,18 @@ export interface PlanOptions {
 const maxDirectInterfaces = 128
 /** Interfaces of one target in a merged capture: each is a dumpcap of its own. */
 export const maxMergedInterfaces = 64
-/** All of a merged capture, when it begins. */
-const maxMergedTogether = 256
 
-/** Interfaces of each of several targets that are captured one by one. */
-export function maxInterfacesFor(targets: number): number {
-  return Math.max(2, Math.min(maxMergedInterfaces, Math.floor(maxMergedTogether / targets)))
+/**
+ * Interfaces of each of several targets that are captured one by one.
+ * @param places how many of all of them
+ */
+export function maxInterfacesFor(targets: number, places: number): number {
+  return Math.max(1, Math.min(maxMergedInterfaces, Math.floor(places / targets)))
+}
+
+/** How many captures there are of each interface in a merged capture. */
+export function capturesOfEach({ at }: Pick<CaptureRequest, 'at'>): number {
+  return at === 'both' ? 2 : 1
 }
 
 /** Why a capture cannot leave the writing to dumpcap. */
@@ -181,11 +187,12 @@ export function planSource(
     label,
     buffer = standardBuffer,
     allowAny = true,
-    maxInterfaces = woven ? maxMergedInterfaces : maxDirectInterfaces,
+    maxInterfaces = maxMergedInterfaces,
   }: PlanOptions = {},
 ): SourcePlan {
   const { chosen, note } = chooseInterfaces(request.interfaces, interfaces, {
-    ...{ target: target.name, several: label !== undefined, maxInterfaces },
+    ...{ target: target.name, several: label !== undefined },
+    maxInterfaces: woven ? maxInterfaces : maxDirectInterfaces,
     // Only real interfaces have another end.
     allowAny: allowAny && (request.at ?? 'inside') === 'inside',
   })

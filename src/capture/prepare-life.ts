@@ -4,6 +4,7 @@
  */
 import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { eachOf } from '../base/each.ts'
 import { RemoraError } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import { gatherContext } from '../discover/context.ts'
@@ -18,9 +19,18 @@ import type { TargetContext } from '../metadata/context.ts'
 import { type LeftOut, withApplicableFilter } from './applicable.ts'
 import type { CaptureContext } from './context.ts'
 import type { Head } from './head.ts'
-import { bufferFor, maxInterfacesFor, type PlanOptions, planRoute, planSource, type SourcePlan } from './plan.ts'
+import type { Places } from './places.ts'
+import {
+  bufferFor,
+  capturesOfEach,
+  maxInterfacesFor,
+  type PlanOptions,
+  planRoute,
+  planSource,
+  type SourcePlan,
+} from './plan.ts'
 import { type CaptureRequest, isForSeveral } from './request.ts'
-import type { AwaitedTarget } from './wait.ts'
+import { type AwaitedTarget, release } from './wait.ts'
 
 /** One life of one target, ready to be captured. */
 export interface PreparedLife {
@@ -40,24 +50,38 @@ export interface PreparedLife {
   close(): void
 }
 
+/** Lives that are prepared at a time: each starts processes. */
+export const preparedAtOnce = 16
+
 /**
  * Prepares lives that were found together; closes all of them when one cannot be captured. Of those that were waited for,
  * what has gone before it could be looked at is left out.
- * @throws RemoraError for everything that stands against one of them
+ * @throws RemoraError for everything that stands against one of them, LIMIT when they are too many
  */
 export async function prepareLives(
   request: CaptureRequest,
   awaited: readonly AwaitedTarget[],
-  context: CaptureContext,
+  context: CaptureContext & { readonly places: Places },
   signal: AbortSignal,
 ): Promise<PreparedLife[]> {
+  if (awaited.length > 1) {
+    try {
+      context.places.check(awaited.length * capturesOfEach(request), `${awaited.length} targets`)
+    } catch (error) {
+      awaited.forEach(release)
+      throw error
+    }
+  }
   const shares = {
     buffer: Math.min(context.buffer ?? Infinity, bufferFor(awaited.length)),
-    ...(awaited.length > 1 && { maxInterfaces: maxInterfacesFor(awaited.length) }),
+    maxInterfaces: maxInterfacesFor(awaited.length, context.places.free() / capturesOfEach(request)),
   }
-  const results = await Promise.allSettled(
-    awaited.map(one => prepareLife(request, one, { ...labelsOf(awaited, one, request), ...shares }, context, signal)),
-  )
+  const prepare = async (one: AwaitedTarget): Promise<PromiseSettledResult<PreparedLife>> => {
+    const how = { ...labelsOf(awaited, one, request), ...shares }
+    const [result] = await Promise.allSettled([prepareLife(request, one, how, context, signal)])
+    return result
+  }
+  const results = await eachOf(awaited, preparedAtOnce, prepare)
   const lives = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
   const isGone = (error: unknown) =>
     request.wait !== undefined && error instanceof RemoraError && error.code === 'TARGET_STALE'

@@ -8,9 +8,10 @@ import { readDumpcapVersion } from '../linux/capturing/dumpcap.ts'
 import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import { type Network, readNetwork } from '../linux/network/network.ts'
 import type { CaptureContext } from './context.ts'
-import { type CapturePlan, planRoute, sectionComment } from './plan.ts'
+import { capturePlaces, type Places } from './places.ts'
+import { type CapturePlan, capturesOfEach, planRoute, type SourcePlan, sectionComment } from './plan.ts'
 import type { Preface } from './prelude.ts'
-import { type PreparedLife, prepareLives } from './prepare-life.ts'
+import { type PreparedLife, preparedAtOnce, prepareLives } from './prepare-life.ts'
 import { type CaptureRequest, isForSeveral } from './request.ts'
 import { type AwaitedTarget, type TargetWatch, type WaitOptions, watchForTargets } from './wait.ts'
 
@@ -20,6 +21,8 @@ export interface PreparedCapture {
   readonly plan: CapturePlan
   readonly preface: Preface
   readonly lives: readonly PreparedLife[]
+  /** For the interfaces of a merged capture. */
+  readonly places: Places
   /** Lives that are still to come, where they are waited for or followed. */
   readonly coming?: ComingLives | undefined
   /** Releases all that was begun and not taken over; whoever prepared the capture calls it once. */
@@ -40,9 +43,11 @@ export interface ComingLives {
  */
 export async function prepareCapture(
   request: CaptureRequest,
-  context: CaptureContext,
-  signal: AbortSignal = context.lifetime.stop,
+  around: CaptureContext,
+  signal: AbortSignal = around.lifetime.stop,
 ): Promise<PreparedCapture> {
+  const places = capturePlaces(around.places)
+  const context = { ...around, places }
   const { wait, follow, targets: references, names, match } = request
   const { env = process.env, onPending, onFound } = context
   const lives: PreparedLife[] = []
@@ -50,6 +55,7 @@ export async function prepareCapture(
   const close = () => {
     watch?.close()
     for (const life of lives) life.close()
+    places.close()
   }
   try {
     // dumpcap tells its version itself where it writes the stream.
@@ -80,6 +86,7 @@ export async function prepareCapture(
     const heads = lives.some(({ head }) => head !== undefined)
     const route = planRoute(request, targets, heads, isPending && !follow)
     const sources = lives.map(life => life.plan)
+    if (route.route === 'woven') checkPlaces(request, sources, places)
     const plan = { ...route, comment: sectionComment(request, route, sources), sources }
     const preface = {
       comment: plan.comment,
@@ -89,20 +96,34 @@ export async function prepareCapture(
       ),
       names: sources.flatMap(source => source.names),
     }
-    if (watch === undefined || !isPending) return { request, plan, preface, lives, close }
-    return { request, plan, preface, lives, coming: comingLives(request, watch, context), close }
+    if (watch === undefined || !isPending) return { request, plan, preface, lives, places, close }
+    return { request, plan, preface, lives, places, coming: comingLives(request, watch, context), close }
   } catch (error) {
     close()
     throw error
   }
 }
 
+/**
+ * Checks that there are places for the interfaces of a merged capture.
+ * @throws RemoraError LIMIT
+ */
+function checkPlaces(request: CaptureRequest, sources: readonly SourcePlan[], places: Places): void {
+  const interfaces = sources.reduce((sum, { dumpcap }) => sum + dumpcap.interfaces.length, 0)
+  const at = capturesOfEach(request) > 1 ? ', captured at both ends,' : ''
+  const of = sources.length === 1 ? sources[0]?.name : `${sources.length} targets`
+  const count = interfaces === 1 ? '1 interface' : `${interfaces} interfaces`
+  places.check(interfaces * capturesOfEach(request), `${count} of ${of}${at}`)
+}
+
 /** Looks into namespaces while it is still being found out whether they are those of the targets. */
 function earlyLooks(signal: AbortSignal) {
   const looks = new WeakMap<NetworkNamespace, Promise<Network>>()
+  let begun = 0
   return {
     /** The descriptor has been handed down when this returns: the namespace may be closed then. */
     begin(namespace: NetworkNamespace) {
+      if (begun++ >= preparedAtOnce) return
       const look = readNetwork(namespace, signal)
       look.catch(() => {})
       looks.set(namespace, look)
@@ -123,7 +144,7 @@ async function prepareAwaited(
   request: CaptureRequest,
   watch: TargetWatch,
   awaited: readonly AwaitedTarget[],
-  context: CaptureContext,
+  context: CaptureContext & { readonly places: Places },
   signal: AbortSignal,
 ): Promise<PreparedLife[]> {
   const lives = await prepareLives(request, awaited, context, signal)
@@ -131,7 +152,11 @@ async function prepareAwaited(
   return lives
 }
 
-function comingLives(request: CaptureRequest, watch: TargetWatch, context: CaptureContext): ComingLives {
+function comingLives(
+  request: CaptureRequest,
+  watch: TargetWatch,
+  context: CaptureContext & { readonly places: Places },
+): ComingLives {
   const waiting = { ...request, wait: {} }
   return {
     async next(signal) {

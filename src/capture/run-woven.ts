@@ -4,6 +4,7 @@
  */
 import { fstatSync } from 'node:fs'
 import { isAbort } from '../base/abort.ts'
+import { reasonOf } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import { afterOwnTime } from '../base/own-time.ts'
 import { setInterval, setTimeout } from '../base/timers.ts'
@@ -18,6 +19,7 @@ import { type LifeHistory, makeLifeHistory } from './history.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import { watchKeys } from './keys.ts'
 import { type Life, type LifeReport, startLife } from './life.ts'
+import { capturesOfEach, shownName } from './plan.ts'
 import { prelude } from './prelude.ts'
 import type { PreparedCapture } from './prepare.ts'
 import type { PreparedLife } from './prepare-life.ts'
@@ -30,6 +32,9 @@ import { weaveInto } from './weave.ts'
 /** Milliseconds a reader that does not read has, when the capture was asked to end. */
 const longestEnd = 5_000
 
+/** Notes on targets that are told one by one. */
+const mostNotes = 3
+
 /**
  * Runs a woven capture; the lives that were prepared are its own from now on.
  * @param output descriptor of the stream, stays the caller's
@@ -41,9 +46,11 @@ export async function runWoven(
   context: CaptureContext & Omit<RunOptions, 'lifetime'>,
 ): Promise<CaptureReport> {
   const { lifetime, parent, log = silentLog, env = process.env, onProgress } = context
-  const { request, plan, coming } = prepared
+  const { request, plan, coming, places } = prepared
   const lives = new Map<Life, PreparedLife>()
   const reports: LifeReport[] = []
+  /** Interfaces of lives for which there was no place. */
+  const turnedAway: string[] = []
   const over = Promise.withResolvers<void>()
   const noMore = new AbortController()
   const noKeys = new AbortController()
@@ -95,11 +102,17 @@ export async function runWoven(
       .map(life => life.lastTime())
       .reduce((last, time) => (time !== undefined && (last ?? 0n) < time ? time : last), history.lastTime(reference))
 
+  const tellNotes = (lives: readonly PreparedLife[]) => {
+    const notes = lives.flatMap(({ plan }) => plan.notes)
+    for (const note of notes.slice(0, mostNotes)) context.onSilence?.(note)
+    if (notes.length > mostNotes) context.onSilence?.(`... and the same of ${notes.length - mostNotes} more targets`)
+  }
+
   const begin = (prepared: PreparedLife): Life => {
     const { reference } = prepared.plan
     const comment = history.begin(prepared, () => lastOf(reference, life))
     const onLine = (line: string) => context.onSilence?.(line)
-    const life = startLife(prepared, { weave, log, request, comment, number: numberPackets, onLine })
+    const life = startLife(prepared, { weave, places, log, request, comment, number: numberPackets, onLine })
     lives.set(life, prepared)
     life.armed.then(() => {
       const pid = life.pid()
@@ -157,6 +170,21 @@ export async function runWoven(
     context.onArmed?.()
   }
 
+  /** One for which there is no place is no reason to end the others. */
+  const hasPlaces = (life: PreparedLife): boolean => {
+    const { plan, close } = life
+    const interfaces = plan.dumpcap.interfaces.map(({ name }) => shownName(plan, name))
+    try {
+      places.check(interfaces.length * capturesOfEach(request), interfaces.join(', '))
+      return true
+    } catch (error) {
+      context.onSilence?.(`${plan.name} has come and is not captured: ${reasonOf(error)}`)
+      turnedAway.push(...interfaces)
+      close()
+      return false
+    }
+  }
+
   const awaitLives = async () => {
     for (;;) {
       const next = await coming?.next(noMore.signal)
@@ -165,9 +193,11 @@ export async function runWoven(
         next.close()
         break
       }
+      if (!hasPlaces(next)) continue
       log.info(`${next.plan.reference} joins`)
       names.told(next.plan.names)
       weave.addNames(next.plan.names)
+      tellNotes([next])
       begin(next).armed.then(ready => {
         if (ready) arm()
       })
@@ -185,6 +215,7 @@ export async function runWoven(
 
   try {
     await keys?.ready
+    tellNotes(prepared.lives)
     const armed = Promise.all(prepared.lives.map(life => begin(life).armed))
     if (lifetime.stop.aborted) finish('stopped', 'drain')
     awaitLives()
@@ -213,7 +244,7 @@ export async function runWoven(
     if (failure !== undefined) throw failure
     await settleWritten(writeback, lifetime.kill)
     const { packets, late } = weave.written()
-    return summed(prepared, reports, { end, history, packets, late, seconds: seconds() })
+    return summed(prepared, reports, { end, history, turnedAway, packets, late, seconds: seconds() })
   } finally {
     clearInterval(timer)
     for (const cancel of waits) cancel()
@@ -230,9 +261,16 @@ export async function runWoven(
 function summed(
   { plan }: PreparedCapture,
   reports: readonly LifeReport[],
-  stream: { end: CaptureEnd | undefined; history: LifeHistory; packets: number; late: number; seconds: number },
+  stream: {
+    end: CaptureEnd | undefined
+    history: LifeHistory
+    turnedAway: readonly string[]
+    packets: number
+    late: number
+    seconds: number
+  },
 ): CaptureReport {
-  const { end, history, packets, late, seconds } = stream
+  const { end, history, turnedAway, packets, late, seconds } = stream
   const interfaces = new Map<string, InterfaceReport>()
   for (const { name, received, dropped, cut = 0 } of reports.flatMap(report => report.interfaces)) {
     const sum = interfaces.get(name) ?? { name, received: 0, dropped: 0, cut: 0 }
@@ -242,7 +280,7 @@ function summed(
       ...(allCut > 0 && { cut: allCut }),
     })
   }
-  const missed = [...new Set(reports.flatMap(report => report.missed))]
+  const missed = [...new Set([...reports.flatMap(report => report.missed), ...turnedAway])]
   const last = reports.at(-1)
   const ownEnd = last === undefined || last.end === 'asked' ? 'target-gone' : last.end
   const references = history.references()

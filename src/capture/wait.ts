@@ -202,7 +202,8 @@ function identity({ namespace: { inode, process } }: ResolvedTarget): string {
   return process === undefined ? `${inode}` : `${inode} ${process.pid} ${process.startTime}`
 }
 
-function release(life: AwaitedTarget | undefined): void {
+/** Lets go of a life that is not captured. */
+export function release(life: AwaitedTarget | undefined): void {
   life?.head?.close()
   life?.target.namespace.close()
 }

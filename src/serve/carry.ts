@@ -39,6 +39,7 @@ async function prepareNow(session: Session, context: ServiceContext, request: Ca
     log: context.logOf(session),
     counting: true,
     buffer: context.buffer(),
+    places: context.places,
     onPending() {
       state.phase = 'waiting'
     },

@@ -5,6 +5,7 @@ import type { Context } from 'hono'
 import type { Logger } from 'pino'
 import type { RemoraError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { type Places, servicePlaces } from '../capture/places.ts'
 import type { CaptureReport } from '../capture/report.ts'
 import type { AccessRules } from './access.ts'
 import { type Connections, makeConnections } from './connections.ts'
@@ -35,6 +36,8 @@ export interface ServiceContext {
   logOf(session: Session): Log
   /** MiB of kernel buffer for one more capture. */
   buffer(): number
+  /** For the interfaces of merged captures. */
+  readonly places: Places
   /** Gives the place of a capture back, counts it, and writes the line that tells what it was. */
   conclude(session: Session, report: CaptureReport | undefined, failure: RemoraError | undefined): void
 }
@@ -82,6 +85,7 @@ export function makeContext(rules: AccessRules, limits: Limits, log: Logger): Se
         debug: message => own.trace(message),
       }
     },
+    places: servicePlaces(limits.interfaces),
     buffer: () => Math.min(oneBuffer, Math.max(1, Math.floor(allBuffers / sessions.list().length))),
     conclude(session, report, failure) {
       sessions.close(session)

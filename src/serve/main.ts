@@ -11,6 +11,7 @@ import { onFault } from '../base/timers.ts'
 import { escapeControls, writeFully } from '../base/write.ts'
 import { cleanUpOrphans } from '../capture/cleanup.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
+import { mostOfService } from '../capture/places.ts'
 import { nameOf, parseListenAddress, standardAddresses } from './listen.ts'
 import { parseReaderAddress, readerName } from './pcap-over-ip.ts'
 import { type Service, startService } from './server.ts'
@@ -29,6 +30,7 @@ interface ServeOptions {
   readonly allowTlsKeys?: boolean
   readonly maxCaptures: string
   readonly maxCapturesPerPeer: string
+  readonly maxInterfaces: string
   readonly logLevel: string
 }
 
@@ -81,6 +83,11 @@ function serveCommand(): Command {
     .option('--allow-tls-keys', 'let clients have the TLS keys of the targets (SSLKEYLOGFILE) in their captures')
     .option('--max-captures <NUMBER>', 'captures at once', '256')
     .option('--max-captures-per-peer <NUMBER>', 'captures at once of one client address', '128')
+    .option(
+      '--max-interfaces <NUMBER>',
+      'interfaces that merged captures have at once, all together',
+      String(mostOfService),
+    )
     .option('--log-level <LEVEL>', 'trace, debug, info, warn or error', 'info')
     .configureOutput({
       writeOut: text => writeFully(1, text),
@@ -114,6 +121,7 @@ async function serve(options: ServeOptions): Promise<void> {
     limits: {
       captures: numberOf('--max-captures', options.maxCaptures),
       capturesPerPeer: numberOf('--max-captures-per-peer', options.maxCapturesPerPeer),
+      interfaces: numberOf('--max-interfaces', options.maxInterfaces),
     },
     log,
   })

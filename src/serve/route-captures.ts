@@ -128,7 +128,10 @@ async function check(body: CaptureBody, context: ServiceContext, gone: AbortSign
   const never = new AbortController().signal
   const stream = await prepareStream(
     { ...request, follow: false },
-    { lifetime: { stop: never, kill: never }, counting: true, buffer: context.buffer() },
+    {
+      ...{ lifetime: { stop: never, kill: never }, counting: true },
+      ...{ buffer: context.buffer(), places: context.places },
+    },
     signal,
   )
   // What follows its target needs more than was prepared.

@@ -39,6 +39,8 @@ export interface Limits {
   readonly captures: number
   /** Of one client address. */
   readonly capturesPerPeer: number
+  /** Interfaces of all merged captures together. */
+  readonly interfaces: number
 }
 
 /** Captures that run. */
@@ -55,7 +57,7 @@ export interface Sessions {
 }
 
 /** A place for captures; none runs yet. */
-export function makeSessions(limits: Limits): Sessions {
+export function makeSessions(limits: Omit<Limits, 'interfaces'>): Sessions {
   const sessions = new Map<string, Session>()
   return {
     open(request, peer) {

@@ -290,6 +290,47 @@ describe('what the service has against it arrives with its code, and leaves no f
     await other.close()
   })
 
+  test('too many interfaces of all merged captures together, until one has ended', async () => {
+    const other = await serveToo('--max-interfaces', '2')
+    const file = join(folder, 'limit.pcapng')
+    const both = ['capture', target(), `named:${pair.sender}`, '--host', other.address]
+    const running = startRemora([...both, '-w', join(folder, 'first.pcapng')])
+    started.push(running)
+    await untilReading(inode)
+    const merged = ['capture', target(), '--direction', '-a', 'duration:1', '--host', other.address, '-w', file]
+    expect(await remora(merged)).toMatchObject({
+      status: 9,
+      stderr: expect.stringMatching(
+        /^remora: LIMIT: 1 interfaces? of .* too many now: .* at most 2 interfaces one by one, and 2 already\nhint: Name fewer/,
+      ),
+    })
+    expect(existsSync(file)).toBe(false)
+    running.child.kill('SIGINT')
+    expect((await running.result).stderr).toMatch(/^2 interfaces of .* are up: any is captured in place of each/)
+    expect((await remora(merged)).status).toBe(0)
+    await other.close()
+  })
+
+  test('a target that joins when there is no place is told of, and the others go on', async () => {
+    const other = await serveToo('--max-interfaces', '1')
+    const file = join(folder, 'joins.pcapng')
+    const name = `${pair.receiver}-later`
+    const running = startRemora(
+      ['capture', '--wait', target(), `named:${name}`, '--host', other.address, '-w', file].concat('--json'),
+    )
+    started.push(running)
+    await untilReading(inode)
+    await must('ip', 'netns', 'add', name)
+    await must('ip', '-n', name, 'link', 'set', 'lo', 'up')
+    await until('it is told', () => running.stderr().includes('is not captured'), 20_000)
+    await must('ip', 'netns', 'del', name)
+    running.child.kill('SIGINT')
+    const { status, stdout, stderr } = await running.result
+    expect([status, stderr]).toEqual([0, expect.stringMatching(/-later has come and is not captured: .* too many now/)])
+    expect(JSON.parse(stdout)).toMatchObject({ complete: false, missedInterfaces: [`${name}/lo`] })
+    await other.close()
+  })
+
   test.each([
     [
       'nobody listens',

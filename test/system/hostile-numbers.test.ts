@@ -2,24 +2,38 @@
  * Numbers that a user of the host chooses: containers of an engine, sockets of a process that is named like one. What is too
  * much is left out and told of, the event loop goes on, and memory stays small.
  */
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { afterEach, describe, expect, test } from 'vitest'
+import { eachOf } from '../../src/base/each.ts'
 import { discover } from '../../src/discover/discover.ts'
 import { dockerApiEngine } from '../../src/engine/docker-api.ts'
 import { lookForEngines } from '../../src/engine/engines.ts'
+import { readNamespaceInode } from '../../src/linux/process/proc.ts'
 import { end, type Running, run, start, until } from '../helpers/command.ts'
-import { environment } from '../helpers/remora.ts'
+import { processesWith, untilReading } from '../helpers/leaks.ts'
+import { environment, remora, startRemora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 const program = join(import.meta.dirname, '../helpers/hostile-engine.ts')
 const running: Running[] = []
+const made: string[] = []
 afterEach(async () => {
   for (const { child } of running.splice(0)) await end(child)
+  if (made.length > 0) await inBatch(made.splice(0).map(name => `netns del ${name}`))
 })
+
+/** Has ip(8) run lines, in one process. */
+async function inBatch(lines: readonly string[], ...options: string[]): Promise<void> {
+  const { child, result } = start(['ip', ...options, '-batch', '-'], { stdio: ['pipe', 'pipe', 'pipe'] })
+  child.stdin?.end(`${lines.join('\n')}\n`)
+  const { status, stderr } = await result
+  if (status !== 0) throw new Error(stderr)
+}
 
 /** Starts an engine in a PID namespace of its own, so that its numbers must be translated; its folder. */
 async function claim(containers: number, sockets: number): Promise<string> {
@@ -65,7 +79,7 @@ describe('an engine that tells of', () => {
     const folder = await claim(20_000, 1)
     const env = { ...environment(), DOCKER_HOST: `unix://${join(folder, '0.sock')}` }
     const script = `
-      import { discover } from '${join(import.meta.dirname, '../../src/discover/discover.ts')}'
+import { discover } from '${join(import.meta.dirname, '../../src/discover/discover.ts')}'
       const signal = new AbortController().signal
       console.log((await discover({ signal, timeout: ${patience}, interfaces: false })).warnings.join('\\n'))
     `
@@ -99,4 +113,59 @@ test('an aborted signal opens no connection', async () => {
   last.destroy()
   server.close()
   expect(connections).toBe(1)
+})
+
+describe('a capture of', () => {
+  /** Makes namespaces with two interfaces each, lo and a bridge; their references. */
+  async function makeNamespaces(count: number): Promise<string[]> {
+    const base = `rt-${randomBytes(4).toString('hex')}`
+    const names = Array.from({ length: count }, (_, index) => `${base}-${index}`)
+    made.push(...names)
+    await inBatch(names.map(name => `netns add ${name}`))
+    const lines = ['link set lo up', 'link add eth0 type bridge', 'link set eth0 up']
+    await eachOf(names, 4, name => inBatch(lines, '-n', name))
+    return names.map(name => `named:${name}`)
+  }
+
+  const inodeOf = (reference: string) => statSync(`/run/netns/${reference.slice('named:'.length)}`).ino
+
+  test('150 targets with two interfaces each has 150 processes, and says why', async () => {
+    const references = await makeNamespaces(150)
+    const file = join(scratch(), 'many.pcapng')
+    const { child, result } = startRemora(['capture', ...references, '-w', file, '--json'])
+    for (const reference of references) await untilReading(inodeOf(reference))
+    expect(
+      processesWith('dumpcap').filter(pid => references.map(inodeOf).includes(readNamespaceInode(pid, 'net') ?? 0)),
+    ).toHaveLength(150)
+    child.kill('SIGINT')
+    const { status, stdout, stderr } = await result
+    expect([status, JSON.parse(stdout).complete]).toEqual([0, true])
+    expect(stderr).toMatch(/^2 interfaces of .* are up: any is captured in place of each/)
+    expect(stderr).toContain('... and the same of 147 more targets\n')
+  })
+
+  test('257 targets is refused before anything is looked at, with the ways to stay within the bound', async () => {
+    const references = await makeNamespaces(257)
+    const file = join(scratch(), 'many.pcapng')
+    const { status, stderr } = await remora(['capture', ...references, '-w', file])
+    expect([status, stderr, existsSync(file)]).toEqual([
+      9,
+      expect.stringMatching(
+        /^remora: LIMIT: 257 targets are too many .*: at most 256 .*\nhint: Name fewer targets, .* -i any\.\n$/,
+      ),
+      false,
+    ])
+  })
+
+  test('a target with 1,000 interfaces is armed within 5 s, and says what it does', async () => {
+    const [reference = ''] = await makeNamespaces(1)
+    const bridges = Array.from({ length: 1_000 }, (_, index) => `link add d${index} up type bridge`)
+    await inBatch(bridges, '-n', reference.slice('named:'.length))
+    const began = performance.now()
+    const { child, result } = startRemora(['capture', reference, '-w', join(scratch(), 'wide.pcapng')])
+    await untilReading(inodeOf(reference))
+    expect(performance.now() - began).toBeLessThan(5_000)
+    child.kill('SIGINT')
+    expect((await result).stderr).toMatch(/^1002 interfaces of .* are up: any is captured in place of each/)
+  })
 })

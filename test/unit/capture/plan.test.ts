@@ -98,8 +98,9 @@ describe('interfaces', () => {
   test.each([
     [{}, 128],
     [{ woven: true }, 64],
-    [{ woven: true, maxInterfaces: maxInterfacesFor(10) }, 25],
-    [{ woven: true, maxInterfaces: maxInterfacesFor(10_000) }, 2],
+    [{ woven: true, maxInterfaces: maxInterfacesFor(10, 256) }, 25],
+    [{ woven: true, maxInterfaces: maxInterfacesFor(200, 256) }, 1],
+    [{ woven: true, maxInterfaces: maxInterfacesFor(10_000, 256) }, 1],
   ])('%o: so many interfaces are captured one by one, more on any, and a line says so', (options, most) => {
     expect(planSource(request, target, many(most), options).dumpcap.interfaces).toHaveLength(most)
     const { dumpcap, notes } = planSource(request, target, many(most + 1), options)
