@@ -12,12 +12,13 @@ import { netns } from './schemes/netns.ts'
 import { pid } from './schemes/pid.ts'
 import { pod } from './schemes/pod.ts'
 import { process } from './schemes/process.ts'
+import { systemd } from './schemes/systemd.ts'
 
 /** Schemes whose references mean containers, in the order of help and docs. */
 const containerMembers = [container, ...engines, pod, label, env, compose] as const
 
 /** Schemes whose references mean a namespace that the machine itself tells of: discover/open opens them, by the same names. */
-const directMembers = [pid, process, named, netns, file, host] as const
+const directMembers = [pid, process, systemd, named, netns, file, host] as const
 
 /** A reference that means containers, taken apart. */
 export type ContainerReference = ReturnType<(typeof containerMembers)[number]['parse']>

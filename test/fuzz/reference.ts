@@ -33,6 +33,9 @@ const references: fc.Arbitrary<Reference> = fc.oneof(
     service: text,
   }),
   text.map<Reference>(command => ({ scheme: 'process', command })),
+  fc
+    .tuple(fc.stringMatching(/^[A-Za-z0-9:_.\\@-]{1,40}$/), fc.constantFrom('service', 'scope', 'mount'))
+    .map<Reference>(([name, suffix]) => ({ scheme: 'systemd', unit: `${name}.${suffix}` })),
 )
 
 /** The value of a variable is not shown; everything else is shown as it was written. */

@@ -1,5 +1,6 @@
 /** The shape of the other half of a scheme: how targets that no engine tells of are opened. */
-import { type NetworkNamespace, openNamespaceFile } from '../../linux/namespace/netns.ts'
+import { type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../../linux/namespace/netns.ts'
+import type { ProcessEntry } from '../../linux/process/table.ts'
 import { formatReference, type Reference, type SeveralMatches } from '../../reference/reference.ts'
 import type { FoundTarget } from '../found.ts'
 
@@ -27,4 +28,19 @@ export function ofProcess(namespace: NetworkNamespace, command = 'process'): Fou
   const { pid = 0, startTime = 0 } = namespace.process ?? {}
   const reference = formatReference({ scheme: 'pid', pid, startTime })
   return { reference, name: `${command}(${pid})`, type: 'proc', namespace }
+}
+
+/** Opens the namespaces of processes that were seen, as long as they are those processes; all of them, or none stays open. */
+export function openProcesses(
+  processes: readonly Pick<ProcessEntry, 'pid' | 'startTime' | 'command' | 'netns'>[],
+): FoundTarget[] {
+  const opened: FoundTarget[] = []
+  try {
+    for (const { pid, startTime, command, netns } of processes)
+      opened.push(ofProcess(openProcessNamespace(pid, { startTime, inode: netns }), command))
+    return opened
+  } catch (error) {
+    for (const { namespace } of opened) namespace.close()
+    throw error
+  }
 }

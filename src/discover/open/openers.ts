@@ -8,10 +8,12 @@ import { openInode } from './netns.ts'
 import type { Opener } from './opener.ts'
 import { openPid } from './pid.ts'
 import { openCommand } from './process.ts'
+import { openUnit } from './systemd.ts'
 
 const openers: { readonly [S in DirectReference['scheme']]: Opener<Extract<DirectReference, { scheme: S }>> } = {
   pid: openPid,
   process: openCommand,
+  systemd: openUnit,
   named: openNamed,
   netns: openInode,
   file: openFile,
