@@ -2,7 +2,7 @@
  * The import table of ARCHITECTURE.md, checked by a machine. Layers from the bottom: base, formats, adapters,
  * use cases, faces, entry. Type-only imports count like any other.
  */
-const formats = '^(src/(target|reference|pcapng|metadata|protocol|ghostwire)/|extcap/sentence\\.ts$)'
+const formats = '^(src/(model|reference|pcapng|metadata|protocol|ghostwire)/|extcap/sentence\\.ts$)'
 const adapters = '^src/(engine|linux|remote)/'
 const useCases = '^src/(capture|discover|diagnose|inspect|setup)/'
 const faces = '^(extcap/(?!sentence\\.ts)|src/(cli|serve|hook)/)'
@@ -18,15 +18,21 @@ module.exports = {
       'formats-are-pure',
       { path: formats },
       {
-        path: '^(bin|extcap/(?!sentence)|src/(?!base/(address|credentials|errors|redact|yaml)\\.ts$|(target|reference|pcapng|metadata|protocol|ghostwire)/))',
+        path: '^(bin|extcap/(?!sentence)|src/(?!base/(address|credentials|errors|redact|yaml)\\.ts$|(model|reference|pcapng|metadata|protocol|ghostwire)/))',
       },
       'formats import formats, and what is pure of base',
     ),
     never(
       'lowest-formats-stand-alone',
-      { path: '^src/(target|pcapng|metadata)/' },
+      { path: '^src/(model|pcapng|metadata)/' },
       { path: '^src/(?!base/)', pathNot: '^src/$1/' },
       'these formats know no other',
+    ),
+    never(
+      'references-are-of-the-model',
+      { path: '^src/reference/' },
+      { path: '^src/(?!base/|model/|reference/)' },
+      'a reference means what the model has',
     ),
     never(
       'packetflix-stands-alone',
@@ -37,7 +43,7 @@ module.exports = {
     never(
       'protocol-v1-is-low',
       { path: '^src/protocol/v1/' },
-      { path: '^src/(?!base/|target/|protocol/)' },
+      { path: '^src/(?!base/|model/|protocol/)' },
       'the API is made of targets, and of what it shares with Packetflix',
     ),
     never(

@@ -4,9 +4,9 @@
  */
 import { RemoraError, toRemoraError } from '../src/base/errors.ts'
 import { listRemoteTargets } from '../src/capture/remote-list.ts'
+import type { Target, TargetType } from '../src/model/target.ts'
 import { stockTargetJson } from '../src/protocol/packetflix/target.ts'
 import { qualifiedName } from '../src/reference/containers.ts'
-import type { Target, TargetType } from '../src/target/model.ts'
 import { type ArgumentValues, textValue } from './argv.ts'
 import { dockerHostInterface, stableInterfaces } from './interfaces.ts'
 import { kinds } from './kinds.ts'

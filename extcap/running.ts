@@ -4,8 +4,8 @@
  */
 import { localService, type RemoteService } from '../src/capture/service.ts'
 import type { RunningTarget } from '../src/discover/running.ts'
+import type { Target } from '../src/model/target.ts'
 import { qualifiedName } from '../src/reference/containers.ts'
-import type { Target } from '../src/target/model.ts'
 import { listTimeout } from './step.ts'
 
 /**

@@ -6,7 +6,7 @@ import { RemoraError } from '../base/errors.ts'
 import type { CapturedInterface } from '../linux/capturing/device.ts'
 import { checkFilter } from '../linux/capturing/dumpcap.ts'
 import type { NetworkNamespace } from '../linux/namespace/netns.ts'
-import type { NetworkInterface } from '../linux/network/iproute.ts'
+import type { NetworkInterface } from '../model/interface.ts'
 import type { SourcePlan } from './plan.ts'
 
 /** An interface that is up and not captured, and why. */

@@ -1,7 +1,7 @@
 /** Which interfaces of a target are captured: those that were asked for, or every one that is up. */
 import { RemoraError } from '../base/errors.ts'
 import { didYouMean, nearestNames } from '../base/nearest.ts'
-import { hasName, type NetworkInterface } from '../linux/network/iproute.ts'
+import { hasName, type NetworkInterface } from '../model/interface.ts'
 
 /** An interface that is captured. */
 export type Chosen = Pick<NetworkInterface, 'name' | 'index'>

@@ -4,7 +4,7 @@
  * address was sent. Cooked packets carry the answer of the kernel.
  */
 import { addressBytes } from '../linux/network/address.ts'
-import type { NetworkInterface } from '../linux/network/iproute.ts'
+import type { NetworkInterface } from '../model/interface.ts'
 import type { Decoration } from '../pcapng/decorate.ts'
 import { packetField } from '../pcapng/lane.ts'
 import type { Slab } from '../pcapng/slab.ts'

@@ -4,8 +4,8 @@
  */
 import { RemoraError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
-import type { NetworkInterface } from '../linux/network/iproute.ts'
 import { readSshConnection } from '../linux/process/ssh.ts'
+import type { NetworkInterface } from '../model/interface.ts'
 
 /** One TCP connection of the stream, as the service sees it. */
 export interface StreamConnection {

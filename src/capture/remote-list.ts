@@ -1,13 +1,13 @@
 /** What a service elsewhere can capture: as a remora tells it, or as the original does. */
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
+import { containerEngines, containerStates, otherTypes, type Target, type TargetType } from '../model/target.ts'
 import { type StockTarget, stockTarget } from '../protocol/packetflix/target.ts'
 import { qualifiedName } from '../reference/containers.ts'
 import { formatReference } from '../reference/reference.ts'
 import { silentService, statusFailure, strangeAnswer, toldFailure } from '../remote/failure.ts'
 import { ask, follow } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
-import { containerEngines, containerStates, otherTypes, type Target, type TargetType } from '../target/model.ts'
 import { listStockTargets } from './remote-stock.ts'
 
 const text = v.string()

@@ -4,9 +4,10 @@
  */
 import { setInterval } from '../base/timers.ts'
 import { sharesHostNetwork } from '../discover/resolve.ts'
-import { listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
+import { listInterfaces } from '../linux/network/iproute.ts'
 import { type DeviceCounters, type NetworkCounters, readDeviceCounters } from '../linux/network/net-dev.ts'
 import { isRunnable, readBytesWritten } from '../linux/process/proc.ts'
+import type { NetworkInterface } from '../model/interface.ts'
 import type { PreparedLife } from './prepare-life.ts'
 import { explainDirection, type SilenceFacts, silenceLines } from './silence-reason.ts'
 
@@ -27,7 +28,7 @@ export interface WatchedTarget extends Pick<SilenceFacts, 'target' | 'filter' | 
   counters(): NetworkCounters | undefined
 }
 
-type Link = Pick<NetworkInterface, 'name' | 'up' | 'operstate' | 'loopback' | 'linkIndex'>
+type Link = Pick<NetworkInterface, 'name' | 'up' | 'operstate' | 'loopback' | 'lower'>
 
 /** A watch over the targets of one capture. */
 export interface SilenceWatch {
@@ -197,7 +198,7 @@ function withLinks({ interfaces }: SilenceFacts, links: readonly Link[]): Pick<S
   return {
     interfaces: interfaces?.map(nif => {
       const link = links.find(({ name }) => name === nif.name)
-      return link === undefined ? nif : { ...nif, ...link, hasPeer: link.linkIndex !== undefined }
+      return link === undefined ? nif : { ...nif, ...link, hasPeer: link.lower !== undefined }
     }),
   }
 }

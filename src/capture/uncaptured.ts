@@ -4,8 +4,9 @@
  * when packets pass on one that was down.
  */
 import type { NetworkNamespace } from '../linux/namespace/netns.ts'
-import { listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
+import { listInterfaces } from '../linux/network/iproute.ts'
 import { type NetworkCounters, readDeviceCounters } from '../linux/network/net-dev.ts'
+import type { NetworkInterface } from '../model/interface.ts'
 import type { SourcePlan } from './plan.ts'
 
 /** A watch over the interfaces of one target. */

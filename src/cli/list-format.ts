@@ -3,7 +3,7 @@ import { RemoraError } from '../base/errors.ts'
 import { printable, printableJson } from '../base/write.ts'
 import { type Answer, type DocumentOptions, mobyshark } from '../discover/mobyshark.ts'
 import { ghostwire } from '../discover/topology.ts'
-import type { Target } from '../target/model.ts'
+import type { Target } from '../model/target.ts'
 import { print, warn } from './render/terminal.ts'
 
 type Format = (options: DocumentOptions, isWanted: (target: Target) => boolean) => Promise<Answer<unknown>>

@@ -4,8 +4,8 @@ import { complain } from '../base/complain.ts'
 import { RemoraError } from '../base/errors.ts'
 import { version } from '../base/version.ts'
 import { type CaptureOption, captureOptions } from '../capture/request.ts'
+import { containerEngines, containerStates, otherTypes } from '../model/target.ts'
 import { listUsage } from '../reference/usage.ts'
-import { containerEngines, containerStates, otherTypes } from '../target/model.ts'
 import { print, warn } from './render/terminal.ts'
 
 /**

@@ -5,8 +5,8 @@ import { signalLifetime } from '../capture/lifetime.ts'
 import type { RemoteService } from '../capture/service.ts'
 import { watchTargets } from '../discover/watch.ts'
 import { identity, type TargetEvent } from '../discover/watch-state.ts'
+import { type Target, targetJson } from '../model/target.ts'
 import { qualifiedName } from '../reference/containers.ts'
-import { type Target, targetJson } from '../target/model.ts'
 import { print, warn } from './render/terminal.ts'
 
 /**

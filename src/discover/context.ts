@@ -6,10 +6,11 @@ import { hostname, release } from 'node:os'
 import { version } from '../base/version.ts'
 import { readResolver } from '../linux/host/dns.ts'
 import { isStillThere } from '../linux/namespace/netns.ts'
-import type { NetworkInterface } from '../linux/network/iproute.ts'
 import { readOffloads } from '../linux/network/offloads.ts'
-import { type KernelRoute, readProcessRoutes, routeText } from '../linux/network/routes.ts'
+import { readProcessRoutes } from '../linux/network/routes.ts'
 import type { CaptureContextFacts, InterfaceContext, TargetContext } from '../metadata/context.ts'
+import type { NetworkInterface } from '../model/interface.ts'
+import { type Route, routeText } from '../model/route.ts'
 import { withAnnotations } from '../reference/containers.ts'
 import type { ResolvedTarget } from './resolve.ts'
 
@@ -21,7 +22,7 @@ export interface ContextOptions {
   /** The capture filter in effect on an interface. */
   readonly filterOf?: (name: string) => string | undefined
   /** Routes that were read already (linux/network/network); those of a namespace without a process are left out else. */
-  readonly routes?: readonly KernelRoute[]
+  readonly routes?: readonly Route[]
 }
 
 /** Milliseconds for everything that is not there at once. */
@@ -82,7 +83,7 @@ function withDeadline(signal: AbortSignal): AbortSignal {
 }
 
 function interfaceContext(
-  { name, index, mac, mtu, addresses, operstate, linkIndex }: NetworkInterface,
+  { name, index, mac, mtu, addresses, operstate, lower }: NetworkInterface,
   offloads: readonly string[] | undefined,
   filter: string | undefined,
 ): InterfaceContext {
@@ -93,7 +94,7 @@ function interfaceContext(
     mtu,
     addresses: addresses.map(({ address }) => address),
     state: operstate,
-    peerIndex: linkIndex,
+    peerIndex: lower?.index,
     offloads,
     filter,
   }

@@ -2,7 +2,7 @@
 import { RemoraError } from '../base/errors.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { NetworkNamespace } from '../linux/namespace/netns.ts'
-import type { ContainerFacts, TargetType } from '../target/model.ts'
+import type { ContainerFacts, TargetType } from '../model/target.ts'
 
 /** A target whose network namespace is open; whoever has it closes that. */
 export interface FoundTarget {

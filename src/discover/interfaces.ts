@@ -3,9 +3,11 @@ import { eachOf } from '../base/each.ts'
 import { RemoraError, reasonOf } from '../base/errors.ts'
 import { batchesOf } from '../linux/namespace/each.ts'
 import { hasGone, type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../linux/namespace/netns.ts'
-import { listInterfacesOfMany, type NetworkInterface } from '../linux/network/iproute.ts'
+import { listInterfacesOfMany } from '../linux/network/iproute.ts'
+import { scopes } from '../model/address.ts'
+import type { NetworkInterface } from '../model/interface.ts'
+import type { Target } from '../model/target.ts'
 import { parseReference } from '../reference/reference.ts'
-import type { Target } from '../target/model.ts'
 import { type Discovery, namedPath } from './targets.ts'
 
 /** Batches that are read at once: each keeps one core busy. */
@@ -97,7 +99,7 @@ function withInterfaces(target: Target, interfaces: readonly NetworkInterface[])
     ...target,
     interfaces: interfaces.filter(({ operstate }) => operstate !== 'DOWN').map(({ name }) => name),
     addresses: interfaces.flatMap(({ addresses }) =>
-      addresses.filter(({ scope }) => scope === 'global').map(({ address }) => address),
+      addresses.filter(({ scope }) => scope === scopes.global).map(({ address }) => address),
     ),
   }
 }

@@ -12,10 +12,12 @@ import { tellsOfHost } from '../engine/engines.ts'
 import { readHosts } from '../linux/host/dns.ts'
 import { isStillThere, type NetworkNamespace } from '../linux/namespace/netns.ts'
 import { canonicalAddress } from '../linux/network/address.ts'
-import type { NetworkInterface } from '../linux/network/iproute.ts'
-import { type KernelRoute, readProcessRoutes } from '../linux/network/routes.ts'
+import { readProcessRoutes } from '../linux/network/routes.ts'
+import { scopes } from '../model/address.ts'
+import type { NetworkInterface } from '../model/interface.ts'
+import { isDefault, type Route } from '../model/route.ts'
+import type { TargetType } from '../model/target.ts'
 import { composeService, qualifiedName } from '../reference/containers.ts'
-import type { TargetType } from '../target/model.ts'
 import { askHost } from './ask.ts'
 import { withOwnAddresses } from './told-addresses.ts'
 
@@ -117,7 +119,7 @@ export function interfaceNames(
   const ofHost = new Set(host.map(({ address }) => address))
   return interfaces.flatMap(nif =>
     nif.addresses.flatMap(({ address, scope }) =>
-      scope === 'global' && !ofHost.has(address) ? { address, name } : [],
+      scope === scopes.global && !ofHost.has(address) ? { address, name } : [],
     ),
   )
 }
@@ -150,10 +152,10 @@ const meansNobody = /^(?:0|127|22[4-9]|2[3-5]\d)\.|^::1?$|^ff|^fe00:/
 
 /** Default routes lead to a gateway; where that is this host it has the name of the host too. */
 export function gatewayNames(
-  routes: readonly KernelRoute[],
+  routes: readonly Route[],
   interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = ownInterfaces(),
 ): HostName[] {
-  const gateways = routes.flatMap(({ destination, gateway }) => (destination === 'default' ? (gateway ?? []) : []))
+  const gateways = routes.flatMap(route => (isDefault(route) && route.nextHop !== '' ? route.nextHop : []))
   const own = new Set(Object.values(interfaces).flatMap(found => (found ?? []).map(({ address }) => address)))
   return [...new Set(gateways)].flatMap(address => [
     ...(own.has(address) ? [{ address, name: hostname() }] : []),

@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { inPieces } from '../base/pieces.ts'
 import { networkFingerprint } from '../linux/network/fingerprint.ts'
-import type { Target } from '../target/model.ts'
+import type { Target } from '../model/target.ts'
 import type { HostChange } from './changes.ts'
 import { addInterfaces, oneOfEach } from './interfaces.ts'
 import type { Discovery } from './targets.ts'

@@ -1,8 +1,8 @@
 /** The networks of all engines, by the network namespace in which each engine makes its bridges. */
 import type { Engine } from '../engine/engine.ts'
 import { askNetworks } from '../engine/networks.ts'
-import type { NetworkFacts } from '../ghostwire/network-labels.ts'
 import { readNamespaceInode } from '../linux/process/proc.ts'
+import type { EngineNetwork } from '../model/interface.ts'
 import { findHost } from './host.ts'
 
 /**
@@ -12,9 +12,9 @@ import { findHost } from './host.ts'
 export async function networksByNamespace(
   engines: readonly Engine[],
   signal: AbortSignal,
-): Promise<ReadonlyMap<number, readonly NetworkFacts[]>> {
+): Promise<ReadonlyMap<number, readonly EngineNetwork[]>> {
   const host = findHost()?.netns
-  const found = new Map<number, NetworkFacts[]>()
+  const found = new Map<number, EngineNetwork[]>()
   const answers = await Promise.all(
     engines.map(async engine => ({ engine, networks: await askNetworks(engine, signal) })),
   )

@@ -10,9 +10,11 @@ import { eachOf } from '../base/each.ts'
 import { readNamespaceIds } from '../linux/namespace/ids.ts'
 import { listForeignMounts, listNamespaceMounts } from '../linux/namespace/mountinfo.ts'
 import { type NetworkNamespace, openIfThere, reopenNamespace } from '../linux/namespace/netns.ts'
-import { listInterfaces, type NetworkInterface } from '../linux/network/iproute.ts'
+import { listInterfaces } from '../linux/network/iproute.ts'
 import { scanProcesses } from '../linux/process/table.ts'
-import type { Target } from '../target/model.ts'
+import type { NetworkInterface } from '../model/interface.ts'
+import { areMirrored, arePeers, netnsOfLower } from '../model/relations.ts'
+import type { Target } from '../model/target.ts'
 import { findHost } from './host.ts'
 import { openTarget, readInterfaces } from './interfaces.ts'
 import { listTenants } from './processes.ts'
@@ -49,9 +51,9 @@ export async function findPeers(
   interfaces: readonly NetworkInterface[],
   { signal }: { readonly signal: AbortSignal },
 ): Promise<Map<string, Peer>> {
-  const tied = interfaces.filter(({ linkIndex }) => linkIndex !== undefined)
-  const inside = tied.filter(({ linkNetnsId }) => linkNetnsId === undefined)
-  const outside = tied.filter(({ linkNetnsId }) => linkNetnsId !== undefined)
+  const tied = interfaces.filter(({ lower }) => lower !== undefined)
+  const inside = tied.filter(({ lower }) => lower?.nsid === undefined)
+  const outside = tied.filter(({ lower }) => lower?.nsid !== undefined)
   const [near, far] = await Promise.all([
     inside.length === 0 ? [] : pairsInside(namespace, inside, signal),
     outside.length === 0 ? [] : pairsOutside(namespace, outside, signal),
@@ -65,11 +67,11 @@ async function pairsInside(
   ends: readonly NetworkInterface[],
   signal: AbortSignal,
 ): Promise<Pair[]> {
+  const netns = namespace.inode
   const all = await listInterfaces(namespace, signal)
-  const others = all.filter(({ linkNetnsId }) => linkNetnsId === undefined)
   return ends.flatMap(near =>
-    others
-      .filter(far => far.index !== near.index && areTied(near, far))
+    all
+      .filter(far => arePeers({ netns, nif: near }, { netns, nif: far }))
       .map(far => ({ near, far, open: () => reopenNamespace(namespace) })),
   )
 }
@@ -79,26 +81,24 @@ async function pairsOutside(
   ends: readonly NetworkInterface[],
   signal: AbortSignal,
 ): Promise<Pair[]> {
-  const ids = await readNamespaceIds(namespace, signal)
-  const meaning = ({ linkNetnsId = -1 }: NetworkInterface) => ids.get(linkNetnsId)
-  const meant = new Set(ends.map(meaning))
+  const here = ends.map(nif => ({ netns: namespace.inode, nif }))
+  const own = await readNamespaceIds(namespace, signal)
+  const ids = new Map([[namespace.inode, own]])
+  const meant = new Set(here.map(near => netnsOfLower(near, ids)))
   const places = (await listPlaces(signal)).filter(({ netns }) => meant.has(netns) && netns !== namespace.inode)
   const { found } = await readInterfaces(places, signal)
   const pairs = await eachOf(places, concurrency, async place => {
-    const here = ends.filter(near => meaning(near) === place.netns)
-    const candidates = here.flatMap(near =>
-      (found.get(place.netns) ?? []).filter(far => areTied(near, far)).map(far => ({ near, far })),
-    )
-    const back = candidates.length === 0 ? undefined : await readIdsOf(place, signal)
+    const there = (found.get(place.netns) ?? []).map(nif => ({ netns: place.netns, nif }))
+    const candidates = here
+      .filter(near => netnsOfLower(near, ids) === place.netns)
+      .flatMap(near => there.filter(far => areMirrored(near.nif, far.nif)).map(far => ({ near, far })))
+    if (candidates.length === 0) return []
+    const both = new Map([...ids, [place.netns, await readIdsOf(place, signal)]])
     return candidates
-      .filter(({ far: { linkNetnsId = -1 } }) => back?.get(linkNetnsId) === namespace.inode)
-      .map(pair => ({ ...pair, open: () => openTarget(place) }))
+      .filter(({ near, far }) => arePeers(near, far, both))
+      .map(({ near, far }) => ({ near: near.nif, far: far.nif, open: () => openTarget(place) }))
   })
   return pairs.flat()
-}
-
-function areTied(near: NetworkInterface, far: NetworkInterface): boolean {
-  return near.linkIndex === far.index && far.linkIndex === near.index
 }
 
 /** Nothing is known of a namespace that cannot be looked into or has gone. */

@@ -3,8 +3,6 @@ import { isDeepStrictEqual } from 'node:util'
 import { eachOf } from '../base/each.ts'
 import { reasonOf } from '../base/errors.ts'
 import { makePause } from '../base/pieces.ts'
-import { relate } from '../ghostwire/relations.ts'
-import type { NamespaceIds, NamespaceSnapshot } from '../ghostwire/snapshot.ts'
 import { batchesOf } from '../linux/namespace/each.ts'
 import { readNamespaceIds } from '../linux/namespace/ids.ts'
 import { hasGone, type NetworkNamespace } from '../linux/namespace/netns.ts'
@@ -19,11 +17,14 @@ import {
   type TableSocket,
   tablesFor,
 } from '../linux/network/sockets-table.ts'
-import type { Target } from '../target/model.ts'
+import type { NamespaceIds, Netstack } from '../model/host.ts'
+import type { DetailedInterface } from '../model/interface.ts'
+import { relate } from '../model/relations.ts'
+import type { Target } from '../model/target.ts'
 import { openTarget } from './interfaces.ts'
 
 /** A namespace without its sockets, which are different from one look to the next. */
-export type Stack = Omit<NamespaceSnapshot, 'sockets'>
+export type Stack = Omit<Netstack, 'sockets'>
 
 /** Batches of namespaces that are looked into at once: each keeps one core busy. */
 const concurrency = 2
@@ -61,7 +62,7 @@ async function readBatch(
     await noteEmpty(namespaces, sockets, signal)
     signal.throwIfAborted()
     return opened.map(({ netns, targets, namespace }): Stack => {
-      const nothing = { netns, targets, links: [], routes: [], forwards: [] }
+      const nothing = { netns, targets, interfaces: [], routes: [], forwards: [] }
       const at = namespace instanceof Error ? -1 : namespaces.indexOf(namespace)
       const netstack = namespace instanceof Error ? namespace : netstacks[at]
       if (netstack === undefined || netstack instanceof Error) {
@@ -70,10 +71,10 @@ async function readBatch(
       }
       const found = forwards[at] ?? []
       if (found instanceof Error) warn(`part of a network stack not read: ${reasonOf(found)}`)
-      const { links, routes } = netstack
+      const { interfaces, routes } = netstack
       const isOwn = !(namespace instanceof Error) && namespace.own
       return {
-        ...{ ...nothing, routes, links: isOwn ? links.map(withDriver) : links },
+        ...{ ...nothing, routes, interfaces: isOwn ? interfaces.map(withDriver) : interfaces },
         ...(!(found instanceof Error) && { forwards: found }),
       }
     })
@@ -148,9 +149,9 @@ export async function readIds(stacks: readonly Stack[], signal: AbortSignal): Pr
   }
 }
 
-function withDriver(link: NamespaceSnapshot['links'][number]) {
-  const driver = readDriver(link.name)
-  return driver === undefined ? link : { ...link, driver }
+function withDriver(nif: DetailedInterface): DetailedInterface {
+  const driver = readDriver(nif.name)
+  return driver === undefined ? nif : { ...nif, driver }
 }
 
 /** Does something with the namespace of targets that share it, through the first that can be opened. */

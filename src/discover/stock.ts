@@ -8,10 +8,10 @@ import { ghostwireType } from '../ghostwire/engine-types.ts'
 import { tenantName } from '../ghostwire/mobyshark.ts'
 import { readCommand } from '../linux/process/proc.ts'
 import { readProcessTable } from '../linux/process/table.ts'
+import type { Target } from '../model/target.ts'
 import type { StockTarget } from '../protocol/packetflix/target.ts'
 import { mountName, pathOfMount } from '../reference/mounts.ts'
 import { formatReference } from '../reference/reference.ts'
-import type { Target } from '../target/model.ts'
 import { withResidents } from './targets.ts'
 
 /**

@@ -12,8 +12,8 @@ import type { ForeignMount, NamespaceMount } from '../linux/namespace/mountinfo.
 import { makePidTranslator } from '../linux/process/pid-namespace.ts'
 import { readUptime } from '../linux/process/proc.ts'
 import { eldestBy, type ProcessEntry, readProcess } from '../linux/process/table.ts'
+import { type ContainerEngine, containerEngines, type PodMember, type Target } from '../model/target.ts'
 import { formatReference } from '../reference/reference.ts'
-import { type ContainerEngine, containerEngines, type PodMember, type Target } from '../target/model.ts'
 import { hostPid, mayTellOf } from './containers.ts'
 import { isAtHome, type Tenant } from './processes.ts'
 import {

@@ -1,9 +1,6 @@
 /** The whole network topology of this host as the document of Ghostwire's `GET /json`. */
 import { inPieces } from '../base/pieces.ts'
 import { ghostwireDocument } from '../ghostwire/document.ts'
-import type { HostFacts } from '../ghostwire/metadata.ts'
-import { labelBridges } from '../ghostwire/network-labels.ts'
-import type { NamespaceIds, ProcessFacts, Snapshot } from '../ghostwire/snapshot.ts'
 import { readDns } from '../linux/host/dns.ts'
 import { readHostnames } from '../linux/host/hostnames.ts'
 import { readProxies } from '../linux/network/forwards.ts'
@@ -13,7 +10,10 @@ import { readHolders } from '../linux/process/descriptors.ts'
 import { readProcessFacts } from '../linux/process/facts.ts'
 import { readPidNamespaces } from '../linux/process/pid-tree.ts'
 import { type ProcessEntry, scanProcesses } from '../linux/process/table.ts'
-import type { Target } from '../target/model.ts'
+import { withNetworks } from '../model/engine-network.ts'
+import type { HostFacts, HostSnapshot, NamespaceIds } from '../model/host.ts'
+import type { ProcessFacts } from '../model/process.ts'
+import type { Target } from '../model/target.ts'
 import { engineTimeout } from './ask.ts'
 import { discover } from './discover.ts'
 import { type Answer, type DocumentOptions, hostFacts } from './mobyshark.ts'
@@ -55,11 +55,11 @@ export async function readTopology(
     readStacks(targets, signal),
   ])
   const ids = await readIds(stacks, signal)
-  const labelled = stacks.map(stack => ({
+  const named = stacks.map(stack => ({
     ...stack,
-    links: labelBridges(stack.links, networks.get(stack.netns) ?? []),
+    interfaces: withNetworks(stack.interfaces, networks.get(stack.netns) ?? []),
   }))
-  return { targets, stacks: labelled, ids, hostnames, sockets, warnings }
+  return { targets, stacks: named, ids, hostnames, sockets, warnings }
 }
 
 /** Makes the document of a topology that is known: what changes from moment to moment is read anew. */
@@ -86,7 +86,7 @@ async function readTenants(
   sockets: ReadonlyMap<number, readonly TableSocket[]>,
   table: readonly ProcessEntry[],
   signal: AbortSignal,
-): Promise<Pick<Snapshot, 'namespaces' | 'processes' | 'pidNamespaces'>> {
+): Promise<Pick<HostSnapshot, 'namespaces' | 'processes' | 'pidNamespaces'>> {
   const holders = await readHolders(signal)
   const proxies = readProxies(table)
   const namespaces = stacks.map(({ forwards, ...stack }) => ({

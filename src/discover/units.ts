@@ -4,11 +4,11 @@
  */
 import type { Container, ContainerProcess, Engine, EngineAnswer } from '../engine/engine.ts'
 import { tellsOfHost } from '../engine/engines.ts'
+import type { ContainerEngine, ContainerFacts, TargetType } from '../model/target.ts'
 import { qualifiedName } from '../reference/containers.ts'
 import { type ContainerReference, formatReference, matchContainers } from '../reference/reference.ts'
 import { type EngineScheme, engineSchemes } from '../reference/schemes/engine.ts'
 import { containerScheme } from '../reference/schemes.ts'
-import type { ContainerEngine, ContainerFacts, TargetType } from '../target/model.ts'
 
 /** A container with the engine that told of it. */
 export interface Listed extends Container {

@@ -4,7 +4,7 @@
  */
 import type { EngineEvent } from '../engine/engine.ts'
 import { readStartTime } from '../linux/process/proc.ts'
-import { type Target, targetJson } from '../target/model.ts'
+import { type Target, targetJson } from '../model/target.ts'
 import type { HostChange } from './changes.ts'
 import { briefTarget } from './targets.ts'
 

@@ -2,7 +2,7 @@
  * The Docker Engine API (1.24 and later), as Docker and Podman speak it: a list for names, labels and addresses, an
  * inspection for the process. A paused container is not running for Podman, and not listed by it unless asked for.
  */
-import type { ContainerEngine } from '../target/model.ts'
+import type { ContainerEngine } from '../model/target.ts'
 import { countOf, labelsOf, membersOf, textOf, textsOf } from './answer.ts'
 import {
   type Container,

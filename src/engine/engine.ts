@@ -2,8 +2,9 @@
  * The one shape of a container engine. A member is one file, listed in engines.ts, and passes the compliance suite in
  * test/engine against the real engine.
  */
+
+import type { ContainerEngine, ContainerState } from '../model/target.ts'
 import type { NamedContainer } from '../reference/containers.ts'
-import type { ContainerEngine, ContainerState } from '../target/model.ts'
 import type { Authority } from './authority.ts'
 
 /** A running or paused container, as an engine lists it. */

@@ -3,13 +3,13 @@
  * `GET /networks` of the Docker Engine API, and Podman's own `GET /libpod/networks/json`, since its imitation of the former
  * does not tell the interface.
  */
-import type { NetworkFacts } from '../ghostwire/network-labels.ts'
+import type { EngineNetwork } from '../model/interface.ts'
 import { labelsOf, objectsOf, textOf } from './answer.ts'
 import type { Engine } from './engine.ts'
 import { getJson } from './socket-json.ts'
 
 /** Asks an engine; one that has no networks of its own, or does not answer in time, has none. */
-export async function askNetworks({ name, address }: Engine, signal: AbortSignal): Promise<NetworkFacts[]> {
+export async function askNetworks({ name, address }: Engine, signal: AbortSignal): Promise<EngineNetwork[]> {
   try {
     if (name === 'docker') return parseDockerNetworks(await getJson(address, '/networks', signal))
     if (name === 'podman') return parsePodmanNetworks(await getJson(address, '/v4.0.0/libpod/networks/json', signal))
@@ -27,7 +27,7 @@ const prefixes = new Map([
 ])
 
 /** Reads the list of Docker. */
-export function parseDockerNetworks(answer: unknown): NetworkFacts[] {
+export function parseDockerNetworks(answer: unknown): EngineNetwork[] {
   return objectsOf(answer).flatMap(({ Name, Id, Driver, Internal, Options, Labels }) => {
     const options = labelsOf(Options)
     const prefix = prefixes.get(textOf(Driver))
@@ -47,7 +47,7 @@ export function parseDockerNetworks(answer: unknown): NetworkFacts[] {
 }
 
 /** The default network is called `podman` (podman-network(1)). */
-export function parsePodmanNetworks(answer: unknown): NetworkFacts[] {
+export function parsePodmanNetworks(answer: unknown): EngineNetwork[] {
   return objectsOf(answer).flatMap(({ name, driver, network_interface: carrier, internal, labels }) =>
     !prefixes.has(textOf(driver)) || textOf(name) === '' || textOf(carrier) === ''
       ? []

@@ -1,22 +1,24 @@
 /** The topology document that Ghostwire's `GET /json` answers (api/v1), from a snapshot; the same snapshot, the same text. */
-import { addressBook, forwardedPortsJson } from './forwards.ts'
+import { addressBook } from '../model/address-book.ts'
+import type { HostSnapshot } from '../model/host.ts'
+import { relate } from '../model/relations.ts'
+import { tapServers } from '../model/taps.ts'
+import { forwardedPortsJson } from './forwards.ts'
 import { netnsId } from './ids.ts'
-import { interfacesJson, neighbours } from './interfaces.ts'
+import { interfacesJson } from './interfaces.ts'
 import { metadataJson } from './metadata.ts'
 import { ownerLookup } from './owners.ts'
 import { pidNamespacesJson } from './pid-namespaces.ts'
-import { type Located, relate } from './relations.ts'
 import { routesJson } from './routes.ts'
-import type { Link, NamespaceSnapshot, ProcessFacts, Snapshot } from './snapshot.ts'
 import { transportPortsJson } from './sockets.ts'
 import { groupJson, podsOf, tenantJson, tenantsOf } from './tenants.ts'
 
 /** The document. */
-export function ghostwireDocument(snapshot: Snapshot) {
+export function ghostwireDocument(snapshot: HostSnapshot) {
   const { processes } = snapshot
   const namespaces = [...snapshot.namespaces].sort((a, b) => a.netns - b.netns)
   const relations = relate(namespaces, snapshot.ids)
-  const all = neighbours(namespaces, relations, tapProcessors(namespaces, processes))
+  const all = { ...relations, servers: tapServers(namespaces, processes.values()) }
   const book = addressBook(namespaces, relations.lowers)
   const commandOf = (pid: number) => processes.get(pid)?.command ?? ''
   const tenants = new Map(namespaces.map(({ netns, targets }) => [netns, tenantsOf(targets, commandOf)]))
@@ -48,28 +50,4 @@ export function ghostwireDocument(snapshot: Snapshot) {
     }),
     'pid-namespaces': pidNamespacesJson(snapshot.pidNamespaces, [...tenants.values()].flat(), processes),
   }
-}
-
-/**
- * Processes by the TUN or TAP interface they serve. A descriptor tells the name alone, not the namespace (tun_chr_show_fdinfo
- * in drivers/net/tun.c): it is taken for the process's own, else for the only one that has such an interface.
- */
-function tapProcessors(
-  namespaces: readonly NamespaceSnapshot[],
-  processes: ReadonlyMap<number, ProcessFacts>,
-): Map<Link, ProcessFacts[]> {
-  const taps = namespaces.flatMap(({ netns, links }): Located[] =>
-    links.filter(({ kind }) => kind === 'tuntap').map(link => ({ netns, link })),
-  )
-  const byName = Map.groupBy(taps, ({ link }) => link.name)
-  const found = new Map<Link, ProcessFacts[]>()
-  for (const facts of processes.values()) {
-    for (const name of facts.taps) {
-      const candidates = byName.get(name) ?? []
-      const place =
-        candidates.find(({ netns }) => netns === facts.netns) ?? (candidates.length === 1 ? candidates[0] : undefined)
-      if (place !== undefined) found.set(place.link, [...(found.get(place.link) ?? []), facts])
-    }
-  }
-  return found
 }

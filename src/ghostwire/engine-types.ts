@@ -1,5 +1,5 @@
 /** Types of targets as clients of Ghostwire know them, and those of engines as its metadata names them. */
-import type { ContainerEngine, TargetType } from '../target/model.ts'
+import type { ContainerEngine, TargetType } from '../model/target.ts'
 
 /** Kinds of targets that go by another name there; the rest keep theirs. */
 const targetTypes: Partial<Record<TargetType, string>> = { cri: 'CRI', host: 'proc' }

@@ -1,5 +1,5 @@
 /** Families of addresses as the topology document has them. */
-import type { Family } from './snapshot.ts'
+import type { Family } from '../model/address.ts'
 
 /** The `family` of an address, a socket or a route: AF_INET or AF_INET6 of Linux (bits/socket.h). */
 export function familyNumber(family: Family): number {

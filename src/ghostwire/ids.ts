@@ -1,5 +1,5 @@
 /** Ids of the topology document: they hold within one document, and are the same in the next while nothing changes. */
-import type { ContainerFacts } from '../target/model.ts'
+import type { ContainerFacts } from '../model/target.ts'
 
 /** Id of a network namespace, by its inode. */
 export const netnsId = (netns: number) => `netns-${netns}`

@@ -1,107 +1,101 @@
 /** The `network-interfaces` of a namespace: each with its addresses and how it hangs together with others. */
+import type { Family } from '../model/address.ts'
+import type { Netstack } from '../model/host.ts'
+import type { DetailedInterface, EngineNetwork, Vxlan } from '../model/interface.ts'
+import type { ProcessFacts } from '../model/process.ts'
+import { byPlace, type Located, physicalFunctionOf, portsOf, type Relations } from '../model/relations.ts'
 import { familyNumber } from './family.ts'
 import { nifId } from './ids.ts'
 import { byText } from './order.ts'
-import type { Located, Relations } from './relations.ts'
-import type { Address, Link, LinkDetails, NamespaceSnapshot, ProcessFacts } from './snapshot.ts'
 
-/** Relations of all interfaces, seen from above and from below. */
-export interface Neighbours {
-  readonly lowers: ReadonlyMap<Link, Located>
-  readonly uppers: ReadonlyMap<Link, readonly Located[]>
+/** What the interfaces of all namespaces have to do with each other, and with processes. */
+export interface Neighbours extends Relations {
   /** Processes that serve a TUN or TAP interface. */
-  readonly processors: ReadonlyMap<Link, readonly ProcessFacts[]>
-}
-
-/** Turns the relations of all namespaces around too. */
-export function neighbours(
-  namespaces: readonly Pick<NamespaceSnapshot, 'netns' | 'links'>[],
-  { lowers }: Relations,
-  processors: Neighbours['processors'],
-): Neighbours {
-  const all = namespaces.flatMap(({ netns, links }) => links.map(link => ({ netns, link })))
-  const pairs = all.flatMap(upper => {
-    const lower = lowers.get(upper.link)
-    return lower === undefined ? [] : [{ upper, lower }]
-  })
-  const grouped = Map.groupBy(pairs, ({ lower }) => lower.link)
-  const uppers = [...grouped].map(([link, group]) => [link, group.map(({ upper }) => upper).sort(byPlace)] as const)
-  return { lowers, uppers: new Map(uppers), processors }
+  readonly servers: ReadonlyMap<DetailedInterface, readonly ProcessFacts[]>
 }
 
 /** The interfaces of a namespace, in the order of their indexes. */
 export function interfacesJson(
-  { netns, links }: Pick<NamespaceSnapshot, 'netns' | 'links'>,
+  { netns, interfaces }: Pick<Netstack, 'netns' | 'interfaces'>,
   all: Neighbours,
   idOfProcess: (pid: number) => string | undefined,
 ) {
-  return [...links]
+  return [...interfaces]
     .sort((a, b) => a.index - b.index)
-    .map(link => interfaceJson({ netns, link }, links, all, idOfProcess))
+    .map(nif => interfaceJson({ netns, nif }, interfaces, all, idOfProcess))
 }
 
 function interfaceJson(
-  { netns, link }: Located,
-  own: readonly Link[],
+  { netns, nif }: Located,
+  own: readonly DetailedInterface[],
   all: Neighbours,
   idOfProcess: (pid: number) => string | undefined,
 ) {
-  const here = (links: readonly Link[]) => links.map(other => ({ netns, link: other }))
-  const master = link.kind === 'vlan' ? all.lowers.get(link) : here(own.filter(({ name }) => name === link.master))[0]
-  const uppers = all.uppers.get(link) ?? []
-  const slaves = [...here(own.filter(other => other.master === link.name)), ...ofKind(uppers, ['vlan', 'vxlan'])].sort(
-    byPlace,
-  )
+  const here = (interfaces: readonly DetailedInterface[]) => interfaces.map(other => ({ netns, nif: other }))
+  const lower = all.lowers.get(nif)
+  const uppers = all.uppers.get(nif) ?? []
+  const master = nif.kind === 'vlan' ? lower : here(own.filter(({ index }) => index === nif.master))[0]
+  const slaves = [...here(portsOf(nif, own)), ...ofKind(uppers, ['vlan', 'vxlan'])].sort(byPlace)
   const macvlans = ofKind(uppers, macvlanKinds)
-  const lower = all.lowers.get(link)
-  const parent = own.find(({ driver }) => driver?.role === 1 && driver.bus === link.driver?.parentBus)
+  const parent = physicalFunctionOf(nif, own)
+  const { details, driver, network } = nif
+  const alias = network?.name ?? nif.alias
   return {
-    id: nifId(netns, link.index),
-    name: link.name,
-    index: link.index,
-    kind: link.kind,
-    ...(link.alias !== '' && { alias: link.alias }),
-    operstate: link.operstate,
-    physical: link.kind === '' && !link.loopback,
-    promisc: link.promiscuous,
-    driverinfo: driverJson(link),
-    ...(link.labels && { labels: Object.fromEntries(Object.entries(link.labels).sort(byText(([key]) => key))) }),
+    id: nifId(netns, nif.index),
+    name: nif.name,
+    index: nif.index,
+    kind: nif.kind,
+    ...(alias !== '' && { alias }),
+    operstate: nif.operstate,
+    physical: nif.kind === '' && !nif.loopback,
+    promisc: nif.promiscuous,
+    driverinfo: driverJson(nif),
+    ...(network && { labels: labelsJson(network) }),
     addresses: {
-      mac: link.mac,
-      ipv4: addressesJson(link, 'ipv4'),
-      ipv6: addressesJson(link, 'ipv6'),
+      mac: nif.mac ?? noMac,
+      ipv4: addressesJson(nif, 'ipv4'),
+      ipv6: addressesJson(nif, 'ipv6'),
     },
     ...(master && { master: reference(master) }),
     ...(slaves.length > 0 && { slaves: slaves.map(reference) }),
-    ...(lower && macvlanKinds.includes(link.kind) && { macvlan: reference(lower) }),
+    ...(lower && macvlanKinds.includes(nif.kind) && { macvlan: reference(lower) }),
     ...(macvlans.length > 0 && { macvlans: macvlans.map(reference) }),
-    ...(lower && link.kind === 'veth' && { peer: peerJson(lower) }),
-    ...(parent && { pf: reference({ netns, link: parent }) }),
-    ...(link.details.mode && {
-      tuntap: { mode: link.details.mode, processors: ownersJson(all.processors.get(link) ?? [], idOfProcess) },
+    ...(lower && nif.kind === 'veth' && { peer: peerJson(lower) }),
+    ...(parent && { pf: reference({ netns, nif: parent }) }),
+    ...(details.mode && {
+      tuntap: { mode: details.mode, processors: ownersJson(all.servers.get(nif) ?? [], idOfProcess) },
     }),
-    ...(link.details.vxlan && { vxlan: vxlanJson(link.details.vxlan, lower) }),
-    ...(link.details.vlan && { vlan: { vid: link.details.vlan.id, 'vlan-protocol': link.details.vlan.protocol } }),
-    ...(link.driver && link.driver.role > 0 && { 'sr-iov-role': link.driver.role }),
+    ...(details.vxlan && { vxlan: vxlanJson(details.vxlan, lower) }),
+    ...(details.vlan && { vlan: { vid: details.vlan.id, 'vlan-protocol': details.vlan.protocol } }),
+    ...(driver && driver.role > 0 && { 'sr-iov-role': driver.role }),
   }
 }
 
 const macvlanKinds = ['macvlan', 'macvtap']
 
+/** What the document has for an interface without a hardware address. */
+const noMac = '00:00:00:00:00:00'
+
+function labelsJson({ name, isBridge, isDefault, internal, labels }: EngineNetwork): Record<string, string> {
+  const all = {
+    ...labels,
+    'gostwire/network/name': name,
+    ...(isDefault && { 'gostwire/network/default-bridge': 'true' }),
+    ...(isBridge && internal && { 'gostwire/bridge/internal': 'true' }),
+  }
+  return Object.fromEntries(Object.entries(all).sort(byText(([key]) => key)))
+}
+
 function ofKind(places: readonly Located[], kinds: readonly string[]): Located[] {
-  return places.filter(({ link }) => kinds.includes(link.kind))
+  return places.filter(({ nif }) => kinds.includes(nif.kind))
 }
 
-function byPlace(a: Located, b: Located): number {
-  return a.netns - b.netns || a.link.index - b.link.index
+function reference({ netns, nif }: Located) {
+  return { idref: nifId(netns, nif.index), index: nif.index, name: nif.name }
 }
 
-function reference({ netns, link }: Located) {
-  return { idref: nifId(netns, link.index), index: link.index, name: link.name }
-}
-
-function peerJson({ netns, link }: Located) {
-  return { 'peer-idref': nifId(netns, link.index), 'peer-index': link.index, 'peer-name': link.name }
+function peerJson({ netns, nif }: Located) {
+  return { 'peer-idref': nifId(netns, nif.index), 'peer-index': nif.index, 'peer-name': nif.name }
 }
 
 /** Drivers of interfaces without a device, as the kernel's modules call themselves to ethtool(8). */
@@ -115,7 +109,7 @@ const virtualDrivers: Readonly<Record<string, string>> = {
   dummy: 'dummy',
 }
 
-function driverJson({ driver, kind }: Link): {
+function driverJson({ driver, kind }: DetailedInterface): {
   driver: string
   version?: string
   fwversion?: string
@@ -131,10 +125,10 @@ function driverJson({ driver, kind }: Link): {
   }
 }
 
-function vxlanJson(vxlan: NonNullable<LinkDetails['vxlan']>, underlay: Located | undefined) {
+function vxlanJson(vxlan: Vxlan, underlay: Located | undefined) {
   const { id, proxy, local, remote, port, range } = vxlan
   return {
-    ...(underlay && { idref: nifId(underlay.netns, underlay.link.index) }),
+    ...(underlay && { idref: nifId(underlay.netns, underlay.nif.index) }),
     vid: id,
     'arp-proxy': proxy,
     ...(local !== '' && { source: { [local.includes(':') ? 'source_ipv6' : 'source_ipv4']: local } }),
@@ -158,7 +152,7 @@ export function ownersJson(processes: readonly ProcessFacts[], idOfProcess: (pid
     })
 }
 
-function addressesJson({ addresses, index }: Link, family: Address['family']) {
+function addressesJson({ addresses, index }: DetailedInterface, family: Family) {
   return addresses
     .filter(address => address.family === family)
     .sort(byText(({ address, prefix }) => `${address}/${prefix}`))

@@ -1,37 +1,7 @@
 /** The `metadata` of both documents: who made it, when, and on which host. */
-import type { ContainerEngine } from '../target/model.ts'
+import type { HostFacts } from '../model/host.ts'
 import { engineType } from './engine-types.ts'
 import { compareText } from './order.ts'
-
-/** What is known of the host; whatever could not be read is empty. */
-export interface HostFacts {
-  /** Version of remora. */
-  readonly version: string
-  /** When the host was looked at. */
-  readonly created: Date
-  readonly hostname: string
-  readonly osName: string
-  readonly osVersion: string
-  /** The whole text of /proc/version. */
-  readonly kernel: string
-  /** Ranges of CPUs that are online, both ends included. */
-  readonly cpus: readonly CpuRange[]
-  readonly engines: readonly EngineFacts[]
-}
-
-/** Numbers of CPUs, both ends included. */
-export type CpuRange = readonly [from: number, to: number]
-
-/** An engine of the host. */
-export interface EngineFacts {
-  readonly engine: ContainerEngine | 'traces'
-  readonly id: string
-  readonly version: string
-  /** Its process; 0 when unknown. */
-  readonly pid: number
-  /** Path of its socket. */
-  readonly socket: string
-}
 
 /** The `metadata` object. */
 export function metadataJson(host: HostFacts) {

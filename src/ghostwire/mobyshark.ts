@@ -3,10 +3,11 @@
  * of them. A pod in an engine that runs in a container keeps the prefix of that one, so that pods of two clusters with
  * one name stay apart.
  */
+import type { HostFacts } from '../model/host.ts'
+import type { Target } from '../model/target.ts'
 import { mountName } from '../reference/mounts.ts'
-import type { Target } from '../target/model.ts'
 import { ghostwireType } from './engine-types.ts'
-import { type HostFacts, metadataJson } from './metadata.ts'
+import { metadataJson } from './metadata.ts'
 
 /**
  * The document.

@@ -1,5 +1,5 @@
 /** Which tenant a process belongs to: itself, its container, or the process that speaks for its namespace. */
-import type { Snapshot } from './snapshot.ts'
+import type { HostSnapshot } from '../model/host.ts'
 import type { Tenant } from './tenants.ts'
 
 /** Id of the tenant a process belongs to; undefined for one that belongs to none. */
@@ -7,7 +7,7 @@ export type OwnerLookup = (pid: number) => string | undefined
 
 /** Ids of tenants by process. */
 export function ownerLookup(
-  { processes }: Pick<Snapshot, 'processes'>,
+  { processes }: Pick<HostSnapshot, 'processes'>,
   tenants: ReadonlyMap<number, readonly Tenant[]>,
 ): OwnerLookup {
   const all = [...tenants.values()].flat()

@@ -1,6 +1,6 @@
 /** The `pid-namespaces`: a tree, of which the outermost ones that can be seen are the roots. */
+import type { PidNamespace, ProcessFacts } from '../model/process.ts'
 import { pidnsId } from './ids.ts'
-import type { PidNamespace, ProcessFacts } from './snapshot.ts'
 import type { Tenant } from './tenants.ts'
 
 /** A PID namespace, with those that lie in it and the containers whose first process lives in it. */

@@ -1,16 +1,18 @@
 /** The `routes` of a namespace, by family. A route that leads nowhere has no interface and no next hop. */
+import type { Family } from '../model/address.ts'
+import type { Netstack } from '../model/host.ts'
+import type { Route } from '../model/route.ts'
 import { familyNumber } from './family.ts'
 import { nifId } from './ids.ts'
 import { compareText } from './order.ts'
-import type { Family, NamespaceSnapshot, Route } from './snapshot.ts'
 
 /** Routes of both families: the main table first, the longest prefix first. */
-export function routesJson(namespace: Pick<NamespaceSnapshot, 'netns' | 'links' | 'routes'>) {
+export function routesJson(namespace: Pick<Netstack, 'netns' | 'interfaces' | 'routes'>) {
   return { ipv4: familyJson(namespace, 'ipv4'), ipv6: familyJson(namespace, 'ipv6') }
 }
 
-function familyJson({ netns, links, routes }: Pick<NamespaceSnapshot, 'netns' | 'links' | 'routes'>, family: Family) {
-  const indexes = new Map(links.map(({ name, index }) => [name, index]))
+function familyJson({ netns, interfaces, routes }: Pick<Netstack, 'netns' | 'interfaces' | 'routes'>, family: Family) {
+  const indexes = new Map(interfaces.map(({ name, index }) => [name, index]))
   return routes
     .filter(route => route.family === family)
     .sort((a, b) => compareRoutes(a, b) || (indexes.get(a.device) ?? 0) - (indexes.get(b.device) ?? 0))

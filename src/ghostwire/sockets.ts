@@ -2,12 +2,14 @@
  * The `transport-ports` of a namespace. A socket of IPv6 that is bound to all addresses, or to a mapped one (RFC 4291
  * §2.5.5.2), serves IPv4 too and is listed there as well, unless it is for IPv6 alone or a socket of IPv4 has that place.
  */
+import { interfacesWith } from '../model/address-book.ts'
+import type { HostSnapshot, Netstack } from '../model/host.ts'
+import type { Socket } from '../model/socket.ts'
 import { familyNumber } from './family.ts'
 import { nifId } from './ids.ts'
 import { ownersJson } from './interfaces.ts'
 import { compareText } from './order.ts'
 import type { OwnerLookup } from './owners.ts'
-import type { Link, NamespaceSnapshot, Snapshot, Socket } from './snapshot.ts'
 
 /** States of net/tcp_states.h, as Ghostwire words them. */
 const states = [
@@ -29,10 +31,10 @@ const established = 1
 const finWaits = [4, 5]
 const listening = 10
 
-type Facts = Pick<Snapshot, 'processes' | 'services'>
+type Facts = Pick<HostSnapshot, 'processes' | 'services'>
 
 /** Sockets of both families, in the order of their ports. */
-export function transportPortsJson(namespace: NamespaceSnapshot, facts: Facts, idOfProcess: OwnerLookup) {
+export function transportPortsJson(namespace: Netstack, facts: Facts, idOfProcess: OwnerLookup) {
   const sockets = [...namespace.sockets, ...servingBoth(namespace.sockets)].sort(compareSockets)
   const family = (wanted: Socket['family']) =>
     sockets.filter(socket => socket.family === wanted).map(socket => socketJson(socket, namespace, facts, idOfProcess))
@@ -41,7 +43,7 @@ export function transportPortsJson(namespace: NamespaceSnapshot, facts: Facts, i
 
 function socketJson(
   socket: Socket,
-  { netns, links }: Pick<NamespaceSnapshot, 'netns' | 'links'>,
+  { netns, interfaces }: Pick<Netstack, 'netns' | 'interfaces'>,
   { processes, services }: Facts,
   idOfProcess: OwnerLookup,
 ) {
@@ -62,7 +64,7 @@ function socketJson(
       socket.owners.flatMap(pid => processes.get(pid) ?? []),
       idOfProcess,
     ),
-    'network-interface-idrefs': linksWith(links, socket.localAddress).map(({ index }) => nifId(netns, index)),
+    'network-interface-idrefs': interfacesWith(interfaces, socket.localAddress).map(({ index }) => nifId(netns, index)),
   }
 }
 
@@ -74,25 +76,6 @@ function macrostateOf({ protocol, state }: Socket): 'listening' | 'connected' | 
   if (state === established) return 'connected'
   if (protocol === 'udp' || state === listening) return 'listening'
   return finWaits.includes(state) ? 'connected' : 'unconnected'
-}
-
-/** Interfaces with an address; all of them for the unspecified one. */
-export function linksWith(links: readonly Link[], address: string): Link[] {
-  const plain = unmapped(address) ?? address
-  const loopback = plain.startsWith('127.')
-  return links
-    .filter(
-      link =>
-        plain === '' ||
-        isAny(plain) ||
-        (loopback && link.loopback) ||
-        link.addresses.some(other => other.address === plain),
-    )
-    .sort((a, b) => a.index - b.index)
-}
-
-function isAny(address: string): boolean {
-  return address === '0.0.0.0' || address === '::'
 }
 
 function unmapped(address: string): string | undefined {

@@ -3,14 +3,14 @@
  * for a namespace, and the mount that keeps an empty one alive. A pod is a group of containers.
  */
 
+import type { EngineFacts } from '../model/host.ts'
+import type { Dns, ProcessFacts } from '../model/process.ts'
+import type { ContainerFacts, Target, TargetType } from '../model/target.ts'
 import { qualifiedName, withAnnotations } from '../reference/containers.ts'
-import type { ContainerFacts, Target, TargetType } from '../target/model.ts'
 import { ghostwireType, typeText } from './engine-types.ts'
 import { mountId, pidnsId, tenantId } from './ids.ts'
-import type { EngineFacts } from './metadata.ts'
 import { tenantName } from './mobyshark.ts'
 import { compareText } from './order.ts'
-import type { Dns, ProcessFacts } from './snapshot.ts'
 
 /** Who lives in a network namespace. */
 export interface Tenant {

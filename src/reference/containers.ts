@@ -1,5 +1,5 @@
 /** Containers by what references compare: names, ids, labels and annotations. */
-import type { ContainerEngine } from '../target/model.ts'
+import type { ContainerEngine } from '../model/target.ts'
 
 /** What a container is known by. */
 export interface NamedContainer {

@@ -2,7 +2,7 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { RemoraError } from '../base/errors.ts'
 import { setInterval } from '../base/timers.ts'
-import { targetJson } from '../target/model.ts'
+import { targetJson } from '../model/target.ts'
 import type { RouteContext } from './context.ts'
 import { peerGroup } from './peer.ts'
 

@@ -6,7 +6,7 @@ import { reasonOf } from '../base/errors.ts'
 import { setTimeout } from '../base/timers.ts'
 import { type WatchOptions, watchTargets } from '../discover/watch.ts'
 import { identity, sameText, type TargetEvent } from '../discover/watch-state.ts'
-import type { Target } from '../target/model.ts'
+import type { Target } from '../model/target.ts'
 
 /** Who is told of the targets. */
 export interface Watcher {

@@ -1,6 +1,7 @@
 /** Targets as a table, one group a network stack: who owns it first, whoever shares it below. */
+
+import type { Target } from '../../model/target.ts'
 import { qualifiedName } from '../../reference/containers.ts'
-import type { Target } from '../../target/model.ts'
 import { renderTable } from './table.ts'
 
 const shortHeading = ['NAME', 'TYPE', 'STATE', 'INTERFACES', 'ADDRESSES', 'IMAGE']

@@ -1,5 +1,5 @@
 /** What a process resolves names with: hostname(5), resolv.conf(5) and hosts(5), as it sees them and may read them. */
-import type { Dns } from '../../ghostwire/snapshot.ts'
+import type { Dns } from '../../model/process.ts'
 import { readInRoot } from '../files/file-in-root.ts'
 import { canonicalAddress } from '../network/address.ts'
 import { readCredentials } from '../process/credentials.ts'

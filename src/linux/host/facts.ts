@@ -3,7 +3,8 @@
  * words, and the CPUs that are online (Documentation/ABI/stable/sysfs-devices-system-cpu).
  */
 import { hostname } from 'node:os'
-import type { CpuRange, HostFacts } from '../../ghostwire/metadata.ts'
+import type { HostFacts } from '../../model/host.ts'
+import type { CpuRange } from '../../model/process.ts'
 import { readText } from '../process/proc.ts'
 
 /** Reads the facts anew each time: any of them may change. */

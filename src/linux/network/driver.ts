@@ -4,7 +4,7 @@
  */
 import { realpathSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import type { Driver } from '../../ghostwire/snapshot.ts'
+import type { Driver } from '../../model/interface.ts'
 import { readLink, readText } from '../process/proc.ts'
 
 /** The driver of an interface of our own namespace; undefined for one without a device. */

@@ -5,7 +5,8 @@
  */
 import { isIP } from 'node:net'
 import { inPieces } from '../../base/pieces.ts'
-import type { Family, Forward } from '../../ghostwire/snapshot.ts'
+import type { Family } from '../../model/address.ts'
+import type { Forward } from '../../model/forward.ts'
 import { readMany, runInEach } from '../namespace/each.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { runInNamespace } from '../namespace/nsenter.ts'

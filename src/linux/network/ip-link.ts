@@ -1,20 +1,25 @@
-/** From an interface in the JSON of `ip -details address` to the one of the snapshot. */
-import type { Address, Link, LinkDetails, Lower } from '../../ghostwire/snapshot.ts'
+/** From interfaces in the JSON of ip(8), `ip address` with or without `-details`, to those of the model. */
+import { type InterfaceAddress, scopes } from '../../model/address.ts'
+import type { DetailedInterface, KindDetails, LinkReference, NetworkInterface } from '../../model/interface.ts'
 
 /** The part that is used. */
 export interface IpLink {
-  readonly ifindex: number
+  readonly ifindex?: number
   readonly ifname?: string
+  readonly altnames?: readonly string[]
   readonly ifalias?: string
   readonly flags?: readonly string[]
   readonly operstate?: string
   readonly address?: string
+  readonly mtu?: number
   readonly master?: string
-  /** Name of the interface below, or of the peer, in the same namespace. */
+  /** Name of the interface below, or of the peer, in the same namespace; null for none. */
   readonly link?: string | null
   /** Index of that, in another namespace. */
   readonly link_index?: number
   readonly link_netnsid?: number
+  readonly link_type?: string
+  /** Told only in detail. */
   readonly linkinfo?: { readonly info_kind?: string; readonly info_data?: IpLinkData }
   readonly addr_info?: readonly IpAddress[]
 }
@@ -44,56 +49,86 @@ interface IpAddress {
   readonly preferred_life_time?: number
 }
 
-/** RT_SCOPE_* of rtnetlink(7) by the names of /etc/iproute2/rt_scopes. */
-const scopes: Readonly<Record<string, number>> = { global: 0, site: 200, link: 253, host: 254, nowhere: 255 }
+/** Index of an interface by the name ip(8) gives it. */
+type IndexOf = (name: string | null | undefined) => number | undefined
 
-const noMac = '00:00:00:00:00:00'
 const forever = 4_294_967_295
 
 /** Reads the interfaces of a namespace, in the order of their indexes. */
-export function toLinks(links: readonly IpLink[]): Link[] {
-  const indexes = new Map(links.map(({ ifname, ifindex }) => [ifname, ifindex]))
-  return links.map(link => toLink(link, name => indexes.get(name))).sort((a, b) => a.index - b.index)
+export function toInterfaces(links: readonly IpLink[]): NetworkInterface[] {
+  const indexOf = indexIn(links)
+  return links.map(link => toInterface(link, indexOf)).sort((a, b) => a.index - b.index)
 }
 
-function toLink(link: IpLink, indexOf: (name: string) => number | undefined): Link {
-  const kind = link.linkinfo?.info_kind ?? ''
+/** Reads the interfaces of a namespace that were listed in detail, in the order of their indexes. */
+export function toDetailedInterfaces(links: readonly IpLink[]): DetailedInterface[] {
+  const indexOf = indexIn(links)
+  return links
+    .map(link => {
+      const { info_kind: kind = '', info_data: data = {} } = link.linkinfo ?? {}
+      return {
+        ...toInterface(link, indexOf),
+        kind: kind === 'tun' ? 'tuntap' : kind,
+        alias: link.ifalias ?? '',
+        details: detailsOf(kind, data),
+      }
+    })
+    .sort((a, b) => a.index - b.index)
+}
+
+function indexIn(links: readonly IpLink[]): IndexOf {
+  const indexes = new Map(links.map(({ ifname, ifindex }) => [ifname, ifindex]))
+  return name => indexes.get(name ?? '')
+}
+
+function toInterface(link: IpLink, indexOf: IndexOf): NetworkInterface {
+  const { ifindex = 0, altnames, flags = [], address = '', mtu, link_type: linkType } = link
+  const [lower, master] = [lowerOf(link, indexOf), indexOf(link.master)]
   return {
-    index: link.ifindex,
-    name: link.ifname ?? '',
-    kind: kind === 'tun' ? 'tuntap' : kind,
-    alias: link.ifalias ?? '',
+    index: ifindex,
+    name: nameOf(link),
+    ...(altnames !== undefined && { altNames: altnames }),
+    up: flags.includes('UP'),
     operstate: link.operstate ?? 'UNKNOWN',
-    loopback: link.flags?.includes('LOOPBACK') ?? false,
-    // The flag that somebody has set; the counter of the kernel has the ports of bridges and captures too.
-    promiscuous: link.flags?.includes('PROMISC') ?? false,
-    mac: /^[0-9a-f]{2}(?::[0-9a-f]{2})+$/.test(link.address ?? '') ? (link.address ?? noMac) : noMac,
-    master: link.master ?? '',
-    lower: lowerOf(link, indexOf),
-    details: detailsOf(kind, link.linkinfo?.info_data ?? {}),
+    loopback: flags.includes('LOOPBACK'),
+    promiscuous: flags.includes('PROMISC'),
     addresses: (link.addr_info ?? []).flatMap(toAddress),
+    ...(/^(?!00(?::00)+$)[0-9a-f]{2}(?::[0-9a-f]{2})+$/.test(address) && { mac: address }),
+    ...(mtu !== undefined && { mtu }),
+    ...(linkType !== undefined && { linkType }),
+    ...(lower !== undefined && { lower }),
+    ...(master !== undefined && { master }),
   }
 }
 
-/** Kinds that always have another interface: the kernel leaves its index out where it equals the own one (rtnetlink.c). */
+function nameOf({ ifname = '', ifindex = 0 }: IpLink): string {
+  return ifname.includes('\uFFFD') ? `${ifname}#${ifindex}` : ifname
+}
+
+/** Kinds that always have another interface: the kernel leaves its index out where it equals the own one (nla_put_iflink). */
 const stacked = ['veth', 'macvlan', 'macvtap', 'vlan', 'ipvlan', 'ipvtap']
 
-function lowerOf(link: IpLink, indexOf: (name: string) => number | undefined): Lower | undefined {
-  const { link_netnsid: nsid, link_index, linkinfo } = link
-  const kind = linkinfo?.info_kind ?? ''
-  if (kind === 'vxlan') {
-    const name = linkinfo?.info_data?.link
-    if (name === undefined || nsid === undefined) return name === undefined ? undefined : { name }
-    // ip(8) looks the index up in this namespace, though it is one of another.
-    const index = indexOf(name) ?? Number(/^if(\d+)$/.exec(name)?.[1] ?? Number.NaN)
-    return Number.isNaN(index) ? undefined : { index, nsid }
-  }
-  if (nsid === undefined) return typeof link.link === 'string' ? { name: link.link } : undefined
-  const index = link_index ?? (stacked.includes(kind) ? link.ifindex : undefined)
-  return index === undefined ? undefined : { index, nsid }
+function lowerOf({ ifindex, link, link_index, link_netnsid: nsid, linkinfo }: IpLink, indexOf: IndexOf) {
+  const { info_kind: kind, info_data: data } = linkinfo ?? {}
+  if (kind === 'vxlan') return underlayOf(data?.link, nsid, indexOf)
+  if (nsid === undefined) return referenceTo(link_index ?? indexOf(link))
+  const isOwnIndex = link === undefined && (kind === undefined || stacked.includes(kind))
+  return referenceTo(link_index ?? (isOwnIndex ? ifindex : undefined), nsid)
 }
 
-function detailsOf(kind: string, data: IpLinkData): LinkDetails {
+/** The interface under a vxlan. One in another namespace is looked up in this one by ip(8), index for index. */
+function underlayOf(name: string | undefined, nsid: number | undefined, indexOf: IndexOf) {
+  const index = indexOf(name)
+  if (nsid === undefined) return referenceTo(index)
+  const [, number] = /^if(\d+)$/.exec(name ?? '') ?? []
+  return referenceTo(index ?? (number === undefined ? undefined : Number(number)), nsid)
+}
+
+function referenceTo(index: number | undefined, nsid?: number): LinkReference | undefined {
+  return index === undefined ? undefined : { index, ...(nsid !== undefined && { nsid }) }
+}
+
+function detailsOf(kind: string, data: IpLinkData): KindDetails {
   if (kind === 'tun') return { mode: data.type === 'tun' ? 'tun' : 'tap' }
   if (kind === 'vlan') return { vlan: { id: data.id ?? 0, protocol: data.protocol === '802.1ad' ? 0x88a8 : 0x8100 } }
   if (kind !== 'vxlan') return {}
@@ -109,7 +144,7 @@ function detailsOf(kind: string, data: IpLinkData): LinkDetails {
   }
 }
 
-function toAddress(address: IpAddress): Address[] {
+function toAddress(address: IpAddress): InterfaceAddress[] {
   const { family, local, prefixlen = 0, scope = 'global' } = address
   if (local === undefined || (family !== 'inet' && family !== 'inet6')) return []
   return [
@@ -119,7 +154,11 @@ function toAddress(address: IpAddress): Address[] {
       prefix: prefixlen,
       preferred: address.preferred_life_time ?? forever,
       valid: address.valid_life_time ?? forever,
-      scope: Object.hasOwn(scopes, scope) ? (scopes[scope] ?? 0) : Number(scope) || 0,
+      scope: scopeNumber(scope),
     },
   ]
+}
+
+function scopeNumber(scope: string): number {
+  return Object.hasOwn(scopes, scope) ? scopes[scope as keyof typeof scopes] : Number(scope) || 0
 }

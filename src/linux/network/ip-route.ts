@@ -1,5 +1,5 @@
-/** From a route in the JSON of `ip route` to those of the snapshot: one for each of its next hops. */
-import type { Route } from '../../ghostwire/snapshot.ts'
+/** From a route in the JSON of `ip route` to those of the model: one for each of its next hops. */
+import { type Route, routingTables } from '../../model/route.ts'
 
 /** The part that is used. */
 export interface IpRoute {
@@ -16,7 +16,7 @@ export interface IpRoute {
   readonly nexthops?: readonly Pick<IpRoute, 'gateway' | 'via' | 'dev'>[]
 }
 
-const tables: Readonly<Record<string, number>> = { main: 254, local: 255 }
+const tables: Readonly<Record<string, number>> = routingTables
 
 /** Router preference of RFC 4191 in two binary digits. */
 const preferences: Readonly<Record<string, string>> = { high: '01', low: '11' }

@@ -1,6 +1,6 @@
 /** The output of iptables-save(8) of the table nat, as rules. Options that do not say where a packet goes are passed by. */
 import { isIP } from 'node:net'
-import type { Family } from '../../ghostwire/snapshot.ts'
+import type { Family } from '../../model/address.ts'
 import { type NatRule, type NatRules, portRange } from './nat-rules.ts'
 
 /** Chains that see packets before they are routed, from outside and from inside. */

@@ -3,7 +3,8 @@
  * was matched on the way, to each translation of the destination. So it does not matter who made the chains: Docker,
  * netavark, kube-proxy, CNI plugins, or an administrator.
  */
-import type { Family, Forward } from '../../ghostwire/snapshot.ts'
+import type { Family } from '../../model/address.ts'
+import type { Forward } from '../../model/forward.ts'
 
 /** One rule, as far as it narrows down or translates destinations; what is undefined is not narrowed down. */
 export interface NatRule {

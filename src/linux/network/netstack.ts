@@ -4,33 +4,31 @@
  */
 import { closeSync } from 'node:fs'
 import { inPieces } from '../../base/pieces.ts'
-import type { Link, Route } from '../../ghostwire/snapshot.ts'
+import type { Netstack } from '../../model/host.ts'
+import { routingTables } from '../../model/route.ts'
 import { openText } from '../files/temporary.ts'
 import { fileFor, readMany, runInEach } from '../namespace/each.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { nsenterFailure, runInNamespace } from '../namespace/nsenter.ts'
 import { findTool } from '../programs/tools.ts'
 import { parseIpJson } from './ip-json.ts'
-import { type IpLink, toLinks } from './ip-link.ts'
+import { type IpLink, toDetailedInterfaces } from './ip-link.ts'
 import { type IpRoute, toRoutes } from './ip-route.ts'
 
-/** The network stack of a namespace, as far as it is shown. */
-export interface Netstack {
-  readonly links: readonly Link[]
-  readonly routes: readonly Route[]
-}
+/** The part of a network stack that ip(8) tells. */
+export type IpStack = Pick<Netstack, 'interfaces' | 'routes'>
 
 /** Asked for one table, ip(8) does not say which it is; a root of a family asks for that family. */
 const commands = ['address show', 'route show table all root 0.0.0.0/0', 'route show table all root ::/0']
 
-/** Main and local (rtnetlink(7)); the others are those of policies, and of no interest to clients. */
-const tables = [254, 255]
+/** The other tables are those of policies, and of no interest to clients. */
+const tables: readonly number[] = Object.values(routingTables)
 
 /**
  * Reads the network stack of a namespace. Without IPv6 in the kernel its commands fail, which costs their part.
  * @throws RemoraError FORBIDDEN, TOOL_MISSING or CAPTURE_FAILED
  */
-export async function readNetstack(namespace: NetworkNamespace, signal?: AbortSignal): Promise<Netstack> {
+export async function readNetstack(namespace: NetworkNamespace, signal?: AbortSignal): Promise<IpStack> {
   const command = [findTool('ip'), '-json', '-details', '-force', '-batch', '-']
   const { stdout, stderr } = await runInNamespace(namespace, command, { signal, input: `${commands.join('\n')}\n` })
   const failure = nsenterFailure(stderr)
@@ -45,7 +43,7 @@ export async function readNetstack(namespace: NetworkNamespace, signal?: AbortSi
 export async function readNetstacks(
   namespaces: readonly NetworkNamespace[],
   signal?: AbortSignal,
-): Promise<(Netstack | Error)[]> {
+): Promise<(IpStack | Error)[]> {
   return readMany(
     namespaces,
     simple => readBatch(simple, signal),
@@ -55,7 +53,7 @@ export async function readNetstacks(
 }
 
 /** None when the batch was not answered in full: each namespace has interfaces, and its answer begins with them. */
-async function readBatch(namespaces: readonly NetworkNamespace[], signal?: AbortSignal): Promise<Netstack[]> {
+async function readBatch(namespaces: readonly NetworkNamespace[], signal?: AbortSignal): Promise<IpStack[]> {
   const file = openText(`${commands.join('\n')}\n`)
   if (file === undefined) return []
   try {
@@ -78,14 +76,17 @@ async function readBatch(namespaces: readonly NetworkNamespace[], signal?: Abort
 }
 
 /** Reads the answers: a list a line; what the lists hold tells which is which. */
-export function parseNetstack(output: string): Netstack {
+export function parseNetstack(output: string): IpStack {
   return toNetstack(output.split('\n').flatMap(line => parseLine(line)))
 }
 
-function toNetstack(entries: readonly Partial<IpLink & IpRoute>[]): Netstack {
-  const links = entries.filter((entry): entry is IpLink => typeof entry.ifindex === 'number')
+function toNetstack(entries: readonly Partial<IpLink & IpRoute>[]): IpStack {
+  const links = entries.filter(({ ifindex }) => typeof ifindex === 'number')
   const routes = entries.filter((entry): entry is IpRoute => typeof entry.dst === 'string')
-  return { links: toLinks(links), routes: routes.flatMap(toRoutes).filter(({ table }) => tables.includes(table)) }
+  return {
+    interfaces: toDetailedInterfaces(links),
+    routes: routes.flatMap(toRoutes).filter(({ table }) => tables.includes(table)),
+  }
 }
 
 function parseLine(line: string): Partial<IpLink & IpRoute>[] {

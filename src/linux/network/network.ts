@@ -1,12 +1,14 @@
 /** Interfaces and routes of a namespace at once: what a capture has to know of it before it begins. */
+import type { NetworkInterface } from '../../model/interface.ts'
+import type { Route } from '../../model/route.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
-import { listInterfaces, type NetworkInterface } from './iproute.ts'
-import { type KernelRoute, readRoutes } from './routes.ts'
+import { listInterfaces } from './iproute.ts'
+import { readRoutes } from './routes.ts'
 
 /** What a namespace has to send and receive with. */
 export interface Network {
   readonly interfaces: readonly NetworkInterface[]
-  readonly routes: readonly KernelRoute[]
+  readonly routes: readonly Route[]
 }
 
 /**

@@ -3,7 +3,7 @@
  * tables do not know each other. What iptables made stands there without its meaning, and is read by parseIptables.
  */
 import { isIP } from 'node:net'
-import type { Family } from '../../ghostwire/snapshot.ts'
+import type { Family } from '../../model/address.ts'
 import { type NatRule, type NatRules, portRange } from './nat-rules.ts'
 
 /** The rules of nftables that translate destinations. */

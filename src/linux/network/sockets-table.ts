@@ -3,7 +3,7 @@
  * hexadecimal words in the byte order of the host, ports as plain numbers.
  */
 import { endianness } from 'node:os'
-import type { Socket } from '../../ghostwire/snapshot.ts'
+import type { Socket } from '../../model/socket.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { runInNamespace } from '../namespace/nsenter.ts'
 import { readNamespaceInode, readText } from '../process/proc.ts'

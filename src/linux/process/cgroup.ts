@@ -2,7 +2,7 @@
  * Which container a process belongs to, by its control group (proc_pid_cgroup(5)): engines name the group of a container
  * after its id, so a container is known for one also where its engine cannot be asked.
  */
-import type { ContainerEngine } from '../../target/model.ts'
+import type { ContainerEngine } from '../../model/target.ts'
 import { readText } from './proc.ts'
 
 /** The container a control group is for. */

@@ -1,5 +1,5 @@
 /** What /proc tells of a process beyond its place: arguments, capabilities, CPUs and scheduling (sched(7)). */
-import type { ProcessFacts } from '../../ghostwire/snapshot.ts'
+import type { ProcessFacts } from '../../model/process.ts'
 import { parseRanges } from '../host/facts.ts'
 import { readCgroupContainer } from './cgroup.ts'
 import { readArguments, readCommand, readNamespaceInode, readText } from './proc.ts'

@@ -3,7 +3,7 @@
  * it, so the namespace around is that of an ancestor with one number less.
  */
 import { inPieces } from '../../base/pieces.ts'
-import type { PidNamespace } from '../../ghostwire/snapshot.ts'
+import type { PidNamespace } from '../../model/process.ts'
 import { readNamespaceInode, readNestedPids } from './proc.ts'
 import type { ProcessEntry } from './table.ts'
 

@@ -5,7 +5,7 @@ import { both, carried, exclusion, exclusionIn, type StreamConnection } from '..
 const local: StreamConnection = { addresses: ['127.0.0.1', '127.0.0.1'], ports: [40_000, 5001] }
 const remote: StreamConnection = { addresses: ['192.0.2.9', '192.0.2.1'], ports: [40_000, 5001] }
 const interfaces = (...addresses: string[]) => [
-  { addresses: addresses.map(address => ({ address, prefix: 24, scope: 'global' })) },
+  { addresses: addresses.map(address => ({ address, prefix: 24, scope: 0 })) },
 ]
 
 test.each<[string, boolean, string[], StreamConnection[]]>([

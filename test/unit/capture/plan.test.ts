@@ -6,7 +6,7 @@ import {
   parseSnaplen,
   parseStopConditions,
 } from '../../../src/capture/request.ts'
-import type { NetworkInterface } from '../../../src/linux/network/iproute.ts'
+import type { NetworkInterface } from '../../../src/model/interface.ts'
 
 const request: CaptureRequest = {
   targets: ['web'],
@@ -31,6 +31,7 @@ const nif = (name: string, up = true, index = 1): NetworkInterface => ({
   up,
   operstate: 'UP',
   loopback: false,
+  promiscuous: false,
   addresses: [],
 })
 const interfaces = [nif('lo'), nif('eth0'), nif('eth1', false), nif('-'), nif('any', true, 8), nif('nflog', true, 9)]

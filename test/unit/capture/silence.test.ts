@@ -178,7 +178,7 @@ function scene() {
       const state = { captured: 0, received: 0, sent: 0, behind: false }
       const target: WatchedTarget = {
         ...{ target: name, filter: 'udp', excluding: false, hostNetwork: false, interfaces: ['eth0'] },
-        links: async () => [{ name: 'eth0', up: true, operstate: 'UP', loopback: false, linkIndex: 3 }],
+        links: async () => [{ name: 'eth0', up: true, operstate: 'UP', loopback: false, lower: { index: 3 } }],
         isBehind: () => state.behind,
         captured: () => state.captured,
         counters: () =>

@@ -14,6 +14,8 @@ import {
 import { nameMemory } from '../../../src/discover/watch-names.ts'
 import type { Container, Engine, EngineAnswer } from '../../../src/engine/engine.ts'
 import { parseHosts } from '../../../src/linux/host/dns.ts'
+import type { NetworkInterface } from '../../../src/model/interface.ts'
+import type { Route } from '../../../src/model/route.ts'
 
 const nothing = { socket: '', image: '', state: 'running', created: 0, engine: 'docker', id: '', prefix: '' } as const
 
@@ -90,13 +92,19 @@ test('of this host: neither loopback nor what is unique on one link only', () =>
   expect(lines(hostNames(interfaces))).toEqual([`192.0.2.7 ${hostname()}`, `fd00::7 ${hostname()}`])
 })
 
+const route = (more: Partial<Route>): Route => ({
+  ...{ family: 'ipv4', type: 'unicast', destination: '0.0.0.0', prefix: 0, device: 'eth0', nextHop: '' },
+  ...{ preference: '00', metric: 0, table: 254 },
+  ...more,
+})
+
 test('of gateways: that of the host first where it is this host', () => {
   const routes = [
-    { destination: 'default', gateway: '172.17.0.1', device: 'eth0' },
-    { destination: 'default', gateway: 'fe80::1', device: 'eth0' },
-    { destination: 'default', gateway: '172.17.0.1', device: 'eth1' },
-    { destination: 'default', device: 'tun0' },
-    { destination: '10.0.0.0/8', gateway: '172.17.0.9', device: 'eth0' },
+    route({ nextHop: '172.17.0.1' }),
+    route({ family: 'ipv6', destination: '::', nextHop: 'fe80::1' }),
+    route({ nextHop: '172.17.0.1', device: 'eth1' }),
+    route({ device: 'tun0' }),
+    route({ destination: '10.0.0.0', prefix: 8, nextHop: '172.17.0.9' }),
   ]
   expect(lines(gatewayNames(routes, { docker0: [nif('172.17.0.1')] }))).toEqual([
     `172.17.0.1 ${hostname()}`,
@@ -106,12 +114,13 @@ test('of gateways: that of the host first where it is this host', () => {
 })
 
 test('of the interfaces of a target', () => {
-  const interfaces = [
+  const plain = { prefix: 64, preferred: 1, valid: 1 }
+  const interfaces: NetworkInterface[] = [
     {
-      ...{ index: 2, name: 'eth0', up: true, operstate: 'UP', loopback: false },
+      ...{ index: 2, name: 'eth0', up: true, operstate: 'UP', loopback: false, promiscuous: false },
       addresses: [
-        { address: '10.0.0.2', scope: 'global' },
-        { address: 'fe80::2', scope: 'link' },
+        { ...plain, family: 'ipv4', address: '10.0.0.2', scope: 0 },
+        { ...plain, family: 'ipv6', address: 'fe80::2', scope: 253 },
       ],
     },
   ]

@@ -2,8 +2,8 @@
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { referenceOfStock } from '../../../src/discover/stock.ts'
+import type { Target } from '../../../src/model/target.ts'
 import { stockTarget } from '../../../src/protocol/packetflix/target.ts'
-import type { Target } from '../../../src/target/model.ts'
 
 const mount = (name: string, netns: number): Target => ({
   ...{ reference: `${name} in ${netns}`, name, type: 'bindmount', prefix: '', netns, pid: 0, startTime: 0 },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { withResidents, withShares } from '../../../src/discover/targets.ts'
 import type { ProcessEntry } from '../../../src/linux/process/table.ts'
-import type { Target } from '../../../src/target/model.ts'
+import type { Target } from '../../../src/model/target.ts'
 
 const target = (reference: string, netns: number, type: Target['type'] = 'docker'): Target => ({
   ...{ reference, name: reference, type, prefix: '', netns, pid: 0, startTime: 0 },

@@ -3,7 +3,7 @@ import type { HostChange } from '../../../src/discover/changes.ts'
 import { makeWatchState, settling } from '../../../src/discover/watch-state.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
 import { readStartTime } from '../../../src/linux/process/proc.ts'
-import type { Target } from '../../../src/target/model.ts'
+import type { Target } from '../../../src/model/target.ts'
 
 const nothing = { prefix: '', netns: 1, pid: 0, startTime: 0, interfaces: [], addresses: [] } as const
 const container = (name: string, id: string, pid: number, startTime = 1): Target => ({

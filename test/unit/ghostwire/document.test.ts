@@ -1,11 +1,12 @@
 /** The documents from snapshots that no host here would give: pods, other engines, SR-IOV, whatever is unknown. */
 import { describe, expect, test } from 'vitest'
 import { ghostwireDocument } from '../../../src/ghostwire/document.ts'
-import type { HostFacts } from '../../../src/ghostwire/metadata.ts'
 import { mobysharkDocument } from '../../../src/ghostwire/mobyshark.ts'
-import type { Link, NamespaceSnapshot, ProcessFacts, Snapshot } from '../../../src/ghostwire/snapshot.ts'
 import { type Tenant, tenantJson } from '../../../src/ghostwire/tenants.ts'
-import type { Target } from '../../../src/target/model.ts'
+import type { HostFacts, HostSnapshot, Netstack } from '../../../src/model/host.ts'
+import type { DetailedInterface } from '../../../src/model/interface.ts'
+import type { ProcessFacts } from '../../../src/model/process.ts'
+import type { Target } from '../../../src/model/target.ts'
 import { ghostwireSchema, mobysharkSchema } from '../../helpers/ghostwire-schema.ts'
 
 const host: HostFacts = {
@@ -73,25 +74,23 @@ test('mobyshark: types, and the host as a process', () => {
   ])
 })
 
-const link = (index: number, more: Partial<Link> = {}): Link => ({
+const nif = (index: number, more: Partial<DetailedInterface> = {}): DetailedInterface => ({
   index,
   name: `e${index}`,
   kind: '',
   alias: '',
+  up: true,
   operstate: 'UP',
   loopback: false,
   promiscuous: false,
-  mac: '00:00:00:00:00:00',
-  master: '',
-  lower: undefined,
   details: {},
   addresses: [],
   ...more,
 })
-const namespace = (netns: number, more: Partial<NamespaceSnapshot> = {}): NamespaceSnapshot => ({
+const namespace = (netns: number, more: Partial<Netstack> = {}): Netstack => ({
   netns,
   targets: [],
-  links: [],
+  interfaces: [],
   routes: [],
   sockets: [],
   forwards: [],
@@ -113,7 +112,7 @@ const process = (pid: number, more: Partial<ProcessFacts> = {}): ProcessFacts =>
   taps: [],
   ...more,
 })
-const snapshot = (namespaces: NamespaceSnapshot[], processes: ProcessFacts[] = []): Snapshot => ({
+const snapshot = (namespaces: Netstack[], processes: ProcessFacts[] = []): HostSnapshot => ({
   host,
   ids: new Map(),
   services: new Map(),
@@ -136,7 +135,7 @@ describe('ghostwire', () => {
   test('a pod is a group; the order does not depend on what was given', () => {
     const namespaces = [
       namespace(11, { targets: [targets[4] as Target] }),
-      namespace(10, { targets: [pod, targets[0] as Target], links: [link(2), link(1)] }),
+      namespace(10, { targets: [pod, targets[0] as Target], interfaces: [nif(2), nif(1)] }),
     ]
     const document = ghostwireDocument(snapshot(namespaces, [process(7), process(8, { pidns: 4 })]))
     expect(ghostwireSchema(document, 'document')).toEqual([])
@@ -189,7 +188,7 @@ describe('ghostwire', () => {
     const turned = snapshot(
       namespaces
         .toReversed()
-        .map(one => ({ ...one, links: one.links.toReversed(), targets: one.targets.toReversed() })),
+        .map(one => ({ ...one, interfaces: one.interfaces.toReversed(), targets: one.targets.toReversed() })),
       [process(8, { pidns: 4 }), process(7)],
     )
     expect(JSON.stringify(ghostwireDocument(turned))).toBe(JSON.stringify(document))
@@ -210,10 +209,10 @@ describe('ghostwire', () => {
     const driver = { name: 'd', version: '', firmware: '', bus: 'b1', role: 1, parentBus: '' } as const
     const [one] = documentOf([
       namespace(10, {
-        links: [
-          link(1, { driver }),
-          link(2, { driver: { ...driver, bus: 'b2', role: 2, parentBus: 'b1' } }),
-          link(3, { driver: { ...driver, role: 0, bus: '' } }),
+        interfaces: [
+          nif(1, { driver }),
+          nif(2, { driver: { ...driver, bus: 'b2', role: 2, parentBus: 'b1' } }),
+          nif(3, { driver: { ...driver, role: 0, bus: '' } }),
         ],
       }),
     ])
@@ -225,9 +224,39 @@ describe('ghostwire', () => {
     expect(one?.['network-interfaces'][2]).not.toHaveProperty('pf')
   })
 
+  test('the network of an engine gives its carrier an alias and labels', () => {
+    const network = {
+      name: 'n',
+      carrier: '',
+      isBridge: true,
+      isDefault: true,
+      internal: true,
+      labels: { z: '1', a: '2' },
+    }
+    const parent = { ...network, isBridge: false, isDefault: false }
+    const [one] = documentOf([
+      namespace(10, {
+        interfaces: [
+          nif(1, { kind: 'bridge', alias: 'x', network }),
+          nif(2, { network: parent }),
+          nif(3, { alias: 'x' }),
+        ],
+      }),
+    ])
+    const shown = one?.['network-interfaces'].map(({ alias, labels }) => [alias, JSON.stringify(labels)])
+    expect(shown).toEqual([
+      [
+        'n',
+        '{"a":"2","gostwire/bridge/internal":"true","gostwire/network/default-bridge":"true","gostwire/network/name":"n","z":"1"}',
+      ],
+      ['n', '{"a":"2","gostwire/network/name":"n","z":"1"}'],
+      ['x', undefined],
+    ])
+  })
+
   test('VLANs hang below their parent', () => {
-    const vlan = link(2, { kind: 'vlan', lower: { name: 'e1' }, details: { vlan: { id: 5, protocol: 33_024 } } })
-    const [one] = documentOf([namespace(10, { links: [link(1), vlan] })])
+    const vlan = nif(2, { kind: 'vlan', lower: { index: 1 }, details: { vlan: { id: 5, protocol: 33_024 } } })
+    const [one] = documentOf([namespace(10, { interfaces: [nif(1), vlan] })])
     expect(one?.['network-interfaces']).toMatchObject([
       { slaves: [{ name: 'e2' }] },
       { master: { name: 'e1' }, vlan: { vid: 5 } },
@@ -235,9 +264,9 @@ describe('ghostwire', () => {
   })
 
   test('a TAP interface that several namespaces have is served by whoever lives there', () => {
-    const tap = () => [link(1, { name: 'tap0', kind: 'tuntap', details: { mode: 'tap' } })]
+    const tap = () => [nif(1, { name: 'tap0', kind: 'tuntap', details: { mode: 'tap' } })]
     const serving = [process(5, { netns: 11, taps: ['tap0'] }), process(6, { netns: 99, taps: ['tap0', 'none'] })]
-    const all = documentOf([namespace(10, { links: tap() }), namespace(11, { links: tap() })], serving)
+    const all = documentOf([namespace(10, { interfaces: tap() }), namespace(11, { interfaces: tap() })], serving)
     expect(all.map(one => one['network-interfaces'][0]?.tuntap?.processors.map(({ pid }) => pid))).toEqual([[], [5]])
   })
 
@@ -252,7 +281,7 @@ describe('ghostwire', () => {
     owners: [5, 6],
   } as const
   const v4 = { ...socket, family: 'ipv4', localAddress: '0.0.0.0', remoteAddress: '0.0.0.0', owners: [] } as const
-  test.each<[string, NamespaceSnapshot['sockets'], string[]]>([
+  test.each<[string, Netstack['sockets'], string[]]>([
     ['one for all addresses serves IPv4 too', [socket], ['0.0.0.0']],
     ['... unless IPv4 has its own', [socket, v4], ['0.0.0.0']],
     [
@@ -282,10 +311,10 @@ describe('ghostwire', () => {
   })
 
   const forward = { family: 'ipv4', protocol: 'tcp', address: '', port: 80, toAddress: '10.0.0.2', toPort: 81 } as const
-  const having = (address: string, more: Partial<Link> = {}): Link =>
-    link(1, { addresses: [{ family: 'ipv4', address, prefix: 8, preferred: 1, valid: 1, scope: 0 }], ...more })
+  const having = (address: string, more: Partial<DetailedInterface> = {}): DetailedInterface =>
+    nif(1, { addresses: [{ family: 'ipv4', address, prefix: 8, preferred: 1, valid: 1, scope: 0 }], ...more })
   /** A veth end with an address, whose peer has an index in the namespace that has a number in this one. */
-  const end = (index: number, address: string, peer: number, nsid: number): Link => ({
+  const end = (index: number, address: string, peer: number, nsid: number): DetailedInterface => ({
     ...having(address, { kind: 'veth', lower: { index: peer, nsid } }),
     index,
   })
@@ -300,28 +329,31 @@ describe('ghostwire', () => {
     [11, new Map([[3, 13]])],
   ])
   const hub = [end(21, '10.0.0.1', 1, 1), end(22, '10.0.1.1', 1, 2)]
-  test.each<[string, NamespaceSnapshot[], number, string[]]>([
+  test.each<[string, Netstack[], number, string[]]>([
     ['nobody', [], 0, []],
-    ['a neighbour', [namespace(11, { links: [end(1, '10.0.0.2', 21, 0), link(2)] })], 11, ['nif-11-1']],
-    ['a stranger who has the address too', [namespace(14, { links: [having('10.0.0.2')] })], 0, []],
+    ['a neighbour', [namespace(11, { interfaces: [end(1, '10.0.0.2', 21, 0), nif(2)] })], 11, ['nif-11-1']],
+    ['a stranger who has the address too', [namespace(14, { interfaces: [having('10.0.0.2')] })], 0, []],
     [
       'two neighbours',
-      [namespace(11, { links: [end(1, '10.0.0.2', 21, 0)] }), namespace(12, { links: [end(1, '10.0.0.2', 22, 0)] })],
+      [
+        namespace(11, { interfaces: [end(1, '10.0.0.2', 21, 0)] }),
+        namespace(12, { interfaces: [end(1, '10.0.0.2', 22, 0)] }),
+      ],
       0,
       [],
     ],
     [
       'the neighbour of a neighbour, and a stranger',
       [
-        namespace(11, { links: [end(1, '10.0.0.9', 21, 0), end(5, '10.0.5.1', 6, 3)] }),
-        namespace(13, { links: [end(6, '10.0.0.2', 5, 0)] }),
-        namespace(14, { links: [having('10.0.0.2')] }),
+        namespace(11, { interfaces: [end(1, '10.0.0.9', 21, 0), end(5, '10.0.5.1', 6, 3)] }),
+        namespace(13, { interfaces: [end(6, '10.0.0.2', 5, 0)] }),
+        namespace(14, { interfaces: [having('10.0.0.2')] }),
       ],
       13,
       ['nif-13-6'],
     ],
   ])('forwarded ports: %s', (_, others, netns, refs) => {
-    const here = namespace(10, { forwards: [forward, forward], links: hub })
+    const here = namespace(10, { forwards: [forward, forward], interfaces: hub })
     const document = ghostwireDocument({ ...snapshot([here, ...others]), ids })
     expect(ghostwireSchema(document, 'document')).toEqual([])
     expect(document['network-namespaces'][0]?.['forwarded-ports'].ipv4).toMatchObject([

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { WatchOptions } from '../../../src/discover/watch.ts'
 import type { TargetEvent } from '../../../src/discover/watch-state.ts'
+import type { Target } from '../../../src/model/target.ts'
 import { makeSharedWatch } from '../../../src/serve/shared-watch.ts'
-import type { Target } from '../../../src/target/model.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

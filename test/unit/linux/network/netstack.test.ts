@@ -6,7 +6,7 @@ const parse = (...lines: unknown[][]) => parseNetstack(lines.map(line => JSON.st
 
 describe('interfaces', () => {
   test.each<[string, object, object]>([
-    ['physical', {}, { kind: '', lower: undefined, mac: '00:00:00:00:00:00', operstate: 'UNKNOWN' }],
+    ['physical', {}, { kind: '', lower: undefined, mac: undefined, operstate: 'UNKNOWN' }],
     [
       'tap',
       { linkinfo: { info_kind: 'tun', info_data: { type: 'tap' } } },
@@ -16,7 +16,7 @@ describe('interfaces', () => {
     [
       'vlan',
       { link: 'eth0', linkinfo: { info_kind: 'vlan', info_data: { protocol: '802.1ad', id: 7 } } },
-      { lower: { name: 'eth0' }, details: { vlan: { id: 7, protocol: 34_984 } } },
+      { lower: { index: 2 }, details: { vlan: { id: 7, protocol: 34_984 } } },
     ],
     [
       'veth whose peer has the same index, which the kernel leaves out',
@@ -34,15 +34,24 @@ describe('interfaces', () => {
       { link_netnsid: 1, linkinfo: { info_kind: 'vxlan', info_data: { id: 1, link: 'x' } } },
       { lower: { index: 5, nsid: 1 } },
     ],
-    ['a tunnel with addresses in place of a MAC', { address: '10.0.0.1' }, { mac: '00:00:00:00:00:00' }],
+    ['a tunnel with addresses in place of a MAC', { address: '10.0.0.1' }, { mac: undefined }],
+    ['on Infiniband', { address: '80:00:00:01' }, { mac: '80:00:00:01' }],
+    ['without a hardware address', { address: '00:00:00:00:00:00' }, { mac: undefined }],
+    ['a port of a bridge', { master: 'eth0' }, { master: 2 }],
+    ['a name that is no UTF-8', { ifname: 'a\uFFFD' }, { name: 'a\uFFFD#5' }],
     ['promiscuous', { flags: ['PROMISC'], promiscuity: 1 }, { promiscuous: true }],
     ['port of a bridge, which the kernel alone makes promiscuous', { promiscuity: 1 }, { promiscuous: false }],
   ])('%s', (_, given, expected) => {
-    expect(parse([{ ifindex: 5, ifname: 'x', ...given }]).links).toMatchObject([{ index: 5, name: 'x', ...expected }])
+    const [eth0, nif] = parse([
+      { ifindex: 5, ifname: 'x', ...given },
+      { ifindex: 2, ifname: 'eth0' },
+    ]).interfaces
+    expect(eth0).toMatchObject({ index: 2, name: 'eth0' })
+    expect(nif).toEqual({ ...nif, index: 5, name: 'x', ...expected })
   })
 
   test('a name with control characters, which ip does not escape', () => {
-    const [link] = parseNetstack(`[{"ifindex":1,"ifname":"a\u001b\u0007b"}]`).links
+    const [link] = parseNetstack(`[{"ifindex":1,"ifname":"a\u001b\u0007b"}]`).interfaces
     expect(link?.name).toBe('a\u001b\u0007b')
   })
 
@@ -52,7 +61,7 @@ describe('interfaces', () => {
       { family: 'inet6', local: 'fd00::1', prefixlen: 64, scope: '17' },
       {},
     ]
-    expect(parse([{ ifindex: 1, addr_info }]).links[0]?.addresses).toEqual([
+    expect(parse([{ ifindex: 1, addr_info }]).interfaces[0]?.addresses).toEqual([
       { family: 'ipv4', address: '10.0.0.1', prefix: 24, preferred: 8, valid: 9, scope: 253 },
       { family: 'ipv6', address: 'fd00::1', prefix: 64, preferred: 4_294_967_295, valid: 4_294_967_295, scope: 17 },
     ])
@@ -108,6 +117,6 @@ describe('routes', () => {
 test.each(['', '[]', '\n\n', '[{}]', 'Cannot find device', '[{"ifindex":', 'null', '{}'])(
   '%j has nothing in it',
   text => {
-    expect(parseNetstack(text)).toEqual({ links: [], routes: [] })
+    expect(parseNetstack(text)).toEqual({ interfaces: [], routes: [] })
   },
 )

@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { canonicalAddress } from '../../../../src/linux/network/address.ts'
 import { parseFeatures } from '../../../../src/linux/network/offloads.ts'
-import { parseRoutes, routeText } from '../../../../src/linux/network/routes.ts'
+import { parseRoutes } from '../../../../src/linux/network/routes.ts'
+import { routeText } from '../../../../src/model/route.ts'
 
 const ipv4 = `Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT                                                       
 eth0\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\t0\t0\t0                                                                               

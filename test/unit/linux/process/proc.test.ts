@@ -120,20 +120,21 @@ test('interfaces are read from iproute2, also with the empty objects of old vers
       ifname: 'eth0',
       flags: ['UP', 'LOWER_UP'],
       operstate: 'UP',
-      addr_info: [{ local: '10.0.0.2', scope: 'global' }, {}],
+      addr_info: [{ family: 'inet', local: '10.0.0.2', prefixlen: 24, scope: 'global', valid_life_time: 9 }, {}],
     },
     {},
     { ifindex: 1, ifname: 'lo', flags: ['LOOPBACK'], operstate: 'DOWN' },
   ])
   expect(parseInterfaces(json)).toEqual([
-    { index: 1, name: 'lo', up: false, operstate: 'DOWN', loopback: true, addresses: [] },
+    { index: 1, name: 'lo', up: false, operstate: 'DOWN', loopback: true, promiscuous: false, addresses: [] },
     {
       index: 5,
       name: 'eth0',
       up: true,
       operstate: 'UP',
       loopback: false,
-      addresses: [{ address: '10.0.0.2', scope: 'global' }],
+      promiscuous: false,
+      addresses: [{ family: 'ipv4', address: '10.0.0.2', prefix: 24, preferred: 4_294_967_295, valid: 9, scope: 0 }],
     },
   ])
   expect(parseInterfaces('')).toEqual([])
@@ -157,14 +158,12 @@ test('the other end of an interface, wherever it is', () => {
     { ifindex: 5, ifname: 'b0', link: 'a0' },
     { ifindex: 6, ifname: 'sit0', link: null, link_netnsid: 0, link_type: 'sit', address: '0.0.0.0' },
   ])
-  const facts = parseInterfaces(json).map(({ mac, mtu, linkIndex, linkNetnsId, linkType }) => ({
-    ...{ mac, mtu, linkIndex, linkNetnsId, linkType },
-  }))
+  const facts = parseInterfaces(json).map(({ mac, mtu, lower, linkType }) => ({ mac, mtu, lower, linkType }))
   expect(facts).toEqual([
-    { mac: '02:00:00:00:00:01', mtu: 1500, linkIndex: 7, linkNetnsId: 0, linkType: 'ether' },
-    { linkIndex: 3, linkNetnsId: 1, linkType: 'ether' },
-    { linkIndex: 5 },
-    { linkIndex: 4 },
+    { mac: '02:00:00:00:00:01', mtu: 1500, lower: { index: 7, nsid: 0 }, linkType: 'ether' },
+    { lower: { index: 3, nsid: 1 }, linkType: 'ether' },
+    { lower: { index: 5 } },
+    { lower: { index: 4 } },
     { linkType: 'sit' },
   ])
 })
