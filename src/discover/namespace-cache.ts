@@ -99,7 +99,8 @@ export function namespaceCache(intervals: CacheIntervals = watchIntervals): Name
         if (target === unread[index]) continue
         const { reference, netns, pid, interfaces, addresses } = target
         const details = { interfaces, addresses }
-        if (!isDeepStrictEqual(known.get(netns)?.details, details)) differences++
+        const before = known.get(netns)
+        if (before !== undefined && !isDeepStrictEqual(before.details, details)) differences++
         known.set(netns, {
           ...{ reference, details, pid, fingerprint: fingerprints.get(netns) },
           ...{ readAt: now, comparedAt: now, isOld: false },

@@ -57,9 +57,11 @@ async function readBatch(
   const opened = groups.map(([netns, targets]) => ({ netns, targets, namespace: tryOpenOne(targets) }))
   const namespaces = opened.flatMap(({ namespace }) => (namespace instanceof Error ? [] : [namespace]))
   try {
-    const netstacks = await readNetstacks(namespaces, signal)
-    const forwards = await readForwardsOfMany(namespaces, signal)
-    await noteEmpty(namespaces, sockets, signal)
+    const [netstacks, forwards] = await Promise.all([
+      readNetstacks(namespaces, signal),
+      readForwardsOfMany(namespaces, signal),
+      noteEmpty(namespaces, sockets, signal),
+    ])
     signal.throwIfAborted()
     return opened.map(({ netns, targets, namespace }): Stack => {
       const nothing = { netns, targets, interfaces: [], routes: [], forwards: [] }

@@ -25,6 +25,7 @@ export function makeDiscovery(metrics: Metrics) {
       return result
     }
   const targets = sharing(timed(() => host.look(true)))
+  const names = sharing(timed(() => host.look(false)))
   let known: { readonly revision: string; readonly read: number; readonly topology: Topology } | undefined
   const topologyOf = async (look: KnownTargets): Promise<Topology> => {
     const { revision } = look
@@ -38,15 +39,19 @@ export function makeDiscovery(metrics: Metrics) {
     /** With interfaces and addresses. */
     targets,
     /** Without, which is faster. */
-    names: sharing(timed(() => host.look(false))),
+    names,
     async mobyshark() {
       const look = await targets()
       return mobysharkOf(look, look.table, await look.facts())
     },
     ghostwire: sharing(async () => {
-      const look = await targets()
+      // A topology has the interfaces itself. They are listed for the comparison with the next look, after the first answer.
+      const isFirst = known === undefined
+      const look = await (isFirst ? names() : targets())
       const [facts, topology] = await Promise.all([look.facts(), topologyOf(look)])
-      return ghostwireOf(topology, look.table, facts, signal)
+      const answer = await ghostwireOf(topology, look.table, facts, signal)
+      if (isFirst) targets().catch(() => {})
+      return answer
     }),
     watch: makeSharedWatch(),
   }
