@@ -12,13 +12,19 @@ const never = (name, from, to, comment) => ({ name, severity: 'error', comment, 
 module.exports = {
   forbidden: [
     never('no-cycle', {}, { circular: true }, 'a cycle hides which file is the lower one'),
+    never(
+      'one-door-to-addresses',
+      { path: '^(bin|extcap|src)/', pathNot: '^src/base/ip\\.ts$' },
+      { path: 'node_modules/ipaddr\\.js/' },
+      'base/ip knows what ipaddr.js takes for an address',
+    ),
     never('no-unresolved', {}, { couldNotResolve: true }, 'an import must lead somewhere'),
     never('base-stands-alone', { path: '^src/base/' }, { path: '^(bin|extcap|src/(?!base/))' }, 'base knows only node'),
     never(
       'formats-are-pure',
       { path: formats },
       {
-        path: '^(bin|extcap/(?!sentence)|src/(?!base/(address|credentials|errors|redact|yaml)\\.ts$|(model|reference|pcapng|metadata|protocol|ghostwire)/))',
+        path: '^(bin|extcap/(?!sentence)|src/(?!base/(address|credentials|errors|ip|redact|yaml)\\.ts$|(model|reference|pcapng|metadata|protocol|ghostwire)/))',
       },
       'formats import formats, and what is pure of base',
     ),

@@ -2,31 +2,22 @@
  * IP addresses as hosts are written: with or without brackets, with the zone of a link-local one (`fe80::1%eth0`, RFC 4007
  * §11), which stands in a URL as `%25eth0` (RFC 6874) or as it is (RFC 9844). The parser of URLs takes no zone.
  */
-import { BlockList, isIP } from 'node:net'
+import { type Family, familyOf, isAddress } from './ip.ts'
 
 /** An address that was read. */
 export interface HostAddress {
   /** Without brackets and zone. */
   readonly address: string
-  readonly family: 'ipv4' | 'ipv6'
+  readonly family: Family
   readonly zone: string | undefined
 }
 
 /** Reads an address; undefined for a name, and for what only looks like one. */
 export function addressOf(host: string): HostAddress | undefined {
   const [, six, zone] = /^\[?([\da-f:.]+)(?:%(?:25(?=.))?([^\][/\\?#@%\s]{1,64}))?\]?$/i.exec(host) ?? []
-  const version = six === undefined ? 0 : isIP(six)
-  if (six === undefined || version === 0 || (version === 4 && six !== host)) return undefined
-  return { address: six, family: version === 4 ? 'ipv4' : 'ipv6', zone }
-}
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
-
-/** Whether an address is one of this machine itself, also as IPv6 writes one of IPv4 (RFC 4291 §2.5.5.2). */
-export function isLoopbackAddress({ address, family }: HostAddress): boolean {
-  return loopback.check(address, family)
+  if (six === undefined || !isAddress(six)) return undefined
+  const family = familyOf(six)
+  return family === 'ipv4' && six !== host ? undefined : { address: six, family, zone }
 }
 
 /** A URL, and the zone of its host. */

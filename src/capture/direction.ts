@@ -3,7 +3,7 @@
  * whoever asks for it, dumpcap does not pass it on; what remains is the source address: a packet from the interface's own
  * address was sent. Cooked packets carry the answer of the kernel.
  */
-import { addressBytes } from '../linux/network/address.ts'
+import { addressBytes } from '../base/ip.ts'
 import type { NetworkInterface } from '../model/interface.ts'
 import type { Decoration } from '../pcapng/decorate.ts'
 import { packetField } from '../pcapng/lane.ts'

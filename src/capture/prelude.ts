@@ -2,9 +2,10 @@
  * The section remora itself writes before dumpcap takes the stream over: a header and the names of this host's containers,
  * no interface. Wireshark keeps names across sections, so they cost nothing per packet.
  */
+
+import { addressBytes } from '../base/ip.ts'
 import { version } from '../base/version.ts'
 import type { HostName } from '../discover/resolve.ts'
-import { addressBytes } from '../linux/network/address.ts'
 import { type CaptureContextFacts, contextComment, sectionCommentLimits } from '../metadata/context.ts'
 import { type NameRecord, nameResolutionBlock, sectionHeaderBlock } from '../pcapng/block.ts'
 

@@ -7,11 +7,11 @@
  * name that somebody with more authority has for another address is nobody else's.
  */
 import { hostname, type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
+import { canonicalAddress, isLinkLocal, isWithin, parsePrefix } from '../base/ip.ts'
 import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
 import { tellsOfHost } from '../engine/engines.ts'
 import { readHosts } from '../linux/host/dns.ts'
 import { isStillThere, type NetworkNamespace } from '../linux/namespace/netns.ts'
-import { canonicalAddress } from '../linux/network/address.ts'
 import { readProcessRoutes } from '../linux/network/routes.ts'
 import { scopes } from '../model/address.ts'
 import type { NetworkInterface } from '../model/interface.ts'
@@ -142,13 +142,15 @@ export function namesOfHosts(hosts: readonly HostName[]): HostName[] {
   for (const { address: text, name } of hosts) {
     if (found.length === most) break
     const address = isHostName(name) ? canonicalAddress(text) : undefined
-    if (address !== undefined && !meansNobody.test(address)) found.push({ address, name })
+    if (address !== undefined && !isWithin(address, ...nobody)) found.push({ address, name })
   }
   return found
 }
 
-/** 0.0.0.0/8, 127.0.0.0/8, 224.0.0.0/3; `::`, `::1`, and what Docker writes as fe00::0, ff00::0, ff02::1. */
-const meansNobody = /^(?:0|127|22[4-9]|2[3-5]\d)\.|^::1?$|^ff|^fe00:/
+/** `::` and `::1`, and what Docker writes as fe00::0, ff00::0, ff02::1. */
+const nobody = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3', '::/127', 'fe00::/16', 'ff00::/8'].flatMap(
+  text => parsePrefix(text) ?? [],
+)
 
 /** Default routes lead to a gateway; where that is this host it has the name of the host too. */
 export function gatewayNames(
@@ -161,10 +163,6 @@ export function gatewayNames(
     ...(own.has(address) ? [{ address, name: hostname() }] : []),
     { address, name: 'gateway' },
   ])
-}
-
-function isLinkLocal(address: string): boolean {
-  return /^fe[89ab]|^169\.254\./.test(address)
 }
 
 /** Letters, digits, hyphens and periods (hosts(5)), and the underscore that many use. */

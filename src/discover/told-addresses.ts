@@ -3,9 +3,10 @@
  * goes with it into the captures of others: so an address counts only where it is on an interface of the container's own
  * network namespace.
  */
+
+import { canonicalAddress } from '../base/ip.ts'
 import { inPieces } from '../base/pieces.ts'
 import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
-import { canonicalAddress } from '../linux/network/address.ts'
 import { readLocalAddresses } from '../linux/network/local-addresses.ts'
 import { readCgroupContainer } from '../linux/process/cgroup.ts'
 import { makePidTranslator } from '../linux/process/pid-namespace.ts'

@@ -2,6 +2,7 @@
  * The `forwarded-ports` of a namespace: where a packet for an address and a port is sent instead, in which namespace that
  * is, and who listens there.
  */
+import { unspecified } from '../base/ip.ts'
 import { type AddressBook, distancesFrom, holderOf, interfacesWith } from '../model/address-book.ts'
 import type { Forward } from '../model/forward.ts'
 import type { HostSnapshot, Netstack } from '../model/host.ts'
@@ -11,9 +12,6 @@ import { nifId } from './ids.ts'
 import { ownersJson } from './interfaces.ts'
 import { compareText } from './order.ts'
 import type { OwnerLookup } from './owners.ts'
-
-/** What stands for every address of a family. */
-const unspecified: Readonly<Record<Forward['family'], string>> = { ipv4: '0.0.0.0', ipv6: '::' }
 
 /** Forwarded ports of both families, each once, in the order of their ports. */
 export function forwardedPortsJson(

@@ -1,5 +1,5 @@
 /** The `network-interfaces` of a namespace: each with its addresses and how it hangs together with others. */
-import type { Family } from '../model/address.ts'
+import { type Family, familyOf } from '../base/ip.ts'
 import type { Netstack } from '../model/host.ts'
 import type { DetailedInterface, EngineNetwork, Vxlan } from '../model/interface.ts'
 import type { ProcessFacts } from '../model/process.ts'
@@ -131,9 +131,9 @@ function vxlanJson(vxlan: Vxlan, underlay: Located | undefined) {
     ...(underlay && { idref: nifId(underlay.netns, underlay.nif.index) }),
     vid: id,
     'arp-proxy': proxy,
-    ...(local !== '' && { source: { [local.includes(':') ? 'source_ipv6' : 'source_ipv4']: local } }),
+    ...(local !== '' && { source: { [`source_${familyOf(local)}`]: local } }),
     'source-portrange': range,
-    ...(remote !== '' && { remote: { [remote.includes(':') ? 'remote_ipv6' : 'remote_ipv4']: remote } }),
+    ...(remote !== '' && { remote: { [`remote_${familyOf(remote)}`]: remote } }),
     'remote-port': port,
   }
 }

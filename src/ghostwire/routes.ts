@@ -1,5 +1,5 @@
 /** The `routes` of a namespace, by family. A route that leads nowhere has no interface and no next hop. */
-import type { Family } from '../model/address.ts'
+import type { Family } from '../base/ip.ts'
 import type { Netstack } from '../model/host.ts'
 import type { Route } from '../model/route.ts'
 import { familyNumber } from './family.ts'

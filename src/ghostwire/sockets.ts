@@ -2,6 +2,7 @@
  * The `transport-ports` of a namespace. A socket of IPv6 that is bound to all addresses, or to a mapped one (RFC 4291
  * §2.5.5.2), serves IPv4 too and is listed there as well, unless it is for IPv6 alone or a socket of IPv4 has that place.
  */
+import { unmapped, unspecified } from '../base/ip.ts'
 import { interfacesWith } from '../model/address-book.ts'
 import type { HostSnapshot, Netstack } from '../model/host.ts'
 import type { Socket } from '../model/socket.ts'
@@ -78,20 +79,17 @@ function macrostateOf({ protocol, state }: Socket): 'listening' | 'connected' | 
   return finWaits.includes(state) ? 'connected' : 'unconnected'
 }
 
-function unmapped(address: string): string | undefined {
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1]
-}
-
 function servingBoth(sockets: readonly Socket[]): Socket[] {
   const place = (socket: Socket) => `${socket.protocol} ${socket.localAddress} ${socket.localPort}`
   const taken = new Set(sockets.filter(({ family }) => family === 'ipv4').map(place))
   return sockets.flatMap((socket): Socket[] => {
     if (socket.family === 'ipv4') return []
     const local = unmapped(socket.localAddress)
-    const isWide = socket.localAddress === '::' && socket.remoteAddress === '::' && socket.ipv6Only !== true
+    const isWide =
+      socket.localAddress === unspecified.ipv6 && socket.remoteAddress === unspecified.ipv6 && socket.ipv6Only !== true
     if (local === undefined && !isWide) return []
-    const remoteAddress = unmapped(socket.remoteAddress) ?? '0.0.0.0'
-    const twin: Socket = { ...socket, family: 'ipv4', localAddress: local ?? '0.0.0.0', remoteAddress }
+    const remoteAddress = unmapped(socket.remoteAddress) ?? unspecified.ipv4
+    const twin: Socket = { ...socket, family: 'ipv4', localAddress: local ?? unspecified.ipv4, remoteAddress }
     return isWide && taken.has(place(twin)) ? [] : [twin]
   })
 }

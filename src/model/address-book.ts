@@ -1,4 +1,5 @@
 /** Who has an address: hosts in one another give their containers the same ones. */
+import { familyOf, isLoopbackAddress, isUnspecified, unmapped } from '../base/ip.ts'
 import type { Netstack } from './host.ts'
 import type { DetailedInterface } from './interface.ts'
 import type { Relations } from './relations.ts'
@@ -41,7 +42,7 @@ export function holderOf(
   distances: ReadonlyMap<number, number>,
   book: AddressBook,
 ): Netstack | undefined {
-  if (address.startsWith('127.') || address === '::1') return book.byNetns.get(netns)
+  if (isLoopbackAddress(address)) return book.byNetns.get(netns)
   const reached = [...(book.holders.get(address) ?? [])].filter(holder => distances.has(holder))
   const distanceOf = (holder: number) => distances.get(holder) ?? Infinity
   const [nearest, second] = reached.sort((a, b) => distanceOf(a) - distanceOf(b))
@@ -62,22 +63,14 @@ export function distancesFrom(netns: number, { adjacent }: AddressBook): Map<num
 /** Interfaces with an address, in the order of their indexes; all of them for the unspecified one, and for none. */
 export function interfacesWith(interfaces: readonly DetailedInterface[], address: string): DetailedInterface[] {
   const plain = unmapped(address) ?? address
-  const loopback = plain.startsWith('127.')
+  const loopback = familyOf(plain) === 'ipv4' && isLoopbackAddress(plain)
   return interfaces
     .filter(
       nif =>
         plain === '' ||
-        isAny(plain) ||
+        isUnspecified(plain) ||
         (loopback && nif.loopback) ||
         nif.addresses.some(other => other.address === plain),
     )
     .sort((a, b) => a.index - b.index)
-}
-
-function isAny(address: string): boolean {
-  return address === '0.0.0.0' || address === '::'
-}
-
-function unmapped(address: string): string | undefined {
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1]
 }

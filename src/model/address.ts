@@ -1,7 +1,5 @@
-/** Addresses of interfaces, and what an address is reached by. */
-
-/** Version of the internet protocol. */
-export type Family = 'ipv4' | 'ipv6'
+/** Addresses of interfaces. */
+import type { Family } from '../base/ip.ts'
 
 /** RT_SCOPE_* of rtnetlink(7), by the names of /etc/iproute2/rt_scopes. */
 export const scopes = { global: 0, site: 200, link: 253, host: 254, nowhere: 255 } as const

@@ -1,5 +1,5 @@
 /** Ports that are forwarded. */
-import type { Family } from './address.ts'
+import type { Family } from '../base/ip.ts'
 
 /** A destination that is translated to another one. */
 export interface Forward {

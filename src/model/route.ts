@@ -1,5 +1,5 @@
 /** Routes. */
-import type { Family } from './address.ts'
+import { addressBits, type Family, unspecified } from '../base/ip.ts'
 
 /** Numbers of the tables every namespace has (rtnetlink(7)). */
 export const routingTables = { main: 254, local: 255 } as const
@@ -23,14 +23,14 @@ export interface Route {
 }
 
 /** Whether a route is the one for what no other is for. */
-export function isDefault({ destination, prefix }: Route): boolean {
-  return prefix === 0 && (destination === '0.0.0.0' || destination === '::')
+export function isDefault({ family, destination, prefix }: Route): boolean {
+  return prefix === 0 && destination === unspecified[family]
 }
 
 /** A route as ip-route(8) shows it. */
 export function routeText(route: Route): string {
   const { family, destination, prefix, nextHop, device } = route
-  const isHost = prefix === (family === 'ipv4' ? 32 : 128)
+  const isHost = prefix === addressBits[family]
   const network = isDefault(route) ? 'default' : isHost ? destination : `${destination}/${prefix}`
   return [network, ...(nextHop === '' ? [] : ['via', nextHop]), 'dev', device].join(' ')
 }

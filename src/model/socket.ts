@@ -1,5 +1,5 @@
 /** Sockets, and the packets they take. */
-import type { Family } from './address.ts'
+import { type Family, familyOf, unmapped, unspecified } from '../base/ip.ts'
 
 /** A TCP or UDP socket (proc_pid_net(5)). */
 export interface Socket {
@@ -29,6 +29,6 @@ export function socketsServing(sockets: readonly Socket[], protocol: string, add
 }
 
 function takesAddress({ localAddress, ipv6Only = false }: Socket, address: string): boolean {
-  if (localAddress === '::') return address.includes(':') || !ipv6Only
-  return [address, '0.0.0.0', `::ffff:${address}`].includes(localAddress)
+  if (localAddress === unspecified.ipv6) return familyOf(address) === 'ipv6' || !ipv6Only
+  return [address, unspecified.ipv4].includes(unmapped(localAddress) ?? localAddress)
 }

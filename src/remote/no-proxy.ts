@@ -4,8 +4,8 @@
  * an optional port. Names are not looked up, so a range covers addresses only. A name with a leading dot covers itself too,
  * as with curl.
  */
-import { BlockList } from 'node:net'
 import { addressOf } from '../base/address.ts'
+import { addressBits, isWithin, type Prefix, parsePrefix } from '../base/ip.ts'
 
 /**
  * Whether a host is on the list.
@@ -24,17 +24,15 @@ export function isExempt(list: string, hostname: string, port: number): boolean 
 function matches(entry: string, host: string, port: number): boolean {
   if (entry === '*') return true
   const address = addressOf(host)
-  const [network, prefix] = splitEntry(entry, '/')
-  const range = prefix === undefined ? undefined : rangeOf(network, prefix)
-  if (range !== undefined) return address !== undefined && range.check(address.address, address.family)
+  const [network, length] = splitEntry(entry, '/')
+  const range = length === undefined ? undefined : prefixOf(network, length)
+  if (range !== undefined) return address !== undefined && isWithin(address.address, range)
   // A colon is a port's only where it is not an IPv6 address's own.
   const [name, wanted] = addressOf(entry) === undefined ? splitEntry(entry, ':') : [entry, undefined]
   if (wanted !== undefined && wanted !== port) return false
   const single = addressOf(name)
-  if (single !== undefined) {
-    const width = single.family === 'ipv4' ? 32 : 128
-    return address !== undefined && rangeOf(single.address, width)?.check(address.address, address.family) === true
-  }
+  const own = single && prefixOf(name, addressBits[single.family])
+  if (own !== undefined) return address !== undefined && isWithin(address.address, own)
   const domain = withoutDot(name.replace(/^\*?\./, ''))
   return address === undefined && domain !== '' && (host === domain || host.endsWith(`.${domain}`))
 }
@@ -46,12 +44,10 @@ function splitEntry(entry: string, separator: '/' | ':'): [string, number | unde
   return at > 0 && /^\d{1,5}$/.test(number) ? [entry.slice(0, at), Number(number)] : [entry, undefined]
 }
 
-function rangeOf(network: string, prefix: number): BlockList | undefined {
+/** The prefix of an address, with or without brackets. */
+function prefixOf(network: string, length: number): Prefix | undefined {
   const address = addressOf(network)
-  if (address === undefined || prefix > (address.family === 'ipv4' ? 32 : 128)) return undefined
-  const range = new BlockList()
-  range.addSubnet(address.address, prefix, address.family)
-  return range
+  return address && parsePrefix(`${address.address}/${length}`)
 }
 
 /** A name is the same with the dot of the root behind it (RFC 1034 §3.1). */

@@ -2,9 +2,9 @@
 
 import { setMaxListeners } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { isIP, type Socket } from 'node:net'
-import { addressOf, isLoopbackAddress } from '../base/address.ts'
+import type { Socket } from 'node:net'
 import { RemoraError } from '../base/errors.ts'
+import { canonicalAddress, familyOf, isAddress, isLoopbackAddress, prefixOf, unmapped } from '../base/ip.ts'
 import type { StreamConnection } from '../capture/own-stream.ts'
 
 /** Address of the client, as the socket knows it; `unix` for a socket of this host. */
@@ -23,20 +23,10 @@ export function peerGroup(request: Pick<IncomingMessage, 'socket'>): string {
 /** The same for an address of the kernel's; undefined is a socket of this host. */
 export function addressGroup(text: string | undefined): string {
   if (text === undefined) return 'unix'
-  const address = addressOf(plain(text))
-  if (address === undefined) return text
+  const address = plain(text)
+  if (!isAddress(address)) return text
   if (isLoopbackAddress(address)) return 'loopback'
-  return address.family === 'ipv4' ? address.address : `${networkOf(address.address)}/64`
-}
-
-/** The first four groups of an IPv6 address, and two colons. */
-function networkOf(address: string): string {
-  const [head = '', tail] = address.split('::')
-  const before = head === '' ? [] : head.split(':')
-  const after = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = tail === undefined ? 0 : 8 - before.length - after.length
-  const groups = [...before, ...Array<string>(Math.max(0, zeros)).fill('0'), ...after].slice(0, 4)
-  return `${groups.map(group => Number.parseInt(group, 16).toString(16)).join(':')}::`
+  return familyOf(address) === 'ipv4' ? address : (prefixOf(address, 64) ?? text)
 }
 
 const departures = new WeakMap<Socket, AbortSignal>()
@@ -82,7 +72,7 @@ function forwardedHop(headers: IncomingMessage['headers']): StreamConnection | u
   const node = element?.replaceAll('"', '') ?? first(headers['x-forwarded-for'])
   const [, bracketed, bare, port] = /^(?:\[([^\]]+)\]|([^:]+|[0-9a-f:.]+?))(?::(\d+))?$/i.exec(node.trim()) ?? []
   const address = plain(bracketed ?? bare ?? '')
-  if (isIP(address) === 0) return undefined
+  if (!isAddress(address)) return undefined
   const proxyPort = portNumber(first(headers['x-forwarded-port'])) ?? (isSecure(headers) ? 443 : 80)
   return { addresses: [address, address], ports: [portNumber(port) ?? proxyPort] }
 }
@@ -99,7 +89,8 @@ function first(header: string | string[] | undefined): string {
   return (Array.isArray(header) ? header[0] : header)?.split(',')[0] ?? ''
 }
 
-/** An IPv4 address that came in IPv6 clothes (RFC 4291 §2.5.5.2), without a zone. */
-function plain(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+/** An address as text of its own family, without a zone; any other text as it is. */
+function plain(text: string): string {
+  const address = canonicalAddress(text) ?? text
+  return unmapped(address) ?? address
 }

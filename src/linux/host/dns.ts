@@ -1,7 +1,8 @@
 /** What a process resolves names with: hostname(5), resolv.conf(5) and hosts(5), as it sees them and may read them. */
+
+import { canonicalAddress } from '../../base/ip.ts'
 import type { Dns } from '../../model/process.ts'
 import { readInRoot } from '../files/file-in-root.ts'
-import { canonicalAddress } from '../network/address.ts'
 import { readCredentials } from '../process/credentials.ts'
 
 /** Reads the files through the root of a process; what cannot be read is empty. */

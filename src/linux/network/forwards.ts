@@ -3,9 +3,8 @@
  * run of nft(8) tells whether there is anything that only iptables can explain; for the older tables the kernel tells it
  * (/proc/PID/net/ip_tables_names).
  */
-import { isIP } from 'node:net'
+import { type Family, familyOf, isAddress, isUnspecified } from '../../base/ip.ts'
 import { inPieces } from '../../base/pieces.ts'
-import type { Family } from '../../model/address.ts'
 import type { Forward } from '../../model/forward.ts'
 import { readMany, runInEach } from '../namespace/each.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
@@ -106,11 +105,10 @@ export function parseProxy(args: readonly string[]): Forward | undefined {
   const value = (name: string) => optionValue(args, [name]) ?? ''
   const [address, toAddress, protocol] = [value('-host-ip'), value('-container-ip'), value('-proto')]
   const [port, toPort] = [Number(value('-host-port')), Number(value('-container-port'))]
-  if (isIP(address) === 0 || isIP(toAddress) === 0 || protocol === '') return undefined
+  if (!isAddress(address) || !isAddress(toAddress) || protocol === '') return undefined
   if (![port, toPort].every(number => Number.isInteger(number) && number > 0 && number < 65_536)) return undefined
-  const family = address.includes(':') ? 'ipv6' : 'ipv4'
-  const isAny = address === '0.0.0.0' || address === '::'
-  return { family, protocol, address: isAny ? '' : address, port, toAddress, toPort }
+  const to = { port, toAddress, toPort }
+  return { family: familyOf(address), protocol, address: isUnspecified(address) ? '' : address, ...to }
 }
 
 /** Files that name the older tables. */

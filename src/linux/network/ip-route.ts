@@ -1,4 +1,5 @@
 /** From a route in the JSON of `ip route` to those of the model: one for each of its next hops. */
+import { addressBits, familyOf, unspecified } from '../../base/ip.ts'
 import { type Route, routingTables } from '../../model/route.ts'
 
 /** The part that is used. */
@@ -24,15 +25,13 @@ const preferences: Readonly<Record<string, string>> = { high: '01', low: '11' }
 /** Reads one route; addresses without a prefix are those of single hosts. */
 export function toRoutes(route: IpRoute): Route[] {
   const { dst, type = 'unicast', table = 'main', metric = 0, pref, nexthops = [route] } = route
-  const family = pref !== undefined || dst.includes(':') ? 'ipv6' : 'ipv4'
-  const bits = family === 'ipv6' ? 128 : 32
-  const any = family === 'ipv6' ? '::' : '0.0.0.0'
-  const [address = '', prefix] = dst === 'default' ? [any, '0'] : dst.split('/')
+  const family = pref === undefined ? familyOf(dst) : 'ipv6'
+  const [address = '', prefix = addressBits[family]] = dst === 'default' ? [unspecified[family], '0'] : dst.split('/')
   return nexthops.map(({ gateway, via, dev }) => ({
     family,
     type,
     destination: address,
-    prefix: prefix === undefined ? bits : Number(prefix),
+    prefix: Number(prefix),
     device: dev ?? '',
     nextHop: gateway ?? via?.host ?? '',
     preference: preferences[pref ?? ''] ?? '00',

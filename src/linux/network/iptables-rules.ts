@@ -1,6 +1,5 @@
 /** The output of iptables-save(8) of the table nat, as rules. Options that do not say where a packet goes are passed by. */
-import { isIP } from 'node:net'
-import type { Family } from '../../model/address.ts'
+import { addressBits, type Family, isAddress } from '../../base/ip.ts'
 import { type NatRule, type NatRules, portRange } from './nat-rules.ts'
 
 /** Chains that see packets before they are routed, from outside and from inside. */
@@ -60,7 +59,7 @@ function optionsOf(args: readonly string[]): Map<string, string> {
 /** A single address, `10.0.0.1/32`; a network narrows nothing down that could be told. */
 function hostOf(destination: string | undefined, family: Family): string | undefined {
   const [address = '', prefix] = (destination ?? '').split('/')
-  if (isIP(address) === 0 || (prefix !== undefined && prefix !== (family === 'ipv4' ? '32' : '128'))) return undefined
+  if (!isAddress(address) || (prefix !== undefined && Number(prefix) !== addressBits[family])) return undefined
   return address
 }
 
@@ -77,6 +76,6 @@ function parseTarget(text: string): NatRule['to'] {
   const pattern = /^(?:\[([^\]]+)\]|([0-9.]+)(?:-[0-9.]+)?|([0-9a-f:]+)(?:-[0-9a-f:]+)?)(?::(\d+)(-\d+)?(?:\/\d+)?)?$/i
   const [, bracketed, v4, v6, port, range] = pattern.exec(text) ?? []
   const address = bracketed ?? v4 ?? v6
-  if (address === undefined || isIP(address) === 0) return undefined
+  if (address === undefined || !isAddress(address)) return undefined
   return { address, port: port === undefined || range !== undefined ? undefined : Number(port) }
 }

@@ -3,8 +3,9 @@
  * `fib_trie` has those of IPv4 as leaves `/32 host LOCAL` (net/ipv4/fib_trie.c), `if_inet6` those of IPv6
  * (net/ipv6/addrconf.c).
  */
+
+import { addressText } from '../../base/ip.ts'
 import { readBeginning } from '../process/proc.ts'
-import { addressText } from './address.ts'
 
 /** Enough for a thousand addresses; a namespace with a large routing table shows the first. */
 const mostBytes = 256 * 1024

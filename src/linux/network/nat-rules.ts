@@ -3,7 +3,7 @@
  * was matched on the way, to each translation of the destination. So it does not matter who made the chains: Docker,
  * netavark, kube-proxy, CNI plugins, or an administrator.
  */
-import type { Family } from '../../model/address.ts'
+import { type Family, familyOf } from '../../base/ip.ts'
 import type { Forward } from '../../model/forward.ts'
 
 /** One rule, as far as it narrows down or translates destinations; what is undefined is not narrowed down. */
@@ -75,7 +75,7 @@ function narrow(matched: Matched, rule: NatRule): Matched | undefined {
 function translate({ family, protocol, address, ports }: Matched, { to }: NatRule): Forward[] {
   if (to === undefined || protocol === undefined) return []
   return (ports ?? []).map(port => ({
-    family: family ?? (to.address.includes(':') ? 'ipv6' : 'ipv4'),
+    family: family ?? familyOf(to.address),
     protocol,
     address: address ?? '',
     port,

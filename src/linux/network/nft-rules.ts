@@ -2,8 +2,7 @@
  * The output of `nft -j list ruleset` (libnftables-json(5)), as rules. Chains are named by family, table and name, since
  * tables do not know each other. What iptables made stands there without its meaning, and is read by parseIptables.
  */
-import { isIP } from 'node:net'
-import type { Family } from '../../model/address.ts'
+import { type Family, familyOf, isAddress } from '../../base/ip.ts'
 import { type NatRule, type NatRules, portRange } from './nat-rules.ts'
 
 /** The rules of nftables that translate destinations. */
@@ -97,7 +96,7 @@ function matched({ op, left, right }: Expression): Partial<NatRule> {
   if (field === 'daddr' && typeof right === 'string') {
     const family = families[String(protocol)]
     // The name of a set, `@services`, narrows nothing down that could be told.
-    return { ...(isIP(right) !== 0 && { address: right }), ...(family && { family }) }
+    return { ...(isAddress(right) && { address: right }), ...(family && { family }) }
   }
   if (field !== 'dport') return {}
   const ports = portsOf(right)
@@ -105,8 +104,8 @@ function matched({ op, left, right }: Expression): Partial<NatRule> {
 }
 
 function translated({ addr, port, family }: Expression, known: Family | undefined): Partial<NatRule> {
-  if (typeof addr !== 'string' || isIP(addr) === 0) return {}
-  const kind = families[String(family)] ?? known ?? (addr.includes(':') ? 'ipv6' : 'ipv4')
+  if (typeof addr !== 'string' || !isAddress(addr)) return {}
+  const kind = families[String(family)] ?? known ?? familyOf(addr)
   return { family: kind, to: { address: addr, port: typeof port === 'number' ? port : undefined } }
 }
 

@@ -5,12 +5,12 @@
  * print them all, but of these files no more is made than is read.
  */
 import { endianness } from 'node:os'
+import { addressText, netmaskLength, wordsToBytes } from '../../base/ip.ts'
 import { type Route, routingTables } from '../../model/route.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { runInNamespace } from '../namespace/nsenter.ts'
 import { readBeginning, readNamespaceInode } from '../process/proc.ts'
 import { lookUpTool } from '../programs/tools.ts'
-import { addressText } from './address.ts'
 
 /** Enough for some hundred routes; of a whole routing table of the internet the first ones, the default among them. */
 const mostBytes = 64 * 1024
@@ -58,8 +58,9 @@ const notWanted = flag.reject | flag.anycast | flag.cache | flag.local
 function parseIpv4([device = '', ...fields]: readonly string[], order: 'LE' | 'BE'): Route | undefined {
   const [destination, gateway, mask] = [fields[0], fields[1], fields[6]].map(hex => numberBytes(hex ?? '', order))
   const flags = hexNumber(fields[2] ?? '')
-  if (destination === undefined || gateway === undefined || mask === undefined || !isWanted(flags)) return undefined
-  return routeOf(destination, prefixLength(mask), gateway, { flags, metric: Number(fields[5]), device })
+  const prefix = mask && netmaskLength(mask)
+  if (destination === undefined || gateway === undefined || prefix === undefined || !isWanted(flags)) return undefined
+  return routeOf(destination, prefix, gateway, { flags, metric: Number(fields[5]), device })
 }
 
 /** Destination, its prefix length, source, its prefix length, next hop, metric, references, use, flags, device. */
@@ -108,11 +109,5 @@ function routeOf(
 }
 
 function numberBytes(hex: string, order: 'LE' | 'BE'): Buffer | undefined {
-  if (!/^[0-9A-F]{8}$/.test(hex)) return undefined
-  const bytes = Buffer.from(hex, 'hex')
-  return order === 'LE' ? bytes.swap32() : bytes
-}
-
-function prefixLength(mask: Uint8Array): number {
-  return [...mask].reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0)
+  return /^[0-9A-F]{8}$/.test(hex) ? wordsToBytes(hex, order) : undefined
 }

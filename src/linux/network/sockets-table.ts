@@ -3,12 +3,12 @@
  * hexadecimal words in the byte order of the host, ports as plain numbers.
  */
 import { endianness } from 'node:os'
+import { addressText, type Family, unspecified, wordsToBytes } from '../../base/ip.ts'
 import type { Socket } from '../../model/socket.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { runInNamespace } from '../namespace/nsenter.ts'
 import { readNamespaceInode, readText } from '../process/proc.ts'
 import { lookUpTool } from '../programs/tools.ts'
-import { addressText } from './address.ts'
 import { readNetFiles } from './net-files.ts'
 
 /** A socket with its inode, by which its owners are found; 0 when it has none any more. */
@@ -90,7 +90,7 @@ export function tablesFor({ TCP, TCP6, UDP, UDP6, tw }: SocketCounts): string[] 
 
 /** Whether a socket serves every address, maybe those of IPv4 too. */
 function isWide({ localAddress, remoteAddress }: TableSocket): boolean {
-  return localAddress === '::' && remoteAddress === '::'
+  return localAddress === unspecified.ipv6 && remoteAddress === unspecified.ipv6
 }
 
 async function readTables(
@@ -157,8 +157,7 @@ export function parseSockets(text: string, order: 'LE' | 'BE' = endianness()): T
 function parseEndpoint(text: string | undefined, order: 'LE' | 'BE') {
   const [, hex, port] = /^([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4})$/.exec(text ?? '') ?? []
   if (hex === undefined || port === undefined) return undefined
-  const bytes = Buffer.from(hex, 'hex')
-  if (order === 'LE') bytes.swap32()
-  const family: Socket['family'] = bytes.length === 4 ? 'ipv4' : 'ipv6'
+  const bytes = wordsToBytes(hex, order)
+  const family: Family = bytes.length === 4 ? 'ipv4' : 'ipv6'
   return { family, address: addressText(bytes), port: Number.parseInt(port, 16) }
 }

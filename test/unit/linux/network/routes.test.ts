@@ -1,7 +1,7 @@
 /** Routes as the kernel lists them. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { canonicalAddress } from '../../../../src/linux/network/address.ts'
+import { canonicalAddress } from '../../../../src/base/ip.ts'
 import { parseFeatures } from '../../../../src/linux/network/offloads.ts'
 import { parseRoutes } from '../../../../src/linux/network/routes.ts'
 import { routeText } from '../../../../src/model/route.ts'

@@ -1,6 +1,6 @@
 /** The tables of /proc/PID/net, and addresses as text. */
 import { describe, expect, test } from 'vitest'
-import { addressText } from '../../../../src/linux/network/address.ts'
+import { addressText } from '../../../../src/base/ip.ts'
 import { parseIpv6Only, parseSocketCounts, parseSockets } from '../../../../src/linux/network/sockets-table.ts'
 
 const tcp = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'
