@@ -7,6 +7,9 @@ const adapters = '^src/(engine|linux|remote)/'
 const useCases = '^src/(capture|discover|diagnose|inspect|setup)/'
 const faces = '^(extcap/(?!sentence\\.ts)|src/(cli|serve|hook)/)'
 
+/** Folders of src/linux, the lowest first: each imports only those before it. */
+const linuxOrder = ['programs', 'process', 'namespace', 'files', 'network', 'host', 'capturing', 'keylog']
+
 const never = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to })
 
 module.exports = {
@@ -63,6 +66,20 @@ module.exports = {
       { path: adapters },
       { path: ['^bin', useCases, faces] },
       'adapters serve use cases, never the reverse',
+    ),
+    ...linuxOrder.map((folder, at) =>
+      never(
+        `linux-${folder}-is-low`,
+        { path: `^src/linux/${folder}/` },
+        { path: '^src/linux/', pathNot: linuxOrder.slice(0, at + 1).map(lower => `^src/linux/${lower}/`) },
+        `the order of folders is ${linuxOrder.join(' < ')}`,
+      ),
+    ),
+    never(
+      'linux-is-folders',
+      { path: '^src/linux/', pathNot: linuxOrder.map(folder => `^src/linux/${folder}/`) },
+      {},
+      'each file of src/linux is in a folder of the order',
     ),
     never(
       'use-cases-know-no-face',

@@ -5,13 +5,8 @@
 
 import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { setTimeout } from '../base/timers.ts'
-import {
-  type CommandEnd,
-  isInForeground,
-  type RunningCommand,
-  signalStatus,
-  startCommand,
-} from '../linux/programs/command.ts'
+import { isInForeground } from '../linux/process/foreground.ts'
+import { type CommandEnd, type RunningCommand, signalStatus, startCommand } from '../linux/programs/command.ts'
 import type { Lifetime } from './lifetime.ts'
 import type { OutputRequest, Settlement } from './output.ts'
 import type { CaptureReport } from './report.ts'

@@ -7,10 +7,10 @@
  * What a number means is known of namespaces that have a process or a name (ip-netns(8)); nothing is guessed of others.
  */
 import { eachOf } from '../base/each.ts'
-import { readNamespaceIds } from '../linux/namespace/ids.ts'
 import { listForeignMounts, listNamespaceMounts } from '../linux/namespace/mountinfo.ts'
 import { type NetworkNamespace, openIfThere, reopenNamespace } from '../linux/namespace/netns.ts'
 import { listInterfaces } from '../linux/network/iproute.ts'
+import { readNamespaceIds } from '../linux/network/namespace-ids.ts'
 import { scanProcesses } from '../linux/process/table.ts'
 import type { NetworkInterface } from '../model/interface.ts'
 import { areMirrored, arePeers, netnsOfLower } from '../model/relations.ts'

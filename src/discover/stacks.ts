@@ -4,10 +4,10 @@ import { eachOf } from '../base/each.ts'
 import { reasonOf } from '../base/errors.ts'
 import { makePause } from '../base/pieces.ts'
 import { batchesOf } from '../linux/namespace/each.ts'
-import { readNamespaceIds } from '../linux/namespace/ids.ts'
 import { hasGone, type NetworkNamespace } from '../linux/namespace/netns.ts'
 import { readDriver } from '../linux/network/driver.ts'
 import { readForwardsOfMany } from '../linux/network/forwards.ts'
+import { readNamespaceIds } from '../linux/network/namespace-ids.ts'
 import { readNetstacks } from '../linux/network/netstack.ts'
 import {
   readCountsOfMany,

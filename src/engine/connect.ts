@@ -1,6 +1,6 @@
 /** Connections to the sockets of engines. */
 import { connect, Socket } from 'node:net'
-import { atPlace } from '../linux/files/file-in-root.ts'
+import { atPlace } from '../linux/namespace/file-in-root.ts'
 
 /** Connects to a socket; its path is walked once, so that nothing on it can lead elsewhere, or wait, in between. */
 export function connectTo(socketPath: string): Socket {

@@ -5,7 +5,7 @@
  */
 import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { atPlace } from '../linux/files/file-in-root.ts'
+import { atPlace } from '../linux/namespace/file-in-root.ts'
 
 /** Beside the socket, and where Docker has it for a containerd that it starts itself. */
 const places = ['.', 'daemon'].map(folder => join(folder, 'io.containerd.runtime.v2.task'))

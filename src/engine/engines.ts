@@ -3,7 +3,7 @@
  * one neither delays nor hides the others.
  */
 import { RemoraError } from '../base/errors.ts'
-import { isForeign } from '../linux/files/file-in-root.ts'
+import { isForeign } from '../linux/namespace/file-in-root.ts'
 import { listProcesses, readArguments, readCommand, readNamespaceInode } from '../linux/process/proc.ts'
 import { type Authority, hostAuthority, isOfHost } from './authority.ts'
 import { containerd } from './containerd.ts'

@@ -3,9 +3,9 @@
  * like an engine, in whichever container. The same socket found in two ways is one.
  */
 import { statSync } from 'node:fs'
-import { type FoundSocket, findSocket } from '../linux/files/file-in-root.ts'
+import { listeningSockets } from '../linux/host/listeners.ts'
 import { type Mounts, readMounts } from '../linux/namespace/answering.ts'
-import { listeningSockets } from '../linux/process/listeners.ts'
+import { type FoundSocket, findSocket } from '../linux/namespace/file-in-root.ts'
 import { type Authority, processAuthority, userAuthority } from './authority.ts'
 
 /** A socket that an engine may answer at. */

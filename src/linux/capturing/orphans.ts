@@ -4,31 +4,11 @@
  */
 import { geteuid, kill } from 'node:process'
 import { type Credentials, isCapable, readCredentials } from '../process/credentials.ts'
-import {
-  hasEnded,
-  listProcesses,
-  readCommand,
-  readEnvironment,
-  readNamespaceInode,
-  readNestedPids,
-  readStartTime,
-} from '../process/proc.ts'
-
-const variable = 'REMORA_OWNER'
-const markPattern = /^(\d+)@(\d+)@(\d+)$/
+import { isOrphan, parseOwner, readOwner } from '../process/owner.ts'
+import { listProcesses, readCommand, readNamespaceInode, readNestedPids, readStartTime } from '../process/proc.ts'
 
 /** Command names of the programs that capture for remora. */
 const capturePrograms: ReadonlySet<string | undefined> = new Set(['dumpcap', 'tcpdump'])
-
-/** Environment entry that marks a child as this process's. */
-export function ownerMark(): Record<string, string> {
-  return { [variable]: ownerName() }
-}
-
-/** This process, as no other is called: number, start time, and the PID namespace they are of. */
-export function ownerName(): string {
-  return `${process.pid}@${readStartTime(process.pid) ?? 0}@${pidNamespace()}`
-}
 
 /**
  * Whether a process captures for a remora, and only visits the namespace it is in. Anybody may call a process so, and copy a
@@ -40,9 +20,9 @@ export function isOwnCapture(
   proc = '/proc',
 ): boolean {
   if (!capturePrograms.has(command)) return false
-  const [, number, startTime] = markPattern.exec(readEnvironment(pid, proc)[variable] ?? '') ?? []
-  if (number === undefined || !isTrusted(readCredentials(parent, proc), proc)) return false
-  return readNestedPids(parent, proc).includes(Number(number)) && readStartTime(parent, proc) === Number(startTime)
+  const owner = parseOwner(readOwner(pid, proc))
+  if (owner === undefined || !isTrusted(readCredentials(parent, proc), proc)) return false
+  return readNestedPids(parent, proc).includes(owner.pid) && readStartTime(parent, proc) === owner.startTime
 }
 
 function isTrusted(owner: Credentials | undefined, proc: string): boolean {
@@ -54,7 +34,7 @@ function isTrusted(owner: Credentials | undefined, proc: string): boolean {
 /** Numbers of captures whose owner no longer lives; those of a remora in another PID namespace are none of ours. */
 export function findOrphans(proc = '/proc'): number[] {
   return listProcesses(proc).filter(
-    pid => capturePrograms.has(readCommand(pid, proc)) && isOrphan(readEnvironment(pid, proc)[variable], proc),
+    pid => capturePrograms.has(readCommand(pid, proc)) && isOrphan(readOwner(pid, proc), proc),
   )
 }
 
@@ -67,18 +47,4 @@ export function endOrphans(): number[] {
       return false
     }
   })
-}
-
-/** Whether the owner of something was of this PID namespace, and no longer lives. */
-export function isOrphan(owner: string | undefined, proc = '/proc'): boolean {
-  const [, pid, startTime, namespace] = markPattern.exec(owner ?? '') ?? []
-  return (
-    pid !== undefined &&
-    Number(namespace) === pidNamespace() &&
-    hasEnded({ pid: Number(pid), startTime: Number(startTime) }, proc)
-  )
-}
-
-function pidNamespace(): number {
-  return readNamespaceInode('self', 'pid') ?? 0
 }

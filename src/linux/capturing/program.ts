@@ -9,11 +9,11 @@ import { endWithUs } from '../../base/children.ts'
 import { setTimeout } from '../../base/timers.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { namespaceEntry } from '../namespace/nsenter.ts'
+import { ownerMark } from '../process/owner.ts'
 import { spawnCommand, startFailure, toolEnvironment } from '../programs/run.ts'
 import { lookUpTool } from '../programs/tools.ts'
 import { guardProcess } from './guard.ts'
 import type { CaptureMessages, CaptureReader } from './messages.ts'
-import { ownerMark } from './orphans.ts'
 
 /** A program that captures to its standard output. */
 export interface CaptureProgram {

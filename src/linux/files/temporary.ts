@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RemoraError, reasonOf } from '../../base/errors.ts'
-import { isOrphan, ownerName } from '../capturing/orphans.ts'
+import { isOrphan, ownerName } from '../process/owner.ts'
 
 /**
  * Makes a folder that only this user may enter; the caller takes it away.

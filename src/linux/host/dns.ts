@@ -2,7 +2,7 @@
 
 import { canonicalAddress } from '../../base/ip.ts'
 import type { Dns } from '../../model/process.ts'
-import { readInRoot } from '../files/file-in-root.ts'
+import { readInRoot } from '../namespace/file-in-root.ts'
 import { readCredentials } from '../process/credentials.ts'
 
 /** Reads the files through the root of a process; what cannot be read is empty. */

@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os'
 import type { HostFacts } from '../../model/host.ts'
-import type { CpuRange } from '../../model/process.ts'
+import { parseRanges } from '../process/cpu-list.ts'
 import { readText } from '../process/proc.ts'
 
 /** Reads the facts anew each time: any of them may change. */
@@ -29,15 +29,4 @@ export function parseRelease(text: string): Map<string, string> {
     found.set(name, quoted?.replace(/\\(.)/g, '$1') ?? value)
   }
   return found
-}
-
-/** A list of CPUs, `0-3,6`. */
-export function parseRanges(list: string): CpuRange[] {
-  return list
-    .trim()
-    .split(',')
-    .flatMap(part => {
-      const [, from, to] = /^(\d+)(?:-(\d+))?$/.exec(part) ?? []
-      return from === undefined ? [] : [[Number(from), Number(to ?? from)] as const]
-    })
 }

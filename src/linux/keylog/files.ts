@@ -4,7 +4,7 @@
  * since an open file keeps the file system of a container from going away.
  */
 import { closeSync, fstatSync, type Stats } from 'node:fs'
-import type { Place } from '../files/file-in-root.ts'
+import type { Place } from '../namespace/file-in-root.ts'
 import { type KeylogTail, tailKeylog } from './tail.ts'
 
 /** The open key logs of one capture. */

@@ -6,7 +6,7 @@
  * An environment is read anew on every pass. It is replaced by execve(2) under the same process number and start time,
  * right when an engine starts what a container is for, and what could tell costs as much to read.
  */
-import { lookInRoot, type Place } from '../files/file-in-root.ts'
+import { lookInRoot, type Place } from '../namespace/file-in-root.ts'
 import type { ProcessIdentity } from '../namespace/netns.ts'
 import { isSecureExecution, readCredentials } from '../process/credentials.ts'
 import { claimLimit, listProcesses, readInto, readLink, readNamespaceInode, readStartTime } from '../process/proc.ts'

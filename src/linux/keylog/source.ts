@@ -4,7 +4,7 @@
  */
 import { accessSync, constants, openSync, statfsSync, statSync } from 'node:fs'
 import { RemoraError, reasonOf, systemCode } from '../../base/errors.ts'
-import type { Place } from '../files/file-in-root.ts'
+import type { Place } from '../namespace/file-in-root.ts'
 import { isCurrent, type KeylogPlace, lookAtKeylog } from './place.ts'
 
 /** A name, and who vouches for it. */

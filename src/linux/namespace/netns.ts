@@ -4,7 +4,6 @@
  */
 import { closeSync, constants, fstatSync, openSync, readlinkSync, statfsSync, statSync } from 'node:fs'
 import { RemoraError, reasonOf, systemCode } from '../../base/errors.ts'
-import { atPlace, isForeign, O_PATH } from '../files/file-in-root.ts'
 import {
   hasCapability,
   hasEnded,
@@ -16,6 +15,7 @@ import {
   readNamespaceInode,
   readStartTime,
 } from '../process/proc.ts'
+import { atPlace, isForeign, O_PATH } from './file-in-root.ts'
 
 /** A network namespace that is open. */
 export interface NetworkNamespace {

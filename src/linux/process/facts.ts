@@ -1,7 +1,7 @@
 /** What /proc tells of a process beyond its place: arguments, capabilities, CPUs and scheduling (sched(7)). */
 import type { ProcessFacts } from '../../model/process.ts'
-import { parseRanges } from '../host/facts.ts'
 import { readCgroupContainer } from './cgroup.ts'
+import { parseRanges } from './cpu-list.ts'
 import { readArguments, readCommand, readNamespaceInode, readText } from './proc.ts'
 
 /** Reads the facts of a process; what has ended or may not be looked into leaves them empty. */

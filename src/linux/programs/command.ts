@@ -5,7 +5,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
 import { reasonOf, systemCode } from '../../base/errors.ts'
-import { readText } from '../process/proc.ts'
 import { spawnCommand } from './run.ts'
 
 /** A command of the user's that was started. */
@@ -47,14 +46,4 @@ function notRun([program = '']: readonly string[], error: unknown): CommandEnd {
   if (program === '' || code === 'ENOENT') return { status: 127, notRun: `cannot run "${program}": not found` }
   const reason = code === 'EACCES' ? 'permission denied' : reasonOf(error)
   return { status: 126, notRun: `cannot run "${program}": ${reason}` }
-}
-
-/**
- * Whether this process is in the foreground of a terminal, whose keys then send their signals to it and to what it has
- * started alike: fields 5 (process group) and 8 (group in the foreground) of proc_pid_stat(5).
- */
-export function isInForeground(proc = '/proc'): boolean {
-  const stat = readText(`${proc}/self/stat`) ?? ''
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return fields[2] !== undefined && fields[2] === fields[5]
 }

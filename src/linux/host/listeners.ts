@@ -3,8 +3,8 @@
  * sockets listen and where, its descriptors which of them are its own. A path is meant as the process sees it, so one with
  * another root is given through /proc/PID/root.
  */
-import { resolveInRoot } from '../files/file-in-root.ts'
-import { listDescriptors, readLink, readNamespaceInode, readStart } from './proc.ts'
+import { resolveInRoot } from '../namespace/file-in-root.ts'
+import { listDescriptors, readLink, readNamespaceInode, readStart } from '../process/proc.ts'
 
 /** Bytes of the table of sockets that are read: some 40,000 sockets. */
 const longestTable = 4 * 1024 * 1024

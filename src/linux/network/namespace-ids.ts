@@ -2,11 +2,12 @@
  * What the numbers (netnsid) mean by which a namespace knows others: lsns(8) tells those of namespaces with processes,
  * `ip netns list-id` those of namespaces with a name. Only asked for where it matters.
  */
-import { parseIpJson } from '../network/ip-json.ts'
+
+import type { NetworkNamespace } from '../namespace/netns.ts'
+import { runInNamespace } from '../namespace/nsenter.ts'
 import { readInode } from '../process/proc.ts'
 import { lookUpTool, type Tool } from '../programs/tools.ts'
-import type { NetworkNamespace } from './netns.ts'
-import { runInNamespace } from './nsenter.ts'
+import { parseIpJson } from './ip-json.ts'
 
 /** Inodes of other namespaces by their number in this one. */
 export async function readNamespaceIds(

@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { resolveInRoot } from '../../../../src/linux/files/file-in-root.ts'
-import { parseListening } from '../../../../src/linux/process/listeners.ts'
+import { parseListening } from '../../../../src/linux/host/listeners.ts'
+import { resolveInRoot } from '../../../../src/linux/namespace/file-in-root.ts'
 import { scratch } from '../../../helpers/scratch.ts'
 
 test('listening stream sockets are picked out of the table of unix sockets', () => {

@@ -7,9 +7,9 @@
  */
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, type Stats, statfsSync } from 'node:fs'
 import { noteExhaustion } from '../../base/exhaustion.ts'
-import { type Mounts, ownRoot, readMounts } from '../namespace/answering.ts'
 import { type Credentials, mayRead, maySearch } from '../process/credentials.ts'
 import { readText } from '../process/proc.ts'
+import { type Mounts, ownRoot, readMounts } from './answering.ts'
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = constants
 
