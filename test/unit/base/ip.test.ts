@@ -158,3 +158,11 @@ test('numbers of the kernel in either byte order', () => {
   expect([...wordsToBytes('7F000001', 'BE')]).toEqual([127, 0, 0, 1])
   expect(addressText(wordsToBytes('B80D0120000000000000000001000000', 'LE'))).toBe('2001:db8::1')
 })
+
+test('addresses in one form', () => {
+  expect(
+    ['10.0.0.1', 'FD00:0:0::1', 'fe80::1%eth0', '::ffff:1.2.3.4', '64:ff9b::1.2.3.4', '010.0.0.1', 'x', ''].map(
+      canonicalAddress,
+    ),
+  ).toEqual(['10.0.0.1', 'fd00::1', 'fe80::1', '::ffff:1.2.3.4', '64:ff9b::102:304', undefined, undefined, undefined])
+})

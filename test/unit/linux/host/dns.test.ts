@@ -1,99 +1,16 @@
-/** Files of a tenant: what they say, and that none leads out of its root. */
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+/** What a tenant resolves names with. */
+import { expect, test } from 'vitest'
 import { parseHosts, parseResolver, readDns } from '../../../../src/linux/host/dns.ts'
-import { parseRelease } from '../../../../src/linux/host/facts.ts'
-import { readInRoot, resolveInRoot } from '../../../../src/linux/namespace/file-in-root.ts'
-import { parseServices } from '../../../../src/linux/network/services.ts'
-import { parseRanges } from '../../../../src/linux/process/cpu-list.ts'
-import { readCredentials } from '../../../../src/linux/process/credentials.ts'
-import { parseScheduling } from '../../../../src/linux/process/facts.ts'
-import { must } from '../../../helpers/command.ts'
 import { scratch } from '../../../helpers/scratch.ts'
 
-const read = (root: string, path: string) => readInRoot(root, path, readCredentials('self'))
-
-describe('files in a root', () => {
-  const outside = scratch()
-  const root = join(outside, 'root')
-  mkdirSync(join(root, 'etc/real'), { recursive: true })
-  writeFileSync(join(outside, 'secret'), 'secret of the host')
-  writeFileSync(join(root, 'etc/plain'), 'plain')
-  writeFileSync(join(root, 'etc/large'), 'x'.repeat(200_000))
-  symlinkSync('/etc/plain', join(root, 'etc/absolute'))
-  symlinkSync('../../../../secret', join(root, 'etc/upwards'))
-  symlinkSync(join(outside, 'secret'), join(root, 'etc/outside'))
-  symlinkSync('loop', join(root, 'etc/loop'))
-  symlinkSync('/dev/zero', join(root, 'etc/device'))
-  beforeAll(() => must('mkfifo', join(root, 'etc/fifo')))
-
-  test.each([
-    ['a file', '/etc/plain', 'plain'],
-    ['a link within', '/etc/absolute', 'plain'],
-    ['a link upwards', '/etc/upwards', undefined],
-    ['a link to a file of the host', '/etc/outside', undefined],
-    ['a link to itself', '/etc/loop', undefined],
-    ['a device', '/etc/device', undefined],
-    ['a fifo that nobody writes to', '/etc/fifo', undefined],
-    ['a folder', '/etc/real', undefined],
-    ['the root', '/', undefined],
-    ['nothing', '/etc/nothing', undefined],
-  ])('%s', (_, path, text) => expect(read(root, path)).toBe(text))
-
-  test('a file of /proc is not opened: reading /proc/kmsg takes the messages of the kernel away', () => {
-    symlinkSync('/', join(outside, 'whole'))
-    symlinkSync('/proc/self/mountinfo', join(outside, 'mountinfo'))
-    expect(read(join(outside, 'whole'), '/proc/version')).toBe('')
-    expect(read(join(outside, 'whole'), '/dev/null')).toBeUndefined()
-  })
-
-  test('nothing below a file system that a process serves, since that may never answer', () => {
-    const line = (place: string, type: string) => `36 35 98:0 / ${place} rw,noatime shared:1 - ${type} /dev/x rw\n`
-    for (const [mount, text] of [
-      ['/etc', undefined],
-      ['/', undefined],
-      ['/other', 'plain'],
-    ] as const) {
-      const proc = scratch()
-      symlinkSync(root, join(proc, 'root'))
-      writeFileSync(join(proc, 'mountinfo'), line('/', 'ext4') + line(mount, 'fuse'))
-      expect(read(join(proc, 'root'), '/etc/absolute')).toBe(text)
-    }
-  })
-
-  test('nothing on what was mounted after the mounts were read, since that may never answer either', () => {
-    const proc = scratch()
-    symlinkSync('/', join(proc, 'root'))
-    writeFileSync(join(proc, 'mountinfo'), '')
-    expect(read(join(proc, 'root'), '/proc/version')).toBeUndefined()
-    expect(read(join(proc, 'root'), '/etc/passwd')).toContain('root')
-  })
-
-  test('nothing below a root that lies on an unknown mount, as after chroot(2) into what a process serves', () => {
-    const proc = scratch()
-    symlinkSync('/proc', join(proc, 'root'))
-    writeFileSync(join(proc, 'mountinfo'), '')
-    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
-    const number = mounts.find(line => line.split(' ')[4] === '/proc')?.split(' ')[0]
-    expect(number).toBeDefined()
-    expect(resolveInRoot(join(proc, 'root'), '/version')).toBe(join(proc, 'root', 'version'))
-    // The same when neither the process nor this one knows the mount.
-    writeFileSync(join(proc, 'mountinfo'), `${number} 1 0:9 / / rw - fuse.x x rw\n`)
-    expect(resolveInRoot(join(proc, 'root'), '/version')).toBeUndefined()
-  })
-
-  test('64 KiB are enough', () => expect(read(root, '/etc/large')).toHaveLength(65_536))
-
-  test('a process that has ended resolves nothing', () => {
-    expect(readDns(1, 'name', scratch())).toEqual({
-      utsHostname: 'name',
-      etcHostname: '',
-      domain: '',
-      search: [],
-      nameservers: [],
-      hosts: [],
-    })
+test('a process that has ended resolves nothing', () => {
+  expect(readDns(1, 'name', scratch())).toEqual({
+    utsHostname: 'name',
+    etcHostname: '',
+    domain: '',
+    search: [],
+    nameservers: [],
+    hosts: [],
   })
 })
 
@@ -113,31 +30,4 @@ test('hosts', () => {
     { name: 'me', address: '127.0.0.1' },
     { name: 'net', address: 'fe00::' },
   ])
-})
-
-test('os-release', () => {
-  expect(Object.fromEntries(parseRelease('NAME="A \\"B\\""\nVERSION=\'1 (x)\'\nVERSION_ID=1\n#c\nnonsense'))).toEqual({
-    NAME: 'A "B"',
-    VERSION: '1 (x)',
-    VERSION_ID: '1',
-  })
-})
-
-test('lists of CPUs', () =>
-  expect(parseRanges('0-3,6\n')).toEqual([
-    [0, 3],
-    [6, 6],
-  ]))
-
-test('services', () => {
-  expect(Object.fromEntries(parseServices('# x\nhttp\t80/tcp www\nother 80/tcp\ndomain 53/udp'))).toEqual({
-    '80/tcp': 'http',
-    '53/udp': 'domain',
-  })
-})
-
-test('nice, priority and policy are not mixed up', () => {
-  const fields = Array.from({ length: 52 }, (_, at) => String(at + 1))
-  fields[1] = '(a ) b)'
-  expect(parseScheduling(fields.join(' '))).toEqual({ nice: 19, priority: 40, policy: 41 })
 })

@@ -65,3 +65,19 @@ test.each([
 ])('%s below %j: %s', (path, places, expected) => {
   expect(isBelow(path, new Set(places))).toBe(expected)
 })
+
+test('mounted network namespaces are picked out of mountinfo', () => {
+  const mountinfo = [
+    '25 30 0:23 / /sys rw,nosuid shared:7 - sysfs sysfs rw',
+    '101 30 0:4 net:[4026532177] /run/netns/blue rw shared:61 - nsfs nsfs rw',
+    '102 30 0:4 net:[4026532178] /run/netns/a\\040b rw - nsfs nsfs rw',
+    '103 30 0:4 mnt:[4026532179] /run/snapd/ns/x.mnt rw - nsfs nsfs rw',
+    '104 30 0:4 net:[4026532180] /run/netns/blue rw - nsfs nsfs rw',
+    'garbage',
+    '',
+  ].join('\n')
+  expect(parseNamespaceMounts(mountinfo)).toEqual([
+    { path: '/run/netns/a b', inode: 4026532178 },
+    { path: '/run/netns/blue', inode: 4026532180 },
+  ])
+})

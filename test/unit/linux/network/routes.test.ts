@@ -1,8 +1,6 @@
 /** Routes as the kernel lists them. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { canonicalAddress } from '../../../../src/base/ip.ts'
-import { parseFeatures } from '../../../../src/linux/network/offloads.ts'
 import { parseRoutes } from '../../../../src/linux/network/routes.ts'
 import { routeText } from '../../../../src/model/route.ts'
 
@@ -47,24 +45,4 @@ test('a line that was cut off is none', () => {
       expect(found.slice(0, -1)).toEqual(whole.slice(0, Math.max(0, found.length - 1)))
     }),
   )
-})
-
-test('addresses in one form', () => {
-  expect(
-    ['10.0.0.1', 'FD00:0:0::1', 'fe80::1%eth0', '::ffff:1.2.3.4', '64:ff9b::1.2.3.4', '010.0.0.1', 'x', ''].map(
-      canonicalAddress,
-    ),
-  ).toEqual(['10.0.0.1', 'fd00::1', 'fe80::1', '::ffff:1.2.3.4', '64:ff9b::102:304', undefined, undefined, undefined])
-})
-
-test('offloads that are on', () => {
-  const output = `Features for eth0:
-rx-checksumming: on
-tx-checksumming: off
-\ttx-checksum-ipv4: on
-tcp-segmentation-offload: on
-highdma: on [fixed]
-tx-gso-robust: off [fixed]
-`
-  expect(parseFeatures(output)).toEqual(['rx-checksumming', 'tcp-segmentation-offload', 'highdma'])
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { captureInfo } from '../../../src/cli/render/info.ts'
-import { delay } from '../../../src/cli/render/quantity.ts'
-import type { CaptureSummary } from '../../../src/inspect/model.ts'
+import { captureInfo } from '../../../../src/cli/render/info.ts'
+import { delay } from '../../../../src/cli/render/quantity.ts'
+import type { CaptureSummary } from '../../../../src/inspect/model.ts'
 
 const web = {
   ...{ section: 0, number: 0, name: 'web/eth0', description: 'docker web', linkType: 1, linkTypeName: 'ETHERNET' },

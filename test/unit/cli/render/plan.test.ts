@@ -1,7 +1,7 @@
 /** What a dry run shows. */
 import { expect, test } from 'vitest'
-import type { CapturePreview, PreviewedInterface } from '../../../src/capture/preview.ts'
-import { renderPlan } from '../../../src/cli/render/plan.ts'
+import type { CapturePreview, PreviewedInterface } from '../../../../src/capture/preview.ts'
+import { renderPlan } from '../../../../src/cli/render/plan.ts'
 
 const program = '(000) ret #262144'
 const nif = (name: string, some: Partial<PreviewedInterface> = {}): PreviewedInterface => ({
