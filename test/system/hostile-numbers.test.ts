@@ -13,6 +13,8 @@ import { eachOf } from '../../src/base/each.ts'
 import { discover } from '../../src/discover/discover.ts'
 import { dockerApiEngine } from '../../src/engine/docker-api.ts'
 import { lookForEngines } from '../../src/engine/engines.ts'
+import { type NetworkNamespace, openNamespaceFile } from '../../src/linux/namespace/netns.ts'
+import { listInterfaces, listInterfacesOfMany } from '../../src/linux/network/iproute.ts'
 import { readNamespaceInode } from '../../src/linux/process/proc.ts'
 import { end, type Running, run, start, until } from '../helpers/command.ts'
 import { processesWith, untilReading } from '../helpers/leaks.ts'
@@ -97,6 +99,13 @@ test('of a process that listens on 1,000 sockets a few are asked', async () => {
   expect(leftOut).toContainEqual(expect.stringMatching(/dockerd\(\d+\) listens on more than 16 sockets/))
 })
 
+test('of processes that listen on 144 sockets together 128 are asked, and it is told', async () => {
+  await eachOf(Array.from({ length: 9 }), 3, () => claim(0, 16))
+  const { engines, leftOut } = lookForEngines()
+  expect(engines).toHaveLength(128)
+  expect(leftOut).toContainEqual(expect.stringMatching(/sockets may be those of engines: only 128 of them are asked/))
+}, 120_000)
+
 test('an aborted signal opens no connection', async () => {
   const socket = join(scratch(), 'engine.sock')
   let connections = 0
@@ -115,20 +124,35 @@ test('an aborted signal opens no connection', async () => {
   expect(connections).toBe(1)
 })
 
+/** Makes namespaces with two interfaces each, lo and a bridge; their references. */
+async function makeNamespaces(count: number): Promise<string[]> {
+  const base = `rt-${randomBytes(4).toString('hex')}`
+  const names = Array.from({ length: count }, (_, index) => `${base}-${index}`)
+  made.push(...names)
+  await inBatch(names.map(name => `netns add ${name}`))
+  const lines = ['link set lo up', 'link add eth0 type bridge', 'link set eth0 up']
+  await eachOf(names, 4, name => inBatch(lines, '-n', name))
+  return names.map(name => `named:${name}`)
+}
+
+const inodeOf = (reference: string) => statSync(`/run/netns/${reference.slice('named:'.length)}`).ino
+
+test('a namespace with more interfaces than 4 MiB tell of is not read, and costs no other', async () => {
+  const references = await makeNamespaces(2)
+  const bridges = Array.from({ length: 17_000 }, (_, index) => `link add interface-${index} type bridge`)
+  await inBatch(bridges, '-n', references[0]?.slice('named:'.length) ?? '')
+  const namespaces = references.map(reference => openNamespaceFile(`/run/netns/${reference.slice('named:'.length)}`))
+  const [many, few] = await listInterfacesOfMany(namespaces, signal)
+  const alone = await listInterfaces(namespaces[0] as NetworkNamespace, signal).catch(String)
+  for (const namespace of namespaces) namespace.close()
+  expect([many, alone]).toEqual([
+    expect.objectContaining({ message: 'a network namespace has more interfaces than can be listed' }),
+    expect.stringMatching(/printed more than 4194304 bytes/),
+  ])
+  expect(few).toMatchObject([{ name: 'lo' }, { name: 'eth0' }])
+}, 120_000)
+
 describe('a capture of', () => {
-  /** Makes namespaces with two interfaces each, lo and a bridge; their references. */
-  async function makeNamespaces(count: number): Promise<string[]> {
-    const base = `rt-${randomBytes(4).toString('hex')}`
-    const names = Array.from({ length: count }, (_, index) => `${base}-${index}`)
-    made.push(...names)
-    await inBatch(names.map(name => `netns add ${name}`))
-    const lines = ['link set lo up', 'link add eth0 type bridge', 'link set eth0 up']
-    await eachOf(names, 4, name => inBatch(lines, '-n', name))
-    return names.map(name => `named:${name}`)
-  }
-
-  const inodeOf = (reference: string) => statSync(`/run/netns/${reference.slice('named:'.length)}`).ino
-
   test('150 targets with two interfaces each has 150 processes, and says why', async () => {
     const references = await makeNamespaces(150)
     const file = join(scratch(), 'many.pcapng')

@@ -27,7 +27,7 @@ export async function listInterfaces(namespace: NetworkNamespace, signal?: Abort
   )
 }
 
-/** Bytes of one namespace's interfaces, some 6,000 of them: its owner may make any number. */
+/** Bytes of one namespace's interfaces, some 16,000 of them: its owner may make any number. */
 const maximumListing = 4 * 1024 * 1024
 
 /**
