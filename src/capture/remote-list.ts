@@ -3,12 +3,10 @@ import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
 import { containerEngines, containerStates, otherTypes, type Target, type TargetType } from '../model/target.ts'
 import { type StockTarget, stockTarget } from '../protocol/packetflix/target.ts'
-import { qualifiedName } from '../reference/containers.ts'
-import { formatReference } from '../reference/reference.ts'
 import { silentService, statusFailure, strangeAnswer, toldFailure } from '../remote/failure.ts'
 import { ask, follow } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
-import { listStockTargets } from './remote-stock.ts'
+import { listStockTargets, stockReference } from './remote-stock.ts'
 
 const text = v.string()
 const names = v.array(text)
@@ -100,13 +98,6 @@ function fromStock(target: StockTarget, reference: string): Target {
 /** Types that this version does not know are shown as what they most probably are. */
 function typeOf(type: string): TargetType {
   return [...containerEngines, ...otherTypes].find(known => known === type.toLowerCase()) ?? 'docker'
-}
-
-/** What finds a target again that has no reference of its own. */
-function stockReference({ name, prefix, type, pid, starttime }: StockTarget): string {
-  if (type === 'proc') return pid > 0 ? formatReference({ scheme: 'pid', pid, startTime: starttime }) : 'host'
-  if (type === 'bindmount') return formatReference({ scheme: 'file', path: name })
-  return formatReference({ scheme: type === 'pod' ? 'pod' : 'container', name: qualifiedName({ prefix, name }) })
 }
 
 const event = v.object({ event: v.picklist(['appear', 'change', 'gone']), target: listedTarget })

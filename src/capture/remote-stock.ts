@@ -91,3 +91,10 @@ function tellsNoEnvironment(service: RemoteService): RemoraError {
     hint: 'Use a label or the name of the container.',
   })
 }
+
+/** What finds a target again that has no reference of its own. */
+export function stockReference({ name, prefix, type, pid, starttime }: StockTarget): string {
+  if (type === 'proc') return pid > 0 ? formatReference({ scheme: 'pid', pid, startTime: starttime }) : 'host'
+  if (type === 'bindmount') return formatReference({ scheme: 'file', path: name })
+  return formatReference({ scheme: type === 'pod' ? 'pod' : 'container', name: qualifiedName({ prefix, name }) })
+}

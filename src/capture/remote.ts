@@ -8,6 +8,7 @@ import { formatParameters, type StockParameters, type StockSubject } from '../pr
 import { statusFailure, strangeAnswer, toldFailure } from '../remote/failure.ts'
 import { ask } from '../remote/http.ts'
 import { describeService, hostOf, type RemoteService } from '../remote/service.ts'
+import type { StockCapture } from './describe-stream.ts'
 import { findStockSubject } from './remote-stock.ts'
 import { type CaptureRequest, shownTargets } from './request.ts'
 
@@ -30,6 +31,8 @@ export interface RemoteCapture {
   /** Path and query of the WebSocket. */
   readonly path: string
   readonly headers?: Record<string, string>
+  /** What a service was asked for that does not describe it in its stream. */
+  readonly undescribed?: StockCapture
 }
 
 /**
@@ -88,9 +91,18 @@ function requestBody({ request, includeSelf }: Extract<RemoteRequest, { kind: 'r
 
 function stockCapture(service: RemoteService, parameters: StockParameters): RemoteCapture {
   const [subject] = parameters.subjects
-  const { query, headers } = formatParameters({ ...parameters, subjects: withNodeName(service, parameters.subjects) })
+  const asked = { ...parameters, subjects: withNodeName(service, parameters.subjects) }
+  const { query, headers } = formatParameters(asked)
   const name = subject.kind === 'netns' ? `netns:${subject.netns}` : subject.target.name
-  return { reference: name, name, plan: { ...parameters }, service, path: `/capture?${query}`, headers }
+  return {
+    reference: name,
+    name,
+    plan: { ...parameters },
+    service,
+    path: `/capture?${query}`,
+    headers,
+    undescribed: asked,
+  }
 }
 
 /** Targets say which host they are on, as its own clients have it: the service writes that into the section comment. */

@@ -1,8 +1,9 @@
 /**
  * Runs a capture that a service elsewhere makes, from the connection to the report: what comes over the WebSocket goes into
- * the output, and nothing of it is looked at but its beginning and the number of packets.
+ * the output, and nothing of it is looked at but the number of packets and its beginning, which tells of the target in the end.
  */
 
+import { fstatSync } from 'node:fs'
 import { isAbort } from '../base/abort.ts'
 import { RemoraError, systemCode } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
@@ -16,6 +17,7 @@ import { closedFailure, strangeAnswer } from '../remote/failure.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import { dial, type StreamEnd } from '../remote/websocket.ts'
 import type { CaptureContext } from './context.ts'
+import { describeStream } from './describe-stream.ts'
 import { writeFailure } from './ending.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import { discard, type Output, type OutputRequest, openOutput } from './output.ts'
@@ -69,6 +71,7 @@ export async function runRemote(
   const { service, path, headers } = remote
   const sink = openSink(output.fd)
   const counter = packetCounter()
+  const editor = remote.undescribed && describeStream(remote.undescribed, fstatSync(output.fd).isFile())
   const cleanUp = new AbortController()
   let reason: CaptureEnd | undefined
   let told: CaptureReport | undefined
@@ -93,19 +96,22 @@ export async function runRemote(
     unwritten ??= writeFailure(error)
     end('reader-gone')
   })
+  const write = async (bytes: Buffer) => {
+    try {
+      if (bytes.length > 0) await sink.write(bytes)
+    } catch (error) {
+      if (systemCode(error) === 'EPIPE') return end('reader-gone')
+      unwritten = writeFailure(error)
+      throw unwritten
+    }
+  }
   const taker = {
     async take(chunk: Buffer) {
       checkBeginning(service, chunk, bytes)
       if (headers !== undefined) begin()
       bytes += chunk.length
       if (told === undefined) counter.push(chunk)
-      try {
-        await sink.write(chunk)
-      } catch (error) {
-        if (systemCode(error) === 'EPIPE') return end('reader-gone')
-        unwritten = writeFailure(error)
-        throw unwritten
-      }
+      await write(editor === undefined ? chunk : editor.push(chunk))
     },
     note(text: string) {
       const note = parseNote(text)
@@ -154,6 +160,7 @@ export async function runRemote(
     }, watchInterval)
     waits.push(() => clearInterval(timer))
     const ended = await stream.ended
+    if (editor !== undefined && !lifetime.kill.aborted) await write(editor.rest())
     if (unwritten !== undefined && !lifetime.kill.aborted) throw unwritten
     report = conclude(remote, ended, reason, { told, packets: counter.packets(), seconds: seconds() })
     await settleWritten(writeback, lifetime.kill)

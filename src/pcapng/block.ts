@@ -210,7 +210,8 @@ export function sectionByteOrder(bytes: Buffer, start: number): 'LE' | 'BE' | un
   return bytes.readUInt32BE(start + 8) === byteOrderMagic ? 'BE' : undefined
 }
 
-function block(type: number, parts: readonly Buffer[]): Buffer {
+/** A block: its type, its length at both ends, and what is between. */
+export function block(type: number, parts: readonly Buffer[]): Buffer {
   const length = 12 + parts.reduce((sum, part) => sum + part.length, 0)
   const head = Buffer.alloc(8)
   put32(head, type, 0)

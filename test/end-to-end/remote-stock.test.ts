@@ -1,7 +1,7 @@
 /** A capture from a stock Packetflix, with all its faults: what is asked for, what is made of it, and how its ends are told. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { twoPackets } from '../helpers/blocks.ts'
 import { packetsOf } from '../helpers/capture-file.ts'
 import { end, must, type Result, run, sleep, start, until } from '../helpers/command.ts'
@@ -182,6 +182,63 @@ test.each([
   expect(server.requests.some(({ isUpgrade }) => isUpgrade)).toBe(false)
 })
 
+/** A stream without its first block. */
+const behindHeader = (stream: Buffer) => stream.subarray(stream.readUInt32LE(4))
+const commentOf = (file: string) => must('capinfos', '-k', file)
+
+describe('what dumpcap has recorded', () => {
+  let recorded: Buffer
+  beforeAll(async () => {
+    const file = newFile()
+    await must('dumpcap', '-q', '-i', 'lo', '-a', 'duration:1', '--capture-comment', 'by hand', '-w', file)
+    recorded = readFileSync(file)
+  })
+
+  test('has the target and the context in its first section, and everything else it had', async () => {
+    const { url } = await stock({ content: recorded, chunk: 10 })
+    const file = newFile()
+    const args = ['capture', 'web', '-f', 'tcp', '-p', '--host', url, '-w', file]
+    expect(await remora(args)).toMatchObject({ status: 0, stderr: '' })
+    const summary = JSON.parse(await must(executable, 'info', '--json', file))
+    expect(summary).toMatchObject({
+      sections: [{ application: expect.stringMatching(/^Dumpcap/), comments: ['by hand\n'] }],
+      target: expect.stringMatching(
+        /container-name: web\ncontainer-type: docker\nnode-name: "127\.0\.0\.1"\ncapture-filter: tcp\nno-promiscuous-mode: true\n$/,
+      ),
+      context: expect.stringMatching(/reference: "container:web"[\s\S]*netns: 4026532573[\s\S]*pid: 41234/),
+    })
+    expect(behindHeader(readFileSync(file)).equals(behindHeader(recorded))).toBe(true)
+  })
+
+  test('is short enough for the pipe reader of Wireshark 4.0, and read by the one here', async () => {
+    const long = { ...web, name: 'a'.repeat(1_000), prefix: 'b'.repeat(1_000) }
+    const server = await stock({ content: recorded, document: { metadata: {}, containers: [long] } })
+    const { file, result } = await extcap('mobyshark', [
+      ...['--dockerhosturl', server.url, '--container', encodeURIComponent(JSON.stringify(long))],
+    ])
+    expect(await result).toMatchObject({ status: 0, stderr: '' })
+    expect(readFileSync(file).readUInt32LE(4)).toBeLessThanOrEqual(2_048)
+    expect(await commentOf(file)).toMatch(/by hand[\s\S]*container-name: "aaa/)
+    expect(await packetsOf(file)).toEqual(await packetsOf(await write(recorded)))
+  })
+
+  test('that a remora has described is left as it came', async () => {
+    const described = newFile()
+    const { url } = await stock({ content: recorded })
+    await must(executable, 'capture', 'web', '--host', url, '-w', described)
+    const content = readFileSync(described)
+    const file = newFile()
+    await must(executable, 'capture', 'outer/a+b 100%25 ü', '--host', (await stock({ content })).url, '-w', file)
+    expect(readFileSync(file).equals(content)).toBe(true)
+  })
+
+  async function write(bytes: Buffer): Promise<string> {
+    const file = newFile()
+    writeFileSync(file, bytes)
+    return file
+  }
+})
+
 describe('frames', () => {
   test.each<[string, StockServerOptions]>([
     ['borders in any place', { chunk: 1 }],
@@ -190,11 +247,12 @@ describe('frames', () => {
     ['text frames between', { textFrames: true, chunk: 50 }],
     ['all at once', { chunk: 1 << 20 }],
     ['together with the handshake', { together: true, chunk: 100 }],
-  ])('%s: the stream is what was sent', async (_, options) => {
+  ])('%s: the stream is what was sent, behind a header that tells of the target', async (_, options) => {
     const file = newFile()
     const { status, stderr } = await remora(['capture', 'web', '--host', (await stock(options)).url, '-w', file])
     expect([status, stderr]).toEqual([0, ''])
-    expect(readFileSync(file).equals(twoPackets())).toBe(true)
+    expect(behindHeader(readFileSync(file)).equals(behindHeader(twoPackets()))).toBe(true)
+    expect(await commentOf(file)).toContain('container-name: web')
   })
 })
 

@@ -42,6 +42,13 @@ export function targetComment(fields: CommentFields): string {
   return `${lines.join('\n')}\n`
 }
 
+const targetBlock = new RegExp(`^---\\n${targetMarker}\\n.*?(?=^---|(?![\\s\\S]))`, 'ms')
+
+/** A section comment without its description of a target, which ends at the next document or with the comment. */
+export function withoutTarget(comment: string): string {
+  return comment.replace(targetBlock, '')
+}
+
 /** A scalar of so many bytes at most: the whole comment must fit into a section header that Wireshark 4.0 can read. */
 function bounded(text: string, limit: number): string {
   const whole = scalar(text)
