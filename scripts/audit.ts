@@ -3,10 +3,10 @@
  * into the executable, are held against the policy. Whether somebody has reported a weakness only a registry knows; one
  * that does not answer is told as such, which is no failure unless REMORA_AUDIT=required in the environment.
  */
-import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { $ } from 'execa'
 import { buildBundle } from './build.ts'
 
 interface Package {
@@ -122,11 +122,10 @@ export function readAdvisories(json: string): Advisories {
   }
 }
 
-function askRegistry(): Promise<Advisories> {
-  const args = ['audit', '--omit=dev', '--json', '--audit-level=info']
-  return new Promise(resolve => {
-    execFile('npm', args, { timeout: 60_000 }, (_, stdout) => resolve(readAdvisories(stdout)))
-  })
+async function askRegistry(): Promise<Advisories> {
+  // Its status says that there are weaknesses, which its output tells better.
+  const { stdout } = await $({ timeout: 60_000, reject: false })`npm audit --omit=dev --json --audit-level=info`
+  return readAdvisories(stdout)
 }
 
 async function audit(offline: boolean): Promise<boolean> {

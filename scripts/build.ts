@@ -2,11 +2,11 @@
  * Builds the program: dist/remora.cjs, all of it in one file that runs on node 22 and later; and the parts of the
  * executable. CommonJS, since that is what a single-file executable starts from, and what V8 can keep compiled.
  */
-import { execFileSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { execa } from 'execa'
 
 const common: BuildOptions = {
   bundle: true,
@@ -77,7 +77,7 @@ export async function buildParts(folder: string, cached: boolean): Promise<Parts
   const main = join(folder, 'main.cjs')
   writeFileSync(main, loader)
   const names = ['program', ...Object.keys(faces), ...groups.keys()]
-  if (cached) for (const name of names) makeCodeCache(folder, name)
+  if (cached) for (const name of names) await makeCodeCache(folder, name)
   const assets = names.flatMap(name => [`${name}.cjs`, ...(cached ? [`${name}.cache`] : [])])
   return { main, assets: Object.fromEntries(assets.map(name => [name, join(folder, name)])) }
 }
@@ -105,9 +105,8 @@ globalThis.loadRemora = name => {
 loadRemora('program')
 `
 
-function makeCodeCache(folder: string, name: string): void {
-  const script = fileURLToPath(new URL('code-cache.ts', import.meta.url))
-  execFileSync(process.execPath, [script, folder, name], { stdio: 'ignore' })
+async function makeCodeCache(folder: string, name: string): Promise<void> {
+  await execa(process.execPath, [fileURLToPath(new URL('code-cache.ts', import.meta.url)), folder, name])
 }
 
 /** In place of each face what loads it from the executable. */
@@ -124,7 +123,7 @@ const loadFaces: Plugin = {
 
 /** Packages that are needed together; those without a group of their own are the service's. A client reads answers only. */
 function groupOf(name: string): string {
-  return name === 'commander' || name === 'valibot' ? name : 'service'
+  return ['commander', 'execa', 'valibot'].includes(name) ? name : 'service'
 }
 
 /** Packages of a few kB that every listing needs. */

@@ -2,7 +2,7 @@
  * Every check of the sources, all at once: format and lint, types, imports, dead code, docstrings, generated documents,
  * dependencies.
  */
-import { spawn } from 'node:child_process'
+import { execa } from 'execa'
 
 const checks: Record<string, string[]> = {
   'format and lint': ['biome', 'ci', '--colors=off', '--error-on-warnings'],
@@ -18,23 +18,15 @@ const checks: Record<string, string[]> = {
 /** Runs all checks; prints what the failed ones said. */
 export async function runChecks(): Promise<{ passed: number; failed: number }> {
   const results = await Promise.all(Object.entries(checks).map(([name, command]) => runCheck(name, command)))
-  const failed = results.filter(ok => !ok).length
+  const failed = results.filter(hasFailed => hasFailed).length
   return { passed: results.length - failed, failed }
 }
 
-function runCheck(name: string, [program = '', ...args]: string[]): Promise<boolean> {
-  return new Promise(resolve => {
-    const output: Buffer[] = []
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-    child.stdout.on('data', chunk => output.push(chunk))
-    child.stderr.on('data', chunk => output.push(chunk))
-    child.once('error', error => output.push(Buffer.from(error.message)))
-    child.once('close', status => {
-      console.log(`${status === 0 ? 'ok' : 'FAILED'}: ${name}`)
-      if (status !== 0) console.log(Buffer.concat(output).toString())
-      resolve(status === 0)
-    })
-  })
+async function runCheck(name: string, [program = '', ...args]: string[]): Promise<boolean> {
+  const { failed, all } = await execa(program, args, { preferLocal: true, reject: false, all: true })
+  console.log(`${failed ? 'FAILED' : 'ok'}: ${name}`)
+  if (failed) console.log(all)
+  return failed
 }
 
 if (import.meta.main) process.exitCode = (await runChecks()).failed > 0 ? 1 : 0

@@ -1,10 +1,9 @@
 /** Tells what the program exports without saying what it is: a docstring stands before each exported declaration. */
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { $ } from 'execa'
 import ts from 'typescript'
 
-const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'bin', 'extcap', 'src'])
-const paths = listed.toString().split('\n')
+const { stdout: paths } = await $({ lines: true })`git ls-files --cached --others --exclude-standard bin extcap src`
 const missing = paths.filter(path => /(?<!\.d)\.ts$/.test(path)).flatMap(withoutDocstring)
 for (const place of missing) console.error(`${place} has no docstring`)
 if (missing.length > 0) process.exitCode = 1

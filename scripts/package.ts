@@ -5,10 +5,10 @@
  * running, so nothing is fetched from anywhere but the npm registry. V8's compiled code goes in too, but only where the
  * generating node is the one that will run it: elsewhere it would be rejected.
  */
-import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
+import { $ } from 'execa'
 import { buildBundle, buildParts, type Parts } from './build.ts'
 
 interface SeaOptions {
@@ -41,7 +41,7 @@ export async function packageFor(target: string, parts: Parts, output = outputFo
   const fresh = `${resolve(output)}.new`
   await sea(resolve(parts.main), {
     targets: [{ platform, arch, nodeRange: `node${process.versions.node}`, output: fresh }],
-    nodePath: nodeFor(platform, arch),
+    nodePath: await nodeFor(platform, arch),
     useLocalNode: true,
     signature: true,
     seaConfig: {
@@ -65,7 +65,7 @@ function outputFor(target: string): string {
 }
 
 /** Path of the node binary of a platform, fetched from the npm registry where it is not installed. */
-function nodeFor(platform: string, arch: string): string {
+async function nodeFor(platform: string, arch: string): Promise<string> {
   const name = `node-${packageNames[platform] ?? platform}-${arch}`
   const binary = platform === 'win' ? 'bin/node.exe' : 'bin/node'
   const installed = join('node_modules', name, binary)
@@ -74,12 +74,9 @@ function nodeFor(platform: string, arch: string): string {
   if (!existsSync(join(folder, 'package', binary))) {
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
-    const archive = execFileSync('npm', ['pack', '--silent', `${name}@${process.versions.node}`], {
-      cwd: folder,
-      encoding: 'utf8',
-    })
-    execFileSync('tar', ['-xzf', archive.trim()], { cwd: folder })
-    rmSync(join(folder, archive.trim()))
+    const { stdout: archive } = await $({ cwd: folder })`npm pack --silent ${name}@${process.versions.node}`
+    await $({ cwd: folder })`tar -xzf ${archive}`
+    rmSync(join(folder, archive))
   }
   return join(folder, 'package', binary)
 }

@@ -6,10 +6,10 @@
  * a container is found by its name in whichever engine has it: the files that start engines are one lane, the others the second.
  * Files that measure what the machine can do run alone, after both.
  */
-import { spawn, spawnSync } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+import { $ } from 'execa'
 import { runChecks } from './check.ts'
 import { packageAll } from './package.ts'
 
@@ -41,12 +41,15 @@ const alone = ['flood', 'immediate', 'serve-many', 'soak'].map(name => `test/end
 const startsEngine =
   /from '.*\/(docker|podman|containerd|pods|booted|rootless|fake-docker|fake-engine|hostile-engine)\.ts'/
 
+/** Runs a command whose output is shown as it comes. */
+const shown = $({ preferLocal: true, reject: false, stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' })
+
 const folder = mkdtempSync(join(tmpdir(), 'remora-report-'))
 try {
   await packageAll()
   const checks = await runChecks()
   // The policy alone is one of the checks; here the registry is asked as well, and what it says is shown.
-  const audited = spawnSync('node', ['scripts/audit.ts'], { stdio: 'inherit' }).status === 0
+  const { failed: unaudited } = await shown`node scripts/audit.ts`
   const files = globSync('test/{engine,system,end-to-end}/**/*.test.ts').filter(file => !alone.includes(file))
   const { engines = [], others = [] } = Object.groupBy(files, file =>
     startsEngine.test(readFileSync(file, 'utf8')) ? 'engines' : 'others',
@@ -56,7 +59,7 @@ try {
     ...(await Promise.all([runTests('engines', engines), runTests('others', others)])),
     await runTests('alone', alone),
   ]
-  const own = { passed: checks.passed + Number(audited), failed: checks.failed + Number(!audited), skipped: 0 }
+  const own = { passed: checks.passed + Number(!unaudited), failed: checks.failed + Number(unaudited), skipped: 0 }
   const { passed, failed, skipped } = [own, ...runs].reduce(sum)
   if (process.env.CI && skipped > 0) console.error('in CI a skipped test is a failure')
   process.exitCode = failed > 0 || (process.env.CI && skipped > 0) ? 1 : 0
@@ -67,18 +70,14 @@ try {
 }
 
 /** Runs vitest; a run that fails without a failed test counts as one failure. */
-function runTests(name: string, selection: readonly string[]): Promise<Counts & { failures: readonly string[] }> {
-  const report = join(folder, `${name}.json`)
-  const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...selection]
-  return new Promise(resolve => {
-    spawn('vitest', args, { stdio: ['ignore', 'inherit', 'inherit'] }).once('close', status => {
-      const { numPassedTests: passed = 0, numFailedTests = 0, ...rest } = readReport(report)
-      const broken = status !== 0 && numFailedTests === 0
-      const failures = [...tellFailures(rest), ...(broken ? [`FAILED: the test run "${name}", see above`] : [])]
-      const skipped = (rest.numPendingTests ?? 0) + (rest.numTodoTests ?? 0)
-      resolve({ passed, failed: numFailedTests + Number(broken), skipped, failures })
-    })
-  })
+async function runTests(name: string, selection: readonly string[]): Promise<Counts & { failures: readonly string[] }> {
+  const path = join(folder, `${name}.json`)
+  const run = await shown`vitest run --reporter=default --reporter=json --outputFile.json=${path} ${selection}`
+  const { numPassedTests: passed = 0, numFailedTests = 0, ...rest } = readReport(path)
+  const broken = run.failed && numFailedTests === 0
+  const failures = [...tellFailures(rest), ...(broken ? [`FAILED: the test run "${name}", see above`] : [])]
+  const skipped = (rest.numPendingTests ?? 0) + (rest.numTodoTests ?? 0)
+  return { passed, failed: numFailedTests + Number(broken), skipped, failures }
 }
 
 /** Names every test that failed, with what it says: in a long output, what failed is looked for at its end. */

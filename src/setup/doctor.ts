@@ -14,12 +14,13 @@ import { findOrphans } from '../linux/capturing/orphans.ts'
 import { findOrphanedFolders } from '../linux/files/temporary.ts'
 import { openProcessNamespace } from '../linux/namespace/netns.ts'
 import { hasCapability } from '../linux/process/proc.ts'
-import { run, toolEnvironment } from '../linux/programs/run.ts'
+import { toolEnvironment } from '../linux/programs/run.ts'
 import { installCommand, lookUpTool, type Tool } from '../linux/programs/tools.ts'
 import { ask } from '../remote/http.ts'
 import type { RemoteService } from '../remote/service.ts'
 import { findFolders, reportedFolders } from './folders.ts'
 import { isListedByTshark } from './install.ts'
+import { runTool } from './run-tool.ts'
 
 /** What one look found. */
 export interface Check {
@@ -78,9 +79,9 @@ async function toolChecks(env: NodeJS.ProcessEnv): Promise<Check[]> {
   const checks = needed.map(async tool => {
     const path = lookUpTool(tool, env)
     if (path === undefined) return bad(tool, 'not found, or not executable for this user', 'TOOL_MISSING', fixFor(tool))
-    const { stdout, stderr, status } = await run([path, tool === 'ip' ? '-V' : '--version'], { timeout: 10_000 })
-    const [line = ''] = (stdout || stderr).split('\n')
-    if (status === 0) return good(tool, `${path}: ${line.trim()}`)
+    const { failed, said } = await runTool([path, tool === 'ip' ? '-V' : '--version'], 10_000)
+    const [line = ''] = said.split('\n')
+    if (!failed) return good(tool, `${path}: ${line.trim()}`)
     return bad(tool, `${path} does not run: ${line.trim()}`, 'TOOL_MISSING', fixFor(tool))
   })
   const setpriv = lookUpTool('setpriv', env)
@@ -173,17 +174,9 @@ async function folderChecks(env: NodeJS.ProcessEnv): Promise<Check[]> {
 }
 
 async function copyCheck(path: string, env: NodeJS.ProcessEnv): Promise<Check> {
-  const answer = await run([path, '--version'], { env: { ...toolEnvironment, HOME: env.HOME }, timeout: 10_000 }).catch(
-    error => ({
-      status: 1,
-      stdout: '',
-      stderr: reasonOf(error),
-    }),
-  )
-  const found = answer.stdout.trim()
-  if (answer.status === 0 && found === `remora ${version}`) return good(path, found)
-  const detail =
-    answer.status === 0 ? `is ${found}, not ${version}` : `does not run: ${answer.stderr.trim() || 'not executable'}`
+  const { failed, said } = await runTool([path, '--version'], 10_000, { ...toolEnvironment, HOME: env.HOME })
+  if (!failed && said === `remora ${version}`) return good(path, said)
+  const detail = failed ? `does not run: ${said}` : `is ${said}, not ${version}`
   return bad(path, detail, 'TOOL_MISSING', `${quoted()} install`)
 }
 

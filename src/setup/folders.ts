@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { homeFolder } from '../base/home.ts'
-import { run } from '../linux/programs/run.ts'
 import { lookUpTool } from '../linux/programs/tools.ts'
+import { runTool } from './run-tool.ts'
 
 /** For whom remora is installed. */
 export type Scope = 'user' | 'system'
@@ -58,7 +58,7 @@ async function systemFolders(env: NodeJS.ProcessEnv): Promise<Folders> {
 export async function reportedFolders(env: NodeJS.ProcessEnv): Promise<{ personal: string[]; global: string[] }> {
   const tshark = lookUpTool('tshark', env)
   if (tshark === undefined) return { personal: [], global: [] }
-  const { stdout } = await run([tshark, '-G', 'folders'], { env, timeout: 20_000 })
+  const { stdout } = await runTool([tshark, '-G', 'folders'], 20_000, env)
   const paths = (label: RegExp) =>
     stdout.split('\n').flatMap(line => {
       const [name = '', path = ''] = line.split('\t')

@@ -6,11 +6,11 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { configPaths, writeConfig } from '../base/config.ts'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
-import { run } from '../linux/programs/run.ts'
 import { lookUpTool } from '../linux/programs/tools.ts'
 import { type Action, isLinkTo, performAction, removal } from './action.ts'
 import { type Folders, findFolders, type Scope } from './folders.ts'
 import { programAction } from './program.ts'
+import { runTool } from './run-tool.ts'
 import { planService, planServiceRemoval } from './service.ts'
 import { entryContent, entryPath, registerHandler } from './url-handler.ts'
 
@@ -101,7 +101,7 @@ function changing(scope: Scope, change: () => void): void {
 export async function isListedByTshark(env: NodeJS.ProcessEnv = process.env): Promise<boolean | undefined> {
   const tshark = lookUpTool('tshark', env)
   if (tshark === undefined) return undefined
-  const { stdout } = await run([tshark, '-D'], { env, timeout: 30_000 })
+  const { stdout } = await runTool([tshark, '-D'], 30_000, env)
   return /^\d+\. remora \(/m.test(stdout)
 }
 

@@ -5,9 +5,9 @@
 import { existsSync } from 'node:fs'
 import { RemoraError } from '../base/errors.ts'
 import { readText } from '../linux/process/proc.ts'
-import { run } from '../linux/programs/run.ts'
 import { findTool } from '../linux/programs/tools.ts'
 import { type Action, removal } from './action.ts'
+import { runTool } from './run-tool.ts'
 import { serviceUnit } from './service-unit.ts'
 
 const unitPath = '/etc/systemd/system/remora.service'
@@ -49,9 +49,9 @@ export async function tellManager(commands: readonly string[], booted = isBooted
   if (!booted) return [`to be run where systemd is: ${commands.join(' && ')}`]
   for (const command of commands) {
     const [, ...args] = command.split(' ')
-    const { status, stderr } = await run([findTool('systemctl'), ...args], { timeout: 60_000 })
-    if (status === 0) continue
-    throw new RemoraError('CAPTURE_FAILED', `${command} failed: ${stderr.trim()}`, {
+    const { failed, said } = await runTool([findTool('systemctl'), ...args], 60_000)
+    if (!failed) continue
+    throw new RemoraError('CAPTURE_FAILED', `${command} failed: ${said}`, {
       hint: 'journalctl -u remora tells more.',
     })
   }

@@ -1,7 +1,7 @@
 /** The desktop entry that opens `packetflix:` links in Wireshark (XDG desktop entry and MIME applications specifications). */
 import { join } from 'node:path'
-import { run } from '../linux/programs/run.ts'
 import { lookUpTool } from '../linux/programs/tools.ts'
+import { runTool } from './run-tool.ts'
 
 const entryName = 'remora-packetflix.desktop'
 const mimeType = 'x-scheme-handler/packetflix'
@@ -33,12 +33,12 @@ export async function registerHandler(applications: string, env: NodeJS.ProcessE
   const done: string[] = []
   const database = lookUpTool('update-desktop-database', env)
   if (database !== undefined) {
-    await run([database, applications], { env, timeout: 20_000 })
+    await runTool([database, applications], 20_000, env)
     done.push(`update-desktop-database ${applications}`)
   }
   const mime = lookUpTool('xdg-mime', env)
   if (mime !== undefined) {
-    await run([mime, 'default', entryName, mimeType], { env, timeout: 20_000 })
+    await runTool([mime, 'default', entryName, mimeType], 20_000, env)
     done.push(`xdg-mime default ${entryName} ${mimeType}`)
   }
   return done

@@ -250,6 +250,19 @@ describe('the doctor', () => {
     expect(check(stdout, /\.local/)).toMatchObject({ ok: false, detail: expect.stringMatching(/^does not run/) })
   })
 
+  test('finds tools that cannot be run, and looks at everything else', async () => {
+    const folder = scratch()
+    for (const tool of ['dumpcap', 'tshark']) writeFileSync(join(folder, tool), '#!/nonexistent\n', { mode: 0o755 })
+    const env = { HOME: scratch(), PATH: `${folder}:${process.env.PATH}` }
+    const { stdout } = await remora(['doctor', '--json'], { env })
+    expect(check(stdout, /^dumpcap$/)).toMatchObject({
+      ok: false,
+      detail: `${folder}/dumpcap does not run: spawn ${folder}/dumpcap ENOENT`,
+    })
+    expect(check(stdout, /^tshark -D$/)).toMatchObject({ ok: false })
+    expect(check(stdout, /^orphaned captures$/)).toBeDefined()
+  })
+
   test('finds an engine that does not answer', async () => {
     const socket = join(scratch(), 'docker.sock')
     const { createServer } = await import('node:net')

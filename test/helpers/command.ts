@@ -1,6 +1,7 @@
 /** Running real programs in tests: output collected, a deadline on everything, and nothing left behind. */
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
+import { execa, type Options } from 'execa'
 
 export interface Result {
   readonly status: number | null
@@ -17,24 +18,23 @@ export interface Running {
   readonly result: Promise<Result>
 }
 
-/** Starts a program; killed after the deadline (milliseconds). */
+/** Starts a program; killed after the deadline (milliseconds). An environment that is given is the whole of it. */
 export function start(command: readonly string[], options: SpawnOptions = {}, deadline = 60_000): Running {
   const [program = '', ...args] = command
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
-  const chunks: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] }
-  child.stdout?.on('data', chunk => chunks.stdout.push(chunk))
-  child.stderr?.on('data', chunk => chunks.stderr.push(chunk))
-  const timer = setTimeout(() => child.kill('SIGKILL'), deadline)
-  const text = (name: 'stdout' | 'stderr') => Buffer.concat(chunks[name]).toString()
-  const result = new Promise<Result>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (status, signal) => {
-      clearTimeout(timer)
-      resolve({ status, signal, stdout: text('stdout'), stderr: text('stderr') })
-    })
+  // Whatever the status, and every byte of the output: that is for the test to judge.
+  const asItIs = { reject: false, stripFinalNewline: false, extendEnv: options.env === undefined }
+  const limits = { timeout: deadline, killSignal: 'SIGKILL' }
+  const all = { stdio: ['ignore', 'pipe', 'pipe'], ...options, ...asItIs, ...limits } as Options
+  const running = execa(program, args, all)
+  const { nodeChildProcess: child, pid = 0 } = running
+  const said: Buffer[] = []
+  child.stderr?.on('data', chunk => said.push(chunk))
+  const result = running.then(({ exitCode = null, signal = null, stdout, stderr, cause }) => {
+    if (pid === 0) throw cause
+    return { status: exitCode, signal, stdout: String(stdout ?? ''), stderr: String(stderr ?? '') }
   })
   result.catch(() => {})
-  return { child, pid: child.pid ?? 0, stderr: () => text('stderr'), result }
+  return { child, pid, stderr: () => Buffer.concat(said).toString(), result }
 }
 
 /** Runs a program to its end. */
