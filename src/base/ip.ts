@@ -26,17 +26,25 @@ function parseIpv6(text: string): ipaddr.IPv6 | undefined {
   const tail = text.slice(colon + 1)
   const dotted = tail.includes('.') ? parseIpv4(tail) : undefined
   const plain = dotted === undefined ? text : text.slice(0, colon + 1) + groupsOf(dotted)
-  return sixLike.test(plain) && ipaddr.IPv6.isValid(plain) ? ipaddr.IPv6.parse(plain) : undefined
+  return sixLike.test(plain) ? attempt(() => ipaddr.IPv6.parse(plain)) : undefined
 }
 
 /** Four decimal numbers without leading zeros. */
 function parseIpv4(text: string): ipaddr.IPv4 | undefined {
-  return fourLike.test(text) && ipaddr.IPv4.isValidFourPartDecimal(text) ? ipaddr.IPv4.parse(text) : undefined
+  return fourLike.test(text) ? attempt(() => ipaddr.IPv4.parse(text)) : undefined
 }
 
 /** What may be an address: ipaddr.js refuses by an exception, which takes 10 us, and anybody may fill a hosts file with nonsense. */
-const fourLike = /^\d{1,3}(?:\.\d{1,3}){3}$/
-const sixLike = /^(?=.*::|(?:[^:]+:){7}[^:]+$)[0-9a-f:]{2,39}$/i
+const fourLike = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/
+const sixLike = /^(?=.*::|(?:[^:]+:){7}[^:]+$)(?!.*::.*::|.*[^:]{5}|(?:[^:]*:){9})[0-9a-f:]{2,39}$/i
+
+function attempt<T>(parse: () => T): T | undefined {
+  try {
+    return parse()
+  } catch {
+    return undefined
+  }
+}
 
 /** An address of IPv4 as the last two groups of one of IPv6. */
 function groupsOf(address: ipaddr.IPv4): string {
@@ -56,6 +64,12 @@ function isMapped(address: Address): address is ipaddr.IPv6 {
 /** An address without its clothes of IPv6 (RFC 4291 §2.5.5.2). */
 function bare(address: Address): Address {
   return isMapped(address) ? address.toIPv4Address() : address
+}
+
+/** An address of IPv4 in those clothes; the library makes them by way of a text, which takes ten times as long. */
+function mapped(address: Address): ipaddr.IPv6 {
+  if (address instanceof ipaddr.IPv6) return address
+  return new ipaddr.IPv6([...Array<number>(10).fill(0), 0xff, 0xff, ...address.octets])
 }
 
 /** Whether a text is an address, without a zone. */
@@ -143,15 +157,13 @@ export function parsePrefix(text: string): Prefix | undefined {
 /** Whether an address lies in one of several prefixes; an address of IPv4 and the mapped one are the same. */
 export function isWithin(text: string, ...prefixes: readonly Prefix[]): boolean {
   const address = parse(text)
-  return address !== undefined && prefixes.some(prefix => matches(address, prefix))
-}
-
-function matches(address: Address, { address: network, length }: Prefix): boolean {
-  if (network instanceof ipaddr.IPv6) {
-    return (address instanceof ipaddr.IPv4 ? address.toIPv4MappedAddress() : address).match(network, length)
-  }
-  const four = bare(address)
-  return four instanceof ipaddr.IPv4 && four.match(network, length)
+  if (address === undefined) return false
+  const [four, six] = [bare(address), mapped(address)]
+  return prefixes.some(({ address: network, length }) =>
+    network instanceof ipaddr.IPv6
+      ? six.match(network, length)
+      : four instanceof ipaddr.IPv4 && four.match(network, length),
+  )
 }
 
 /** The prefix of a length that an address lies in, `2001:db8:1:2::/64`; undefined for a text that is none. */
