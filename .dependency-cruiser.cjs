@@ -52,8 +52,8 @@ module.exports = {
     never(
       'protocol-v1-is-low',
       { path: '^src/protocol/v1/' },
-      { path: '^src/(?!base/|model/|protocol/)' },
-      'the API is made of targets, and of what it shares with Packetflix',
+      { path: '^src/(?!base/|model/|reference/|protocol/)' },
+      'the API is made of targets, references, and what it shares with Packetflix',
     ),
     never(
       'formats-do-no-io',

@@ -3,7 +3,7 @@
  * and the command line is read (extcap(4)). A boolflag that is absent means false, whatever its default; defaults are
  * therefore what absence means.
  */
-import { maximumSnaplen } from '../src/capture/request.ts'
+import { maximumSnaplen } from '../src/protocol/v1/values.ts'
 
 /** An argument, with the attributes its sentence has. */
 export interface InterfaceArgument {

@@ -3,7 +3,7 @@
  * choice stays chosen when the dialog opens; its first entry is empty, so that a vanished target never silently becomes
  * another. What a service elsewhere has is asked for only when the user reloads it.
  */
-import { type CapturePoint, capturePoints } from '../src/capture/request.ts'
+import { type CapturePoint, capturePoints } from '../src/protocol/v1/values.ts'
 import { type SeveralMatches, severalMatches } from '../src/reference/reference.ts'
 import type { InterfaceArgument } from './arguments.ts'
 import { stableInterfaces } from './interfaces.ts'

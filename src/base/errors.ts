@@ -140,12 +140,12 @@ const unnamed: Readonly<Record<number, readonly [code: string, text: string]>> =
 }
 
 function unnamedFailure(thrown: unknown): readonly [code: string, text: string] | undefined {
-  return thrown instanceof Error ? unnamed[-((thrown as NodeJS.ErrnoException).errno ?? 0)] : undefined
+  return thrown instanceof Error && 'errno' in thrown ? unnamed[-Number(thrown.errno)] : undefined
 }
 
 /** Code of a failed system call (`ENOENT`, `EACCES` …), or undefined for any other failure. */
 export function systemCode(thrown: unknown): string | undefined {
-  const code = thrown instanceof Error ? (thrown as NodeJS.ErrnoException).code : undefined
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
   return unnamedFailure(thrown)?.[0] ?? (typeof code === 'string' ? code : undefined)
 }
 

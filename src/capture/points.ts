@@ -8,9 +8,9 @@ import type { ResolvedTarget } from '../discover/resolve.ts'
 import type { CapturedInterface } from '../linux/capturing/device.ts'
 import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import type { NetworkInterface } from '../model/interface.ts'
+import type { CapturePoint } from '../protocol/v1/values.ts'
 import type { DirectedInterface } from './direction.ts'
 import { capturedInterface, type SourcePlan, shownName } from './plan.ts'
-import type { CapturePoint } from './request.ts'
 
 /** One end of an interface, where it is captured. */
 export interface CapturePlace {

@@ -1,46 +1,14 @@
 /** What a service elsewhere can capture: as a remora tells it, or as the original does. */
-import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
-import { containerEngines, containerStates, otherTypes, type Target, type TargetType } from '../model/target.ts'
-import { type StockTarget, stockTarget } from '../protocol/packetflix/target.ts'
-import { silentService, statusFailure, strangeAnswer, toldFailure } from '../remote/failure.ts'
+import type { Target } from '../model/target.ts'
+import { readJson } from '../protocol/json.ts'
+import { type TargetEventJson, watchEvent } from '../protocol/v1/events.ts'
+import { targetList } from '../protocol/v1/target.ts'
+import { targetOf } from '../protocol/v1/target-json.ts'
+import { parseAnswer, silentService, statusFailure, toldFailure } from '../remote/failure.ts'
 import { ask, follow } from '../remote/http.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import { listStockTargets, stockReference } from './remote-stock.ts'
-
-const text = v.string()
-const names = v.array(text)
-const facts = {
-  engine: v.optional(v.picklist(containerEngines)),
-  id: v.optional(text, ''),
-  image: v.optional(text, ''),
-  state: v.optional(v.picklist(containerStates), 'running'),
-  labels: v.optional(v.record(text, text), {}),
-  annotations: v.exactOptional(v.record(text, text)),
-  socket: v.optional(text, ''),
-}
-
-const listedTarget = v.object({
-  ...stockTarget.entries,
-  reference: text,
-  addresses: v.optional(names, []),
-  ...facts,
-  containers: v.optional(
-    v.array(
-      v.object({
-        ...facts,
-        engine: v.picklist(containerEngines),
-        reference: text,
-        name: text,
-        pid: v.number(),
-        sandbox: v.boolean(),
-      }),
-    ),
-  ),
-  'shared-with': v.optional(names),
-})
-
-const list = v.object({ targets: v.array(listedTarget), warnings: names })
 
 /** What a service lists, and what it warns of. */
 export interface RemoteTargets {
@@ -55,58 +23,23 @@ export interface RemoteTargets {
 export async function listRemoteTargets(service: RemoteService, signal: AbortSignal): Promise<RemoteTargets> {
   const { status, body } = await ask(service, 'GET', '/v1/targets', { signal })
   if (status === 200 && body.startsWith('{')) {
-    try {
-      const { targets, warnings } = v.parse(list, JSON.parse(body))
-      return { targets: targets.map(fromListed), warnings }
-    } catch (error) {
-      throw strangeAnswer(service, 'lists something else', error)
-    }
+    const { targets, warnings } = parseAnswer(service, targetList, body, 'lists something else')
+    return { targets: targets.map(targetOf), warnings }
   }
   if (toldFailure(body)?.code === 'UNAUTHORIZED' || status === 401 || status === 403)
     throw statusFailure(service, status, body)
   return {
-    targets: (await listStockTargets(service, signal)).map(target => fromStock(target, stockReference(target))),
+    targets: (await listStockTargets(service, signal)).map(target =>
+      targetOf({ ...target, reference: stockReference(target), addresses: [] }),
+    ),
     warnings: [],
   }
 }
 
-function fromListed(listed: v.InferOutput<typeof listedTarget>): Target {
-  const { engine, id, image, state, labels, annotations, socket, containers, 'shared-with': shares } = listed
-  return {
-    ...fromStock(listed, listed.reference),
-    addresses: listed.addresses,
-    ...(engine && { container: { engine, id, image, state, labels, ...(annotations && { annotations }), socket } }),
-    ...(containers && { members: containers }),
-    ...(shares && { shares }),
-  }
-}
-
-function fromStock(target: StockTarget, reference: string): Target {
-  return {
-    reference,
-    name: target.name,
-    type: typeOf(target.type),
-    prefix: target.prefix,
-    netns: target.netns,
-    pid: target.pid,
-    startTime: target.starttime,
-    interfaces: target['network-interfaces'],
-    addresses: [],
-  }
-}
-
-/** Types that this version does not know are shown as what they most probably are. */
-function typeOf(type: string): TargetType {
-  return [...containerEngines, ...otherTypes].find(known => known === type.toLowerCase()) ?? 'docker'
-}
-
-const event = v.object({ event: v.picklist(['appear', 'change', 'gone']), target: listedTarget })
-const warned = v.object({ warning: text })
-
 /** Who is told of changes. */
 export interface RemoteWatch {
   readonly signal: AbortSignal
-  readonly onEvent: (event: { readonly event: 'appear' | 'change' | 'gone'; readonly target: Target }) => void
+  readonly onEvent: (event: { readonly event: TargetEventJson['event']; readonly target: Target }) => void
   readonly onWarning: (warning: string) => void
 }
 
@@ -126,11 +59,10 @@ export async function watchRemoteTargets(
       const messages = (rest + piece).split('\n\n')
       rest = (messages.pop() ?? '').slice(-longestEvent)
       for (const message of messages) {
-        const value = dataOf(message)
-        const told = v.safeParse(event, value)
-        const warning = v.safeParse(warned, value)
-        if (told.success) onEvent({ event: told.output.event, target: fromListed(told.output.target) })
-        else if (warning.success) onWarning(warning.output.warning)
+        const told = readJson(watchEvent, /^data: (.*)$/m.exec(message)?.[1] ?? '')
+        if (told === undefined) continue
+        if ('warning' in told) onWarning(told.warning)
+        else onEvent({ event: told.event, target: targetOf(told.target) })
       }
     },
     signal,
@@ -143,15 +75,6 @@ export async function watchRemoteTargets(
   }
   if (status !== undefined) throw statusFailure(service, status, '')
   throw silentService(service, 'tells no more')
-}
-
-/** What a message carries; undefined where that is nothing this version understands. */
-function dataOf(message: string): unknown {
-  try {
-    return JSON.parse(/^data: (.*)$/m.exec(message)?.[1] ?? 'null')
-  } catch {
-    return undefined
-  }
 }
 
 /** Characters of one event. */

@@ -1,7 +1,7 @@
 /** A target reference against what a stock service lists: it only takes targets as it describes them. */
-import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
 import { didYouMean, nearestNames } from '../base/nearest.ts'
+import { readJson } from '../protocol/json.ts'
 import type { StockSubject } from '../protocol/packetflix/parameters.ts'
 import { type StockTarget, stockTargets } from '../protocol/packetflix/target.ts'
 import { qualifiedName } from '../reference/containers.ts'
@@ -24,8 +24,8 @@ export async function listStockTargets(service: RemoteService, signal: AbortSign
   for (const place of places) {
     const { status, body } = await ask(service, 'GET', place, { signal })
     if (status === 200) {
-      const result = parseList(body)
-      if (result !== undefined) return result
+      const list = readJson(stockTargets, body)
+      if (list !== undefined) return list.containers
     } else refusal ??= statusFailure(service, status, body)
   }
   throw (
@@ -34,15 +34,6 @@ export async function listStockTargets(service: RemoteService, signal: AbortSign
       hint: 'A Packetflix service does so when it runs with --proxy-discovery.',
     })
   )
-}
-
-function parseList(body: string): readonly StockTarget[] | undefined {
-  try {
-    const result = v.safeParse(stockTargets, JSON.parse(body))
-    return result.success ? result.output.containers : undefined
-  } catch {
-    return undefined
-  }
 }
 
 /**

@@ -2,10 +2,11 @@
  * Asks a service elsewhere for a capture. remora's own services check everything first and hand out a ticket; stock ones are
  * asked as their own clients do.
  */
-import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
 import { formatParameters, type StockParameters, type StockSubject } from '../protocol/packetflix/parameters.ts'
-import { statusFailure, strangeAnswer, toldFailure } from '../remote/failure.ts'
+import type { CaptureBodyJson } from '../protocol/v1/body.ts'
+import { ticket } from '../protocol/v1/ticket.ts'
+import { parseAnswer, statusFailure, toldFailure } from '../remote/failure.ts'
 import { ask } from '../remote/http.ts'
 import { describeService, hostOf, type RemoteService } from '../remote/service.ts'
 import type { StockCapture } from './describe-stream.ts'
@@ -49,7 +50,8 @@ export async function prepareRemote(remote: RemoteRequest, signal: AbortSignal):
   const { request, includeSelf } = remote
   const { status, body } = await ask(service, 'POST', '/v1/captures', { body: requestBody(remote), signal })
   if (status === 201) {
-    const { path, reference, name = shownTargets(request), ...plan } = parseGrant(service, body)
+    const granted = parseAnswer(service, ticket, body, 'answers something else')
+    const { url: _, download: __, expires: ___, path, reference, name = shownTargets(request), ...plan } = granted
     return { reference, name, plan: { reference, name, ...plan }, service, path }
   }
   if (toldFailure(body) !== undefined || status === 401 || status === 403) throw statusFailure(service, status, body)
@@ -62,27 +64,13 @@ export async function prepareRemote(remote: RemoteRequest, signal: AbortSignal):
   return stockCapture(service, { subjects: [subject], interfaces: wanted, filter, promiscuous, includeSelf })
 }
 
-const grant = v.looseObject({
-  path: v.pipe(v.string(), v.startsWith('/')),
-  reference: v.string(),
-  name: v.optional(v.string()),
-})
-
-function parseGrant(service: RemoteService, body: string): v.InferOutput<typeof grant> {
-  try {
-    const { url: _, download: __, expires: ___, ...rest } = v.parse(grant, JSON.parse(body))
-    return rest
-  } catch (error) {
-    throw strangeAnswer(service, 'answers something else', error)
-  }
-}
-
-function requestBody({ request, includeSelf }: Extract<RemoteRequest, { kind: 'request' }>): Record<string, unknown> {
-  const { ownStream: _, keys, targets, snaplen = 0, ...rest } = request
-  const [target] = targets
+function requestBody({ request, includeSelf }: Extract<RemoteRequest, { kind: 'request' }>): CaptureBodyJson {
+  const { ownStream: _, place: __, keys, targets, snaplen = 0, interfaces, ...rest } = request
+  const [target = ''] = targets
   return {
-    ...(targets.length === 1 ? { target } : { targets }),
+    ...(targets.length === 1 ? { target } : { targets: [...targets] }),
     ...rest,
+    interfaces: [...interfaces],
     ...(keys?.fromTargets && { tlsKeys: true }),
     snaplen,
     includeSelf,

@@ -1,9 +1,6 @@
 /** What is told of a capture while it runs, and when it has ended. */
-import type { LostInterest } from './interest.ts'
+import type { CaptureEnd } from '../protocol/v1/values.ts'
 import type { Lifetime } from './lifetime.ts'
-
-/** Why a capture ended well. */
-export type CaptureEnd = 'stopped' | 'killed' | LostInterest | 'target-gone' | 'interface-gone' | 'stop-condition'
 
 /** How a capture went. */
 export interface CaptureReport {

@@ -3,6 +3,7 @@
  * command line, the extcap dialog and the help are made. Nothing below a face sees a flag.
  */
 import { RemoraError } from '../base/errors.ts'
+import { type CapturePoint, capturePoints, longestWindow, maximumSnaplen } from '../protocol/v1/values.ts'
 import { meansEvery, type SeveralMatches, severalMatches, shownReference } from '../reference/reference.ts'
 import type { StreamConnection } from './own-stream.ts'
 
@@ -49,11 +50,6 @@ export interface RequestPlace {
   /** Identity of the cluster; undefined: of none. */
   readonly cluster?: string | undefined
 }
-
-/** Places to capture an interface at. */
-export const capturePoints = ['inside', 'peer', 'both'] as const
-/** A place to capture at. */
-export type CapturePoint = (typeof capturePoints)[number]
 
 /** Where TLS keys come from. */
 export interface KeysRequest {
@@ -140,9 +136,6 @@ export const captureOptions = {
   noNames: { flags: '--no-names', description: 'leave names of addresses out; Wireshark shows them with -N n' },
 } satisfies Record<string, CaptureOption>
 
-/** Largest packet dumpcap keeps (WTAP_MAX_PACKET_SIZE_STANDARD). */
-export const maximumSnaplen = 262_144
-
 /**
  * Reads a snapshot length; 0 and nothing mean all bytes, as for tcpdump.
  * @throws RemoraError USAGE
@@ -179,9 +172,6 @@ export function parseWindow(text: string | undefined): number | undefined {
     hint: `Use a number of milliseconds from 0 to ${longestWindow}.`,
   })
 }
-
-/** Longest window in milliseconds; what waits is in memory. */
-export const longestWindow = 10_000
 
 /**
  * Reads where to capture.

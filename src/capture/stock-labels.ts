@@ -1,6 +1,7 @@
 /** Labels of what a stock service lists. The list itself has none; the document of the Ghostwire behind it has (`/json`). */
 import * as v from 'valibot'
 import { RemoraError } from '../base/errors.ts'
+import { readJson } from '../protocol/json.ts'
 import type { StockTarget } from '../protocol/packetflix/target.ts'
 import { type ContainerReference, matchContainers } from '../reference/reference.ts'
 import { ask } from '../remote/http.ts'
@@ -51,15 +52,10 @@ export async function findLabelled(
 }
 
 function parseContainers(body: string) {
-  try {
-    const document = v.parse(topology, JSON.parse(body))
-    return document['network-namespaces'].flatMap(({ id, containers }) =>
-      containers.map(container => ({
-        ...container,
-        ...({ engine: 'docker', id: '', netns: Number(id.slice('netns-'.length)) } as const),
-      })),
-    )
-  } catch {
-    return undefined
-  }
+  return readJson(topology, body)?.['network-namespaces'].flatMap(({ id, containers }) =>
+    containers.map(container => ({
+      ...container,
+      ...({ engine: 'docker', id: '', netns: Number(id.slice('netns-'.length)) } as const),
+    })),
+  )
 }

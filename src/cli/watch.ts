@@ -4,8 +4,10 @@ import { interestCheck, whileWanted } from '../capture/interest.ts'
 import { signalLifetime } from '../capture/lifetime.ts'
 import type { RemoteService } from '../capture/service.ts'
 import { watchTargets } from '../discover/watch.ts'
-import { identity, type TargetEvent } from '../discover/watch-state.ts'
-import { type Target, targetJson } from '../model/target.ts'
+import type { TargetEvent } from '../discover/watch-state.ts'
+import { targetKey } from '../model/key.ts'
+import type { Target } from '../model/target.ts'
+import { targetJson } from '../protocol/v1/target-json.ts'
 import { qualifiedName } from '../reference/containers.ts'
 import { print, warn } from './render/terminal.ts'
 
@@ -46,7 +48,7 @@ export async function watch(
 export function wantedEvents(isWanted: (target: Target) => boolean): (told: TargetEvent) => TargetEvent | undefined {
   const shown = new Set<string>()
   return ({ event, target }) => {
-    const key = identity(target)
+    const key = targetKey(target)
     if (event === 'gone' || !isWanted(target)) return shown.delete(key) ? { event: 'gone', target } : undefined
     if (shown.has(key)) return { event: 'change', target }
     shown.add(key)

@@ -4,7 +4,9 @@
  */
 import type { EngineEvent } from '../engine/engine.ts'
 import { readStartTime } from '../linux/process/proc.ts'
-import { type Target, targetJson } from '../model/target.ts'
+import { targetKey } from '../model/key.ts'
+import type { Target } from '../model/target.ts'
+import { targetJson } from '../protocol/v1/target-json.ts'
 import type { HostChange } from './changes.ts'
 import { briefTarget } from './targets.ts'
 
@@ -51,7 +53,7 @@ export function makeWatchState(): WatchState {
 
   const isSettled = (target: Target, now: number): boolean => {
     if (target.type !== 'proc' && target.type !== 'bindmount') return true
-    const key = identity(target)
+    const key = targetKey(target)
     if (shown === undefined || shown.has(key)) return true
     const since = firstSeen.get(key) ?? now
     firstSeen.set(key, since)
@@ -67,7 +69,7 @@ export function makeWatchState(): WatchState {
       const retained = [...(shown?.values() ?? [])].filter(
         target => isCutOff(target, answered) && isAlive(target) && !containerIds(target).some(id => told.has(id)),
       )
-      const keys = new Set(targets.map(identity))
+      const keys = new Set(targets.map(targetKey))
       for (const key of firstSeen.keys()) if (!keys.has(key)) firstSeen.delete(key)
       const doubled = new Set(retained.map(({ pid }) => pid))
       const found = targets.filter(
@@ -79,7 +81,7 @@ export function makeWatchState(): WatchState {
     },
     differences(targets) {
       const before = shown ?? new Map<string, Target>()
-      const after = new Map(targets.map(target => [identity(target), target]))
+      const after = new Map(targets.map(target => [targetKey(target), target]))
       shown = after
       const gone = [...before].flatMap(([key, target]) => (after.has(key) ? [] : [{ event: 'gone', target } as const]))
       const new_ = [...after].flatMap(([key, target]): TargetEvent[] => {
@@ -99,14 +101,6 @@ export function makeWatchState(): WatchState {
 }
 
 type ContainerChange = Extract<HostChange, { source: 'container' }>
-
-/** What makes a target the same one, whatever it is called: the life of a container or process, or the mount. */
-export function identity({ reference, container, members = [], netns, pid, startTime }: Target): string {
-  const holder = container ?? members.find(({ sandbox }) => sandbox) ?? members[0]
-  return holder === undefined
-    ? `${reference} ${netns} ${pid} ${startTime}`
-    : `${holder.engine} ${holder.id} ${pid} ${startTime}`
-}
 
 function containerIds({ container, members = [] }: Target): string[] {
   return [...(container ? [container.id] : []), ...members.map(({ id }) => id)]

@@ -1,6 +1,5 @@
 /**
- * What can be captured: a network stack and the names it goes by. The JSON form keeps the field names of the Packetflix
- * target (Ghostwire's `/mobyshark`) and adds remora's own.
+ * What can be captured: a network stack and the names it goes by.
  */
 
 /** Engines whose containers have names: the first four are asked, the others are known by the traces they leave. */
@@ -40,6 +39,8 @@ export interface Target {
   readonly members?: readonly PodMember[]
   /** References of other targets in the same network namespace. */
   readonly shares?: readonly string[]
+  /** Key by which a service tells its targets apart; undefined for a target of this host: targetKey makes it. */
+  readonly key?: string
 }
 
 /** States of a container that has a network: one that was only created, or has ended, has none. */
@@ -72,23 +73,4 @@ export interface PodMember extends ContainerFacts {
   readonly pid: number
   /** It only holds the namespaces of the pod. */
   readonly sandbox: boolean
-}
-
-/** The JSON form of a target, with the field names that clients of Packetflix know. */
-export function targetJson(target: Target): Record<string, unknown> {
-  const { container, members, shares } = target
-  return {
-    name: target.name,
-    type: target.type,
-    netns: target.netns,
-    'network-interfaces': target.interfaces,
-    pid: target.pid,
-    starttime: target.startTime,
-    prefix: target.prefix,
-    reference: target.reference,
-    addresses: target.addresses,
-    ...container,
-    ...(members && { containers: members }),
-    ...(shares && { 'shared-with': shares }),
-  }
 }

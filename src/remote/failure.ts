@@ -1,5 +1,8 @@
 /** What goes wrong on the way to a service, in words that say what to do. */
+import type { GenericSchema, InferOutput } from 'valibot'
 import { type ErrorCode, errorKinds, RemoraError, reasonOf, systemCode } from '../base/errors.ts'
+import { parseJson, readJson } from '../protocol/json.ts'
+import { errorAnswer } from '../protocol/v1/error.ts'
 import { describeService, type RemoteService } from './service.ts'
 
 const certificateHint = 'Name the authority (--ca FILE), or take any certificate (--insecure).'
@@ -45,13 +48,27 @@ export function connectionFailure(service: RemoteService, thrown: unknown): Remo
 
 /** The failure an answer tells of; undefined where its body is none of remora's. */
 export function toldFailure(body: string): RemoraError | undefined {
+  const answer = readJson(errorAnswer, body)
+  if (answer === undefined) return undefined
+  const { code, message, hint } = answer.error
+  return new RemoraError(code, message.slice(0, 1_000), { hint: hint?.slice(0, 1_000) })
+}
+
+/**
+ * Reads an answer.
+ * @param otherwise what is told of a service that answers something else
+ * @throws RemoraError PEER_FAILED
+ */
+export function parseAnswer<S extends GenericSchema>(
+  service: RemoteService,
+  schema: S,
+  body: string,
+  otherwise: string,
+): InferOutput<S> {
   try {
-    const { error } = JSON.parse(body) as { error?: { code?: unknown; message?: unknown; hint?: unknown } }
-    if (typeof error?.code !== 'string' || !isErrorCode(error.code)) return undefined
-    const hint = typeof error.hint === 'string' ? error.hint.slice(0, 1_000) : undefined
-    return new RemoraError(error.code, String(error.message).slice(0, 1_000), { hint })
-  } catch {
-    return undefined
+    return parseJson(schema, body)
+  } catch (error) {
+    throw strangeAnswer(service, otherwise, error)
   }
 }
 

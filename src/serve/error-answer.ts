@@ -2,10 +2,11 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ErrorCode, errorKinds, type RemoraError } from '../base/errors.ts'
+import type { ErrorJson } from '../protocol/v1/error.ts'
 import type { Refusals } from './refusals.ts'
 
 /** The body every failure has. */
-export function errorBody({ code, message, hint }: RemoraError): Record<string, unknown> {
+export function errorBody({ code, message, hint }: RemoraError): ErrorJson {
   return { error: { code, message, ...(hint !== undefined && { hint }) } }
 }
 

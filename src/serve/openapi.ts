@@ -1,9 +1,15 @@
 /** The description of the service for programs (OpenAPI 3.1), made from the schemas that validate. */
 import { toJsonSchema } from '@valibot/to-json-schema'
-import { errorKinds } from '../base/errors.ts'
+import type { GenericSchema } from 'valibot'
 import { version } from '../base/version.ts'
 import { stockTargets } from '../protocol/packetflix/target.ts'
-import { captureBody } from './schemas.ts'
+import { captureBody } from '../protocol/v1/body.ts'
+import { errorAnswer } from '../protocol/v1/error.ts'
+import { watchEvent } from '../protocol/v1/events.ts'
+import { captureNote } from '../protocol/v1/notes.ts'
+import { captureList, health } from '../protocol/v1/status.ts'
+import { targetList } from '../protocol/v1/target.ts'
+import { ticket } from '../protocol/v1/ticket.ts'
 
 interface Operation {
   readonly method: 'get' | 'post' | 'delete'
@@ -11,8 +17,9 @@ interface Operation {
   readonly summary: string
   /** Status and what comes with it. */
   readonly answer: readonly [status: number, description: string, type?: string]
+  readonly schema?: GenericSchema
   readonly parameters?: readonly object[]
-  readonly body?: object
+  readonly body?: GenericSchema
 }
 
 const inPath = (name: string, description: string) => ({
@@ -25,21 +32,33 @@ const inPath = (name: string, description: string) => ({
 const inQuery = (name: string, description: string) => ({ name, in: 'query', description, schema: { type: 'string' } })
 
 const operations: readonly Operation[] = [
-  { method: 'get', path: '/v1/targets', summary: 'Everything that can be captured', answer: [200, 'Targets'] },
+  {
+    method: 'get',
+    path: '/v1/targets',
+    summary: 'Everything that can be captured',
+    answer: [200, 'Targets'],
+    schema: targetList,
+  },
   {
     method: 'get',
     path: '/v1/targets/watch',
     summary: 'What appears, changes and goes',
-    answer: [200, 'Server-sent events: appear, change, gone, ready, warning', 'text/event-stream'],
+    answer: [
+      200,
+      'Server-sent events: appear, change, gone, ready, warning; the schema is that of their data',
+      'text/event-stream',
+    ],
+    schema: watchEvent,
   },
   {
     method: 'post',
     path: '/v1/captures',
     summary: 'Ask for a capture',
     answer: [201, 'A ticket: the URL of the capture, good once and for 60 s'],
-    body: toJsonSchema(captureBody, { typeMode: 'input', errorMode: 'ignore' }),
+    schema: ticket,
+    body: captureBody,
   },
-  { method: 'get', path: '/v1/captures', summary: 'Captures that run', answer: [200, 'Captures'] },
+  { method: 'get', path: '/v1/captures', summary: 'Captures that run', answer: [200, 'Captures'], schema: captureList },
   {
     method: 'delete',
     path: '/v1/captures/{id}',
@@ -50,7 +69,7 @@ const operations: readonly Operation[] = [
   {
     method: 'get',
     path: '/v1/capture/{ticket}',
-    summary: 'The capture as a WebSocket: binary frames are pcapng, text frames notes in JSON',
+    summary: 'The capture as a WebSocket: binary frames are pcapng, text frames notes (#/components/schemas/Note)',
     answer: [101, 'WebSocket'],
     parameters: [inPath('ticket', 'from POST /v1/captures')],
   },
@@ -81,26 +100,33 @@ const operations: readonly Operation[] = [
     path: '/mobyshark',
     summary: 'Targets, as Ghostwire lists them',
     answer: [200, 'Targets'],
+    schema: stockTargets,
   },
-  { method: 'get', path: '/discover/mobyshark', summary: 'The same as /mobyshark', answer: [200, 'Targets'] },
+  {
+    method: 'get',
+    path: '/discover/mobyshark',
+    summary: 'The same as /mobyshark',
+    answer: [200, 'Targets'],
+    schema: stockTargets,
+  },
   { method: 'get', path: '/json', summary: 'Network topology, as Ghostwire tells it', answer: [200, 'Topology'] },
   { method: 'get', path: '/version', summary: 'Protocol and version', answer: [200, 'JSON text', 'text/plain'] },
-  { method: 'get', path: '/healthz', summary: 'Whether the service answers', answer: [200, 'It does'] },
+  { method: 'get', path: '/healthz', summary: 'Whether the service answers', answer: [200, 'It does'], schema: health },
   { method: 'get', path: '/metrics', summary: 'Counts for Prometheus', answer: [200, 'Counts', 'text/plain'] },
 ]
 
 /** The document. */
 export function openApiDocument(): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {}
-  for (const { method, path, summary, answer, parameters, body } of operations) {
+  for (const { method, path, summary, answer, schema, parameters, body } of operations) {
     const [status, description, type = 'application/json'] = answer
-    const content = status === 200 || status === 201 ? { content: { [type]: contentOf(path) } } : {}
+    const content = status === 200 || status === 201 ? { content: { [type]: schema ? contentOf(schema) : {} } } : {}
     paths[path] = {
       ...paths[path],
       [method]: {
         summary,
         ...(parameters && { parameters }),
-        ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
+        ...(body && { requestBody: { required: true, content: { 'application/json': contentOf(body) } } }),
         responses: { [status]: { description, ...content }, default: { $ref: '#/components/responses/Error' } },
       },
     }
@@ -116,28 +142,12 @@ export function openApiDocument(): Record<string, unknown> {
     paths,
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
-      responses: { Error: { description: 'A failure', content: { 'application/json': { schema: errorSchema } } } },
+      schemas: { Note: contentOf(captureNote).schema },
+      responses: { Error: { description: 'A failure', content: { 'application/json': contentOf(errorAnswer) } } },
     },
   }
 }
 
-function contentOf(path: string): object {
-  if (!path.endsWith('/mobyshark')) return {}
-  return { schema: toJsonSchema(stockTargets, { typeMode: 'input', errorMode: 'ignore' }) }
-}
-
-const errorSchema = {
-  type: 'object',
-  required: ['error'],
-  properties: {
-    error: {
-      type: 'object',
-      required: ['code', 'message'],
-      properties: {
-        code: { enum: Object.keys(errorKinds) },
-        message: { type: 'string' },
-        hint: { type: 'string' },
-      },
-    },
-  },
+function contentOf(schema: GenericSchema) {
+  return { schema: toJsonSchema(schema, { typeMode: 'input', errorMode: 'ignore' }) }
 }

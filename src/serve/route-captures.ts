@@ -4,11 +4,14 @@ import { RemoraError } from '../base/errors.ts'
 import { compileFilter } from '../capture/filter.ts'
 import { shownTargets } from '../capture/request.ts'
 import { type PreparedStream, prepareStream } from '../capture/stream.ts'
+import { type CaptureBody, captureBody } from '../protocol/v1/body.ts'
+import type { CaptureListJson, RunningCaptureJson } from '../protocol/v1/status.ts'
+import type { TicketJson } from '../protocol/v1/ticket.ts'
 import { parseReference } from '../reference/reference.ts'
 import { checkKeys } from './access.ts'
 import type { RouteContext, ServiceContext } from './context.ts'
 import { departure, peerGroup } from './peer.ts'
-import { type CaptureBody, captureBody, requestOf } from './schemas.ts'
+import { requestOf } from './request.ts'
 import type { Session } from './sessions.ts'
 import { ticketLife } from './tickets.ts'
 
@@ -34,16 +37,14 @@ export async function askForCapture(c: RouteContext): Promise<Response> {
   const ticket = issue(body, stream, { peer, signal, service })
   const path = `/v1/capture/${ticket}`
   const { ws, http } = addresses(c)
-  return c.json(
-    {
-      url: `${ws}${path}`,
-      download: `${http}${path}.pcapng`,
-      path,
-      expires: new Date(Date.now() + ticketLife * 1000).toISOString(),
-      ...target,
-    },
-    201,
-  )
+  const answer: TicketJson = {
+    url: `${ws}${path}`,
+    download: `${http}${path}.pcapng`,
+    path,
+    expires: new Date(Date.now() + ticketLife * 1000).toISOString(),
+    ...target,
+  }
+  return c.json(answer, 201)
 }
 
 async function readBody(c: RouteContext): Promise<CaptureBody> {
@@ -111,7 +112,7 @@ function issue(body: CaptureBody, stream: PreparedStream | undefined, { peer, si
 /** What was found out about a request. */
 interface Checked {
   /** What the client is told of it. */
-  readonly target: Record<string, unknown>
+  readonly target: Omit<TicketJson, 'path'>
   /** What was prepared, to be closed; nothing where the target is waited for. */
   readonly stream?: PreparedStream
 }
@@ -160,10 +161,11 @@ function addresses(c: RouteContext): { ws: string; http: string } {
 
 /** Answers with the captures that run. */
 export function listCaptures(c: RouteContext): Response {
-  return c.json({ captures: c.env.service.sessions.list().map(sessionJson) })
+  const answer: CaptureListJson = { captures: c.env.service.sessions.list().map(sessionJson) }
+  return c.json(answer)
 }
 
-function sessionJson({ id, request, peer, since, state }: Session): Record<string, unknown> {
+function sessionJson({ id, request, peer, since, state }: Session): RunningCaptureJson {
   return { id, target: shownTargets(request), ...state, filter: request.filter, peer, since: since.toISOString() }
 }
 

@@ -2,14 +2,23 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { RemoraError } from '../base/errors.ts'
 import { setInterval } from '../base/timers.ts'
-import { targetJson } from '../model/target.ts'
+import { targetKey } from '../model/key.ts'
+import type { Target } from '../model/target.ts'
+import type { TargetEventJson, WarningEventJson } from '../protocol/v1/events.ts'
+import type { TargetJson, TargetListJson } from '../protocol/v1/target.ts'
+import { targetJson } from '../protocol/v1/target-json.ts'
 import type { RouteContext } from './context.ts'
 import { peerGroup } from './peer.ts'
 
 /** Answers with everything that can be captured. */
 export async function listTargets(c: RouteContext): Promise<Response> {
   const { targets, warnings } = await c.env.service.discovery.targets()
-  return c.json({ targets: targets.map(targetJson), warnings })
+  const answer: TargetListJson = { targets: targets.map(keyed), warnings }
+  return c.json(answer)
+}
+
+function keyed(target: Target): TargetJson {
+  return { ...targetJson(target), key: targetKey(target) }
 }
 
 /** Bytes a watcher may be behind; whoever is slower is let go, and sees everything when it comes back. */
@@ -47,10 +56,14 @@ export function watchTargets(c: RouteContext): Response {
   let sequence = 0
   const leave = service.discovery.watch({
     onEvent({ event, target }) {
-      const data = { seq: ++sequence, time: new Date().toISOString(), event, target: targetJson(target) }
+      const time = new Date().toISOString()
+      const data: TargetEventJson = { seq: ++sequence, time, event, target: keyed(target) }
       write(`event: ${event}\nid: ${sequence}\ndata: ${JSON.stringify(data)}\n\n`)
     },
-    onWarning: warning => write(`event: warning\ndata: ${JSON.stringify({ warning })}\n\n`),
+    onWarning(warning) {
+      const data: WarningEventJson = { warning }
+      write(`event: warning\ndata: ${JSON.stringify(data)}\n\n`)
+    },
     onReady: () => write('event: ready\ndata: {}\n\n'),
   })
   const timer = setInterval(() => write(':\n\n'), heartbeat)

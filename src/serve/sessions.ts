@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto'
 import { RemoraError } from '../base/errors.ts'
 import type { Lifetime } from '../capture/lifetime.ts'
 import { type CaptureRequest, shownTargets } from '../capture/request.ts'
+import type { RunningCaptureJson } from '../protocol/v1/status.ts'
 import { shownReference } from '../reference/reference.ts'
 import { addressGroup } from './peer.ts'
 
@@ -19,7 +20,7 @@ export interface Session {
   readonly state: {
     reference: string
     interfaces: readonly string[]
-    phase: 'preparing' | 'waiting' | 'running'
+    phase: RunningCaptureJson['phase']
     packets: number
     bytes: number
     /** Why nothing comes, as far as that is known. */

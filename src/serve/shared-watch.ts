@@ -5,7 +5,8 @@
 import { reasonOf } from '../base/errors.ts'
 import { setTimeout } from '../base/timers.ts'
 import { type WatchOptions, watchTargets } from '../discover/watch.ts'
-import { identity, sameText, type TargetEvent } from '../discover/watch-state.ts'
+import { sameText, type TargetEvent } from '../discover/watch-state.ts'
+import { targetKey } from '../model/key.ts'
 import type { Target } from '../model/target.ts'
 
 /** Who is told of the targets. */
@@ -79,7 +80,7 @@ async function runWatch(watch: Watch, audience: Audience, signal: AbortSignal, o
       clearTimeout(timer)
       timer = setTimeout(settle, settled)
     }
-    const key = identity(event.target)
+    const key = targetKey(event.target)
     const known = audience.present.get(key)
     unseen.delete(key)
     if (event.event !== 'appear' || known === undefined) audience.tell(event)
@@ -109,7 +110,7 @@ function makeAudience(): Audience {
   return {
     present,
     tell(event) {
-      const key = identity(event.target)
+      const key = targetKey(event.target)
       if (event.event === 'gone') present.delete(key)
       else present.set(key, event.target)
       for (const watcher of watchers) watcher.onEvent(event)

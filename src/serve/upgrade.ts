@@ -25,7 +25,7 @@ import type { ServiceContext } from './context.ts'
 import { noteRefusal, refuseHandshake } from './error-answer.ts'
 import type { ListenAddress } from './listen.ts'
 import { peerAddress, peerGroup, streamConnections } from './peer.ts'
-import { requestOf } from './schemas.ts'
+import { requestOf } from './request.ts'
 import type { Session } from './sessions.ts'
 
 /** Bytes a client may send in one message; it has nothing to say. */

@@ -2,6 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { TargetListJson } from '../../src/protocol/v1/target.ts'
+import { checkEvent, checkedNote } from '../helpers/api.ts'
 import { interfacesOf, pingsIn } from '../helpers/capture-file.ts'
 import { end, must, start, until } from '../helpers/command.ts'
 import { fakeDocker } from '../helpers/fake-docker.ts'
@@ -68,7 +70,7 @@ function view(url: string): Viewer {
   const notes: Record<string, unknown>[] = []
   const chunks: Buffer[] = []
   socket.onmessage = ({ data }) => {
-    if (typeof data === 'string') notes.push(JSON.parse(data))
+    if (typeof data === 'string') notes.push(checkedNote(data))
     else chunks.push(Buffer.from(data))
   }
   const closed = new Promise<{ code: number; reason: string }>(resolve => {
@@ -329,4 +331,21 @@ test('a watch tells what is there, what comes and what goes', async () => {
   await must('ip', 'netns', 'del', name)
   await until('it is gone', () => told('gone', `named:${name}`))
   leave.abort()
+  for (const [, data = ''] of text.matchAll(/^event: (?!ready).*\n(?:id: .*\n)?data: (.*)$/gm)) checkEvent(data)
+})
+
+test('a list and a watch tell a target by the same key', async () => {
+  const keys = async () => {
+    const { targets } = (await (await service.get('/v1/targets')).json()) as TargetListJson
+    return targets.filter(({ reference }) => reference === target).map(({ key }) => key)
+  }
+  const [key, ...others] = await keys()
+  expect([key, others]).toEqual([expect.stringContaining(String(inode)), []])
+  const leave = new AbortController()
+  const answer = await service.get('/v1/targets/watch', { signal: leave.signal })
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  while (!text.includes('event: ready')) text += (await reader?.read())?.value ?? ''
+  leave.abort()
+  expect(text).toContain(`"key":${JSON.stringify(key)}`)
 })

@@ -1,6 +1,7 @@
 /** The capture service, as a test starts it: the built program on a free port, its log kept, its temporary files apart. */
 import { readdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { checkAnswer } from './api.ts'
 import { end, type Running, start, until } from './command.ts'
 import { descriptorCount } from './leaks.ts'
 import { childrenOf, memoryOf } from './process.ts'
@@ -24,7 +25,7 @@ export interface ServiceUnderTest {
   descriptors(): number
   /** Numbers of the processes it has started and that still are. */
   children(): number[]
-  /** Asks for a document or an action. */
+  /** Asks for a document or an action; an answer that is not as described is a failure. */
   get(path: string, init?: RequestInit): Promise<Response>
   /** Asks for a capture. */
   ask(body: unknown, init?: RequestInit): Promise<Response>
@@ -52,7 +53,11 @@ export async function serve(args: readonly string[] = [], options: Options = {})
   const [, port] = /:(\d+)$/.exec(addresses.find(address => /:\d+$/.test(address)) ?? '') ?? []
   if (said() === undefined) throw new Error(`the service did not start: ${running.stderr()}`)
   const url = `${args.includes('--tls-cert') ? 'https' : 'http'}://127.0.0.1:${port}`
-  const get = (path: string, init?: RequestInit) => fetch(`${url}${path}`, init)
+  const get = async (path: string, init?: RequestInit) => {
+    const answer = await fetch(`${url}${path}`, init)
+    await checkAnswer(init?.method ?? 'GET', answer.url, answer)
+    return answer
+  }
   return {
     url,
     port: Number(port),

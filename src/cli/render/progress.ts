@@ -2,7 +2,8 @@
 
 import { printable } from '../../base/write.ts'
 import type { OutputRequest } from '../../capture/output.ts'
-import type { CaptureEnd, CaptureReport, Progress } from '../../capture/report.ts'
+import type { CaptureReport, Progress } from '../../capture/report.ts'
+import type { CaptureEnd } from '../../protocol/v1/values.ts'
 import { bytes, count } from './quantity.ts'
 import { warn } from './terminal.ts'
 

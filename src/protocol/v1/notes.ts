@@ -3,13 +3,14 @@
  * the capture. `/capture` has none of them, since stock clients take a text frame for a fault.
  */
 import * as v from 'valibot'
-
-const count = v.pipe(v.number(), v.minValue(0))
+import { readJson } from '../json.ts'
+import { count, names, text } from './parts.ts'
+import { captureEnds } from './values.ts'
 
 /** A note, by its kind; counts are of the whole capture up to now, seconds since it was armed. */
-const captureNote = v.variant('note', [
+export const captureNote = v.variant('note', [
   /** The capture is active on every interface. */
-  v.object({ note: v.literal('armed'), reference: v.string() }),
+  v.object({ note: v.literal('armed'), reference: text }),
   /** So many packets and bytes up to now. */
   v.object({ note: v.literal('progress'), packets: count, bytes: count, seconds: count }),
   /** Why nothing comes. */
@@ -17,20 +18,15 @@ const captureNote = v.variant('note', [
   /** How it ended; the last one. */
   v.object({
     note: v.literal('report'),
-    reference: v.string(),
-    end: v.picklist([
-      'stopped',
-      'killed',
-      'reader-gone',
-      'parent-gone',
-      'target-gone',
-      'interface-gone',
-      'stop-condition',
-    ]),
+    reference: text,
+    end: v.picklist(captureEnds),
     complete: v.boolean(),
-    missedInterfaces: v.optional(v.pipe(v.array(v.string()), v.maxLength(1_000), v.readonly())),
-    goneInterface: v.optional(v.string()),
-    interfaces: v.array(v.object({ name: v.string(), received: count, dropped: count, cut: v.optional(count) })),
+    missedInterfaces: v.optional(v.pipe(names, v.maxLength(1_000))),
+    goneInterface: v.optional(text),
+    interfaces: v.pipe(
+      v.array(v.object({ name: text, received: count, dropped: count, cut: v.optional(count) })),
+      v.readonly(),
+    ),
     packets: count,
     dropped: count,
     late: v.optional(count),
@@ -43,11 +39,6 @@ const captureNote = v.variant('note', [
 export type CaptureNote = v.InferOutput<typeof captureNote>
 
 /** Reads a text frame; undefined for one this version does not know. */
-export function parseNote(text: string): CaptureNote | undefined {
-  try {
-    const result = v.safeParse(captureNote, JSON.parse(text))
-    return result.success ? result.output : undefined
-  } catch {
-    return undefined
-  }
+export function parseNote(frame: string): CaptureNote | undefined {
+  return readJson(captureNote, frame)
 }

@@ -1,7 +1,7 @@
-/** What clients of `/v1` send, as schemas: they validate, and docs and OpenAPI are made from them. */
+/** The body of `POST /v1/captures`: what a client asks for. A member that is not known is a mistake. */
 import * as v from 'valibot'
-import { type CaptureRequest, capturePoints, longestWindow, maximumSnaplen } from '../capture/request.ts'
-import { severalMatches } from '../reference/reference.ts'
+import { severalMatches } from '../../reference/reference.ts'
+import { capturePoints, longestWindow, maximumSnaplen } from './values.ts'
 
 const positive = v.pipe(v.number(), v.minValue(0.001), v.maxValue(1e9))
 const wholePositive = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e9))
@@ -93,21 +93,5 @@ export const captureBody = v.pipe(
 
 /** A body that was checked, with what was left out filled in. */
 export type CaptureBody = v.InferOutput<typeof captureBody>
-
-/** The request a body means. */
-export function requestOf(body: CaptureBody): CaptureRequest {
-  const { target, targets, interfaces, snaplen, stop, wait, tlsKeys, includeSelf: _, ...rest } = body
-  return {
-    ...rest,
-    targets: target === undefined ? [...new Set(targets)] : [target],
-    keys: tlsKeys ? { fromTargets: true, files: [] } : undefined,
-    interfaces: [...new Set(interfaces)],
-    snaplen: snaplen === 0 ? undefined : snaplen,
-    stop: present(stop),
-    wait: wait && present(wait),
-  }
-}
-
-function present<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never
-}
+/** A body as it is sent: whatever has a default may be left out. */
+export type CaptureBodyJson = v.InferInput<typeof captureBody>
