@@ -19,7 +19,7 @@ export const token = {
 
 /** What the service answered instead of what it was asked for; `code` is empty when it did not answer at all. */
 export class ServiceError extends Error {
-  /** @param {{ code: string, message: string, hint?: string | undefined }} error */
+  /** @param {Omit<import('../../protocol/v1/error.ts').ErrorJson['error'], 'code'> & { code: string }} error */
   constructor({ code, message, hint = '' }) {
     super(message)
     this.code = code

@@ -5,12 +5,7 @@ import { arrange, byId, fill, fromTemplate, keepingFocus } from './dom.js'
 /** Milliseconds between two questions. */
 const pause = 2000
 
-/**
- * @typedef {{
- *   id: string, reference: string, interfaces: readonly string[], filter: string, peer: string, since: string,
- *   bytes: number, packets: number,
- * }} Capture
- */
+/** @typedef {import('../../protocol/v1/status.ts').RunningCaptureJson} Capture */
 
 /** @type {Map<string, HTMLElement>} */
 const rows = new Map()
@@ -44,7 +39,9 @@ export function followCaptures() {
 /** @returns {Promise<readonly Capture[]>} none when the service does not answer: the connection's state is told elsewhere */
 async function list() {
   try {
-    return (await (await call('GET', 'v1/captures')).json()).captures
+    /** @type {import('../../protocol/v1/status.ts').CaptureListJson} */
+    const { captures } = await (await call('GET', 'v1/captures')).json()
+    return captures
   } catch {
     return []
   }

@@ -23,7 +23,7 @@ async function followEvents() {
       beginTargets()
       for await (const { event, data } of eventsOf(response)) {
         if (event === 'warning') showWarning(data.warning)
-        else if (event !== 'ready') takeTarget(event, data.target)
+        else if (event !== 'ready') takeTarget(data)
         else {
           targetsReady()
           showState('Live')

@@ -7,13 +7,7 @@ import { byId, fill, fromTemplate, input } from './dom.js'
 import { captureCommand, packetflixLink } from './links.js'
 
 /**
- * @typedef {{ engine: string, id: string, name: string, image: string, sandbox: boolean }} Member
- * @typedef {{
- *   reference: string, name: string, type: string, prefix: string, netns: number, pid: number, starttime: number,
- *   'network-interfaces': readonly string[], addresses: readonly string[], engine?: string, id?: string, image?: string,
- *   state?: string, labels?: Record<string, string>,
- *   annotations?: Record<string, string>, containers?: readonly Member[], 'shared-with'?: readonly string[],
- * }} Target the JSON form of a target
+ * @typedef {import('../../protocol/v1/target.ts').TargetJson} Target
  * @typedef {ReturnType<typeof makeRow>} Row
  */
 
@@ -120,9 +114,11 @@ export function makeRow(first) {
  * @param {number} duration seconds
  */
 async function startDownload({ reference }, { nifs, every, filter }, duration) {
-  const chosen = { ...(!every && { interfaces: nifs }), ...(filter !== '' && { filter }) }
-  const answer = await call('POST', 'v1/captures', { target: reference, ...chosen, stop: { duration } })
-  const file = new URL((await answer.json()).download).pathname.split('/').pop()
+  const chosen = { ...(!every && { interfaces: [...nifs] }), ...(filter !== '' && { filter }) }
+  const body = { target: reference, ...chosen, stop: { duration } }
+  /** @type {import('../../protocol/v1/ticket.ts').TicketJson} */
+  const ticket = await (await call('POST', 'v1/captures', body)).json()
+  const file = new URL(ticket.download ?? '').pathname.split('/').pop()
   // A link to be saved, not a new page: a failure must not take this one away.
   Object.assign(document.createElement('a'), { href: new URL(`v1/capture/${file}`, base), download: '' }).click()
 }

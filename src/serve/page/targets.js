@@ -29,12 +29,9 @@ export function targetsReady() {
   schedule()
 }
 
-/**
- * @param {string} event `appear`, `change` or `gone`
- * @param {Target} target
- */
-export function takeTarget(event, target) {
-  const key = identity(target)
+/** @param {import('../../protocol/v1/events.ts').TargetEventJson} told */
+export function takeTarget({ event, target }) {
+  const key = target.key ?? target.reference
   if (event === 'gone' && !rows.has(key)) pending.delete(key)
   else pending.set(key, event === 'gone' ? undefined : target)
   told?.add(key)
@@ -53,13 +50,6 @@ export function search() {
 /** The filter or the token is another one. */
 export function updateLinks() {
   for (const row of rows.values()) row.updateLink()
-}
-
-/** A container that starts again is another target, whatever its name: the service tells them apart in the same way. */
-function identity(/** @type {Target} */ { engine, id, containers = [], reference, netns, pid, starttime }) {
-  const holder = containers.find(({ sandbox }) => sandbox) ?? containers[0] ?? { engine, id }
-  const life = holder.id === undefined ? [reference, netns] : [holder.engine, holder.id]
-  return [...life, pid, starttime].join(' ')
 }
 
 function schedule() {
