@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { TargetListJson } from '../../src/protocol/v1/target.ts'
-import { checkEvent, checkedNote } from '../helpers/api.ts'
+import { checkEvent, checkNote } from '../helpers/api.ts'
 import { interfacesOf, pingsIn } from '../helpers/capture-file.ts'
 import { end, must, start, until } from '../helpers/command.ts'
 import { fakeDocker } from '../helpers/fake-docker.ts'
@@ -28,10 +28,14 @@ afterAll(async () => {
   await service?.close()
   await pair?.close()
 })
+
+/** Notes of the captures of a test, as they came. */
+const noted: string[] = []
 afterEach(async () => {
   await until('no capture runs', async () => (await captures(service)).length === 0)
   await expectNoDumpcap(inode)
   expect(service.temporary()).toEqual([])
+  for (const note of noted.splice(0)) checkNote(note)
 })
 
 interface Ticket {
@@ -70,8 +74,10 @@ function view(url: string): Viewer {
   const notes: Record<string, unknown>[] = []
   const chunks: Buffer[] = []
   socket.onmessage = ({ data }) => {
-    if (typeof data === 'string') notes.push(checkedNote(data))
-    else chunks.push(Buffer.from(data))
+    if (typeof data === 'string') {
+      noted.push(data)
+      notes.push(JSON.parse(data))
+    } else chunks.push(Buffer.from(data))
   }
   const closed = new Promise<{ code: number; reason: string }>(resolve => {
     socket.onclose = ({ code, reason }) => resolve({ code, reason })

@@ -3,7 +3,7 @@ import type { GenericSchema } from 'valibot'
 import { parseJson } from '../../src/protocol/json.ts'
 import { errorAnswer } from '../../src/protocol/v1/error.ts'
 import { watchEvent } from '../../src/protocol/v1/events.ts'
-import { type CaptureNote, captureNote } from '../../src/protocol/v1/notes.ts'
+import { captureNote } from '../../src/protocol/v1/notes.ts'
 import { captureList, health } from '../../src/protocol/v1/status.ts'
 import { targetList } from '../../src/protocol/v1/target.ts'
 import { ticket } from '../../src/protocol/v1/ticket.ts'
@@ -30,10 +30,9 @@ export async function checkAnswer(method: string, url: string, answer: Response)
 
 const error = ['components', 'responses', 'Error']
 
-/** Reads a note of a capture; throws for anything else. */
-export function checkedNote(frame: string): CaptureNote {
+/** Throws unless a note of a capture is what is promised. */
+export function checkNote(frame: string): void {
   check(frame, captureNote, ['components', 'schemas', 'Note'])
-  return JSON.parse(frame)
 }
 
 /** Throws unless the data of an event is what is promised. */

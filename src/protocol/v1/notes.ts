@@ -11,8 +11,15 @@ import { captureEnds } from './values.ts'
 export const captureNote = v.variant('note', [
   /** The capture is active on every interface. */
   v.object({ note: v.literal('armed'), reference: text }),
-  /** So many packets and bytes up to now. */
-  v.object({ note: v.literal('progress'), packets: count, bytes: count, seconds: count }),
+  /** So many packets and bytes up to now; of a woven capture also those that were lost in it or came late. */
+  v.object({
+    note: v.literal('progress'),
+    packets: count,
+    bytes: count,
+    lost: v.optional(count),
+    late: v.optional(count),
+    seconds: count,
+  }),
   /** Why nothing comes. */
   v.object({ note: v.literal('silence'), line: v.pipe(v.string(), v.maxLength(1_000)) }),
   /** How it ended; the last one. */
