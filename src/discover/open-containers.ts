@@ -3,7 +3,8 @@ import { RemoraError } from '../base/errors.ts'
 import { didYouMean, nearestNames } from '../base/nearest.ts'
 import type { EngineAnswer } from '../engine/engine.ts'
 import { askEngines } from '../engine/engines.ts'
-import { tracesEngine } from '../engine/traces.ts'
+import type { NamedProcess } from '../engine/sockets.ts'
+import { isAnyUntold, tracesEngine } from '../engine/traces.ts'
 import { qualifiedName } from '../reference/containers.ts'
 import {
   type ContainerReference,
@@ -25,22 +26,29 @@ import {
   type Unit,
 } from './units.ts'
 
+/** What is known of the containers of the host before one is chosen. */
+export interface ToldContainers {
+  readonly answers: readonly EngineAnswer[]
+  /** Processes that watch over containers, whoever tells of those. */
+  readonly monitors: readonly NamedProcess[]
+}
+
 /**
  * Opens the targets of a reference that means containers: one, or as many as a label, a variable or a Compose project has.
- * @param answers what the engines of the host list
+ * @param told what the engines of the host list, and the processes that watch over containers
  * @param match what becomes of several; what may mean many means every match, unless the newest is wanted
  * @param onOpen as {@link openContainer} has it
  * @throws RemoraError TARGET_NOT_FOUND, TARGET_AMBIGUOUS, TARGET_STALE, FORBIDDEN or PEER_FAILED; then none stays open
  */
 export async function openContainers(
   reference: ContainerReference,
-  answers: readonly EngineAnswer[],
+  told: ToldContainers,
   signal: AbortSignal,
   match: SeveralMatches = 'error',
   onOpen?: OnOpen,
 ): Promise<FoundTarget[]> {
-  const units = await findUnits(reference, answers, signal)
-  if (units.length === 0) throw notFound(reference, answers)
+  const units = await findUnits(reference, told, signal)
+  if (units.length === 0) throw notFound(reference, told.answers)
   if (units.length > 1 && match === 'error' && !containerScheme(reference).meansEvery) {
     throw ambiguous(formatReference(reference), distinctReferences(units))
   }
@@ -67,17 +75,18 @@ export async function openContainers(
 /** What a reference means, also of what no engine tells but that still runs. */
 async function findUnits(
   reference: ContainerReference,
-  answers: readonly EngineAnswer[],
+  { answers, monitors }: ToldContainers,
   signal: AbortSignal,
 ): Promise<Unit[]> {
   const told = matchUnits(reference, answers)
-  const silent = new Set(answers.flatMap(({ engine, failure }) => (failure ? [engine.name] : [])))
-  if (told.length > 0 && silent.size === 0) return foremost(reference, told)
+  const ids = new Set(answers.flatMap(({ containers }) => containers.map(({ id }) => id)))
+  const isSilent = answers.some(({ failure }) => failure !== undefined)
+  const { engine } = containerScheme(reference)
+  if (told.length > 0 && !isSilent && !isAnyUntold(monitors, ids, engine)) return foremost(reference, told)
   const traces = matchUnits(reference, await askEngines([tracesEngine()], engineTimeout, signal))
   if (told.length === 0) return foremost(reference, traces)
-  // An engine that does not answer may have one of that name: its traces tell, so that none is taken for another's.
-  const ids = new Set(answers.flatMap(({ containers }) => containers.map(({ id }) => id)))
-  const unknown = traces.filter(({ containers: [{ id, engine }] }) => silent.has(engine) && !ids.has(id))
+  // An engine that does not answer, or is not there, may have one of that name: none is taken for another's.
+  const unknown = traces.filter(({ containers: [{ id }] }) => !ids.has(id))
   return foremost(reference, [...told, ...unknown])
 }
 

@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { exhausted, RemoraError } from '../base/errors.ts'
 import { watchExhaustion } from '../base/exhaustion.ts'
 import type { Engine, EngineAnswer } from '../engine/engine.ts'
-import { findEngines } from '../engine/engines.ts'
+import { type FoundEngines, lookForEngines } from '../engine/engines.ts'
 import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import { readCgroupContainer } from '../linux/process/cgroup.ts'
 import { makePidTranslator } from '../linux/process/pid-namespace.ts'
@@ -96,13 +96,16 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
   requireProc()
   const references = texts.map(text => ({ text, reference: parseReference(text) }))
   const ofContainers = references.map(({ reference }) => reference).filter(isContainerReference)
-  const ask = () =>
-    askHost(timeoutFor(ofContainers), signal, env, { found: enginesFor(references, env), addresses: names })
+  const ask = async () => {
+    const { engines, monitors } = enginesFor(references, env)
+    const told = await askHost(timeoutFor(ofContainers), signal, env, { found: engines, addresses: names })
+    return { told, monitors }
+  }
   const found = new Map<number, FoundTarget & { readonly from: string[] }>()
   // What is waited for may be about to be mounted: that is opened last.
   const direct: DirectTargets = onOpen ? await openEveryDirect(references, match, signal, onOpen) : new Map()
   try {
-    const told = ofContainers.length > 0 || names ? await ask() : []
+    const { told, monitors } = ofContainers.length > 0 || names ? await ask() : { told: [], monitors: [] }
     const answers = await withVariables(told, variablesIn(references), signal, variables)
     const around = gatherAround(answers, signal)
     const onOpenContainer = (namespace: NetworkNamespace) => {
@@ -112,7 +115,7 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
     for (const [at, { text, reference }] of references.entries()) {
       try {
         const targets = isContainerReference(reference)
-          ? await openContainers(reference, answers, signal, match, onOpenContainer)
+          ? await openContainers(reference, { answers, monitors }, signal, match, onOpenContainer)
           : (takeDirect(direct, at) ?? (await openDirect(reference, { match, signal })))
         for (const target of targets) {
           const known = found.get(target.namespace.inode)
@@ -215,14 +218,14 @@ function gatherAround(answers: readonly EngineAnswer[], signal: AbortSignal) {
 function enginesFor(
   wanted: readonly { readonly reference: Reference }[],
   env: NodeJS.ProcessEnv | undefined,
-): readonly Engine[] {
+): Pick<FoundEngines, 'engines' | 'monitors'> {
   const engines = wanted.map(({ reference }): Engine['name'] | undefined =>
     'name' in reference && !reference.name.includes('/') ? containerScheme(reference)?.engine : undefined,
   )
-  if (engines.includes(undefined)) return findEngines(env)
-  const meant = findEngines(env, name => engines.includes(name))
-  const isEnough = engines.every(engine => meant.some(({ name }) => name === engine)) && meant.every(isOutside)
-  return isEnough ? meant : findEngines(env)
+  if (engines.includes(undefined)) return lookForEngines(env)
+  const found = lookForEngines(env, undefined, name => engines.includes(name))
+  const isEnough = engines.every(engine => found.engines.some(({ name }) => name === engine))
+  return isEnough && found.engines.every(isOutside) ? found : lookForEngines(env)
 }
 
 /** Whether an engine runs in no container. */

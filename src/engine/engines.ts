@@ -14,6 +14,7 @@ import type { EngineKind } from './kind.ts'
 import { podman } from './podman.ts'
 import { mostElements } from './socket-json.ts'
 import { distinctSockets, findDaemons, makeSocketFinder, type NamedProcess } from './sockets.ts'
+import { monitorsAmong } from './traces.ts'
 
 const kinds: readonly EngineKind[] = [docker, podman, containerd, cri]
 
@@ -21,6 +22,8 @@ const kinds: readonly EngineKind[] = [docker, podman, containerd, cri]
 export interface FoundEngines {
   readonly engines: readonly Engine[]
   readonly leftOut: readonly string[]
+  /** Processes that watch over containers, also those of an engine that is not there. */
+  readonly monitors: readonly NamedProcess[]
 }
 
 /**
@@ -42,9 +45,10 @@ export function lookForEngines(
       .filter(({ path }) => kind.accepts(path))
       .map(({ path, ...found }) => ({ ...kind.open(path), ...found }))
   })
-  if (engines.length <= mostEngines) return { engines, leftOut }
+  const monitors = monitorsAmong(processes)
+  if (engines.length <= mostEngines) return { engines, leftOut, monitors }
   const sentence = `${engines.length} sockets may be those of engines: only ${mostEngines} of them are asked`
-  return { engines: greatestFirst(engines).slice(0, mostEngines), leftOut: [...leftOut, sentence] }
+  return { engines: greatestFirst(engines).slice(0, mostEngines), leftOut: [...leftOut, sentence], monitors }
 }
 
 function greatestFirst<E extends Engine>(engines: readonly E[]): E[] {

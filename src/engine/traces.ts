@@ -8,8 +8,10 @@ import { basename } from 'node:path'
 import type { CgroupContainer } from '../linux/process/cgroup.ts'
 import { optionValue, readArguments } from '../linux/process/proc.ts'
 import { eldestBy, type ProcessEntry, readProcessTable } from '../linux/process/table.ts'
+import type { ContainerEngine } from '../model/target.ts'
 import { processAuthority } from './authority.ts'
 import { type Container, type Engine, newestFirst } from './engine.ts'
+import type { NamedProcess } from './sockets.ts'
 
 /** The traces as an engine; it has no events. */
 export function tracesEngine(readTable: () => readonly ProcessEntry[] = readProcessTable): Engine {
@@ -42,6 +44,42 @@ export function tracesEngine(readTable: () => readonly ProcessEntry[] = readProc
   }
 }
 
+/** Commands that watch over containers: conmon(8), the shim of containerd and Docker, and those that are asked nothing. */
+const monitors = new Set(['conmon', 'containerd-shim', 'systemd-nspawn', 'lxc-start'])
+const cidOptions = ['-c', '--cid']
+
+/** Processes that watch over containers. */
+export function monitorsAmong(processes: readonly NamedProcess[]): NamedProcess[] {
+  return processes.filter(({ command }) => monitors.has(command))
+}
+
+/**
+ * Whether a container may run that no engine has told of, as it does without the service of its Podman.
+ * @param told ids that engines have told
+ * @param engine of which engine; any unless said otherwise
+ */
+export function isAnyUntold(
+  watching: readonly NamedProcess[],
+  told: ReadonlySet<string>,
+  engine?: ContainerEngine,
+): boolean {
+  // containerd's ids have the name of its namespace before them, where somebody chose them.
+  const ids = new Set([...told].map(id => basename(id)))
+  return watching.some(process => {
+    const { engines, id } = watchedBy(process)
+    return (engine === undefined || engines.includes(engine)) && (id === undefined || !ids.has(id))
+  })
+}
+
+/** Whose container a process watches over, and its id, where its arguments tell that. */
+function watchedBy({ pid, command }: NamedProcess): { engines: readonly ContainerEngine[]; id: string | undefined } {
+  const args = readArguments(pid)
+  if (command === 'conmon') return { engines: ['podman', 'cri'], id: optionValue(args, cidOptions) }
+  if (command !== 'containerd-shim') return { engines: [command === 'lxc-start' ? 'lxc' : 'nspawn'], id: undefined }
+  const isDocker = optionValue(args, ['-namespace']) === 'moby'
+  return { engines: isDocker ? ['docker'] : ['containerd', 'cri'], id: optionValue(args, ['-id']) }
+}
+
 interface Trace extends CgroupContainer {
   /** Name, where the watching process tells it. */
   readonly name?: string | undefined
@@ -62,7 +100,7 @@ function keyOf(trace: Trace | undefined): string | undefined {
 
 /** conmon(8): `-c ID -n NAME`. */
 function conmonTrace(args: readonly string[]): Trace | undefined {
-  const id = optionValue(args, ['-c', '--cid'])
+  const id = optionValue(args, cidOptions)
   return id === undefined ? undefined : { engine: 'podman', id, name: optionValue(args, ['-n', '--name']) }
 }
 

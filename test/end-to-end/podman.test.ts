@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { packetsOf } from '../helpers/capture-file.ts'
 import { end, must, run, until } from '../helpers/command.ts'
-import { type Podman, podmanImage, startPodman } from '../helpers/podman.ts'
+import { makePodman, type Podman, podmanImage, startPodman } from '../helpers/podman.ts'
 import { environment, remora, startRemora, wiresharkHome } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
@@ -69,6 +69,24 @@ test('a pod is one entry and one interface, without its infra container and moni
   expect(shown).toEqual(['crew (pod)', 'pm (podman container)', 'pm-side (podman container)'])
   const plan = await remora(['capture', 'crew-a', '--dry-run', '--json'], { env })
   expect(JSON.parse(plan.stdout).netns).toBe(targets.find(({ name }) => name === 'crew')?.netns)
+})
+
+test('a name that a Podman without a service has given too means two', async () => {
+  await engine.podman('run', '-d', '--name', 'twin', podmanImage)
+  const plan = () => remora(['capture', 'twin', '--dry-run'], { env })
+  expect(await plan()).toMatchObject({ status: 0 })
+  const silent = await makePodman()
+  try {
+    const id = await silent.podman('run', '-d', '--name', 'twin', podmanImage)
+    const { status, stderr } = await plan()
+    expect([status, stderr]).toEqual([3, expect.stringContaining(`podman:${id.slice(0, 12)}`)])
+    const pid = Number(await silent.podman('inspect', '-f', '{{.State.Pid}}', 'twin'))
+    const chosen = await remora(['capture', `podman:${id.slice(0, 12)}`, '--dry-run', '--json'], { env })
+    expect(JSON.parse(chosen.stdout).netns).toBe(Number(/\d+/.exec(await must('readlink', `/proc/${pid}/ns/net`))?.[0]))
+  } finally {
+    await silent.close()
+  }
+  expect(await plan()).toMatchObject({ status: 0 })
 })
 
 test('a container that is removed by force is told of once, however often', async () => {

@@ -27,6 +27,30 @@ events_logger = "file"
 
 /** Starts the service of a Podman; needs root, podman, runc, containernetworking-plugins and busybox-static. */
 export async function startPodman(): Promise<Podman> {
+  const place = await makePodman()
+  const { socket, command, env } = place
+  const service = start(
+    command(['system', 'service', '--time=0', `unix://${socket}`]),
+    { env, stdio: 'ignore' },
+    1_800_000,
+  )
+  await until(
+    'podman answers',
+    async () => (await run(['podman', '--url', `unix://${socket}`, 'version'])).status === 0,
+    30_000,
+  )
+  return {
+    ...place,
+    async close() {
+      await place.removeAll()
+      await end(service.child, 'SIGTERM')
+      await place.close()
+    },
+  }
+}
+
+/** A Podman without a service: nothing listens at its socket. */
+export async function makePodman() {
   const place = await makeEnginePlace('podman')
   const { folder, enter } = place
   const socket = join(folder, 'podman.sock')
@@ -47,26 +71,13 @@ export async function startPodman(): Promise<Podman> {
     return stdout.trim()
   }
   await podman('import', '-c', 'ENV PATH=/bin', '-c', 'CMD ["sleep","1000000"]', place.image, podmanImage)
-  const service = start(
-    command(['system', 'service', '--time=0', `unix://${socket}`]),
-    { env, stdio: 'ignore' },
-    1_800_000,
-  )
-  await until(
-    'podman answers',
-    async () => (await run(['podman', '--url', `unix://${socket}`, 'version'])).status === 0,
-    30_000,
-  )
   const remove = () => podman('rm', '-f', '-a', '-t', '0')
   // A container that lends its network goes only after those that use it.
   const removeAll = async () => void (await remove().catch(remove))
   return {
-    socket,
-    podman,
-    removeAll,
+    ...{ socket, podman, removeAll, command, env },
     async close() {
       await removeAll()
-      await end(service.child, 'SIGTERM')
       await place.close()
     },
   }

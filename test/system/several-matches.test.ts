@@ -86,5 +86,5 @@ test.each<[string, SeveralMatches | undefined, unknown]>([
   const docker = engine()
   const answers = [{ engine: docker, containers: await docker.containers(signal) }]
   const reference = parseReference(text) as Parameters<typeof openContainers>[0]
-  expect(await opened(() => openContainers(reference, answers, signal, match))).toEqual(expected)
+  expect(await opened(() => openContainers(reference, { answers, monitors: [] }, signal, match))).toEqual(expected)
 })
