@@ -1,11 +1,11 @@
 /** What root reads on behalf of a plain user's processes: nothing that they could not read themselves. */
-import { chmodSync, chownSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { readHosts, readResolver } from '../../src/linux/host/dns.ts'
 import { findKeylogs, lookAtKeylog } from '../../src/linux/keylog/place.ts'
-import { readCommand, readNamespaceInode } from '../../src/linux/process/proc.ts'
-import { end, type Running, start, until } from '../helpers/command.ts'
+import { readCommand, readEnvironment, readNamespaceInode } from '../../src/linux/process/proc.ts'
+import { end, must, type Running, run, start, until } from '../helpers/command.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 /** Nobody's on this machine. */
@@ -30,7 +30,10 @@ afterAll(() => Promise.all(running.map(({ child }) => end(child))))
 async function sleeper(command: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
   const process_ = start([...command], { env: { PATH: process.env.PATH, ...env } })
   running.push(process_)
-  await until('it sleeps', () => readCommand(process_.pid)?.startsWith('sleep') === true)
+  // The name comes before the environment.
+  const isThere = () =>
+    readCommand(process_.pid)?.startsWith('sleep') === true && Object.keys(readEnvironment(process_.pid)).length > 0
+  await until('it sleeps', isThere)
   return process_.pid
 }
 
@@ -62,6 +65,18 @@ test('keys are read from a file that the process could read, whatever it names',
     const pid = await sleeper(isolated, { SSLKEYLOGFILE: path })
     expect(keylogsOf(pid).get(pid)).toBe(text)
   }
+})
+
+test('an access control list does not give a group what its mask allows others', async () => {
+  const shared = join(folder, 'shared')
+  writeFileSync(shared, 'for one user')
+  chmodSync(shared, 0o600)
+  await must('setfacl', '-m', 'u:1:r', shared)
+  expect(statSync(shared).mode & 0o777).toBe(0o640)
+  const inGroup = ['setpriv', '--reuid', String(user), '--regid', '0', '--clear-groups', '--']
+  expect((await run([...inGroup, 'cat', shared])).status).not.toBe(0)
+  const pid = await sleeper(['unshare', '-n', ...inGroup, 'sleep', '60'], { SSLKEYLOGFILE: shared })
+  expect([...keylogsOf(pid)]).toEqual([[pid, undefined]])
 })
 
 test('a set-user-ID program names no file: its caller chose the environment', async () => {

@@ -96,27 +96,25 @@ export interface Permissions {
   readonly mode: number
 }
 
-/** Whether a process may read a file, by its owner, group and mode, or by a capability. */
+/** Whether a process may certainly read a file, by its owner and mode, or by a capability. */
 export function mayRead(process: Credentials, file: Permissions): boolean {
   return mayDo(process, file, 4)
 }
 
-/** Whether a process may look up names in a folder. */
+/** Whether a process may certainly look up names in a folder. */
 export function maySearch(process: Credentials, folder: Permissions): boolean {
   return mayDo(process, folder, 1)
 }
 
 /**
- * The rule of path_resolution(7): the class that applies decides alone. A process with several ids was started by one user
+ * The rule of path_resolution(7), as far as it holds whatever access control list there is (acl(5)), which nothing shows here: what
+ * the owner may do is in the mode. With a list the bits of the group are its mask, the most that anybody named there may do,
+ * so a group has a right for certain only where everybody has it too. A process with several ids was started by one user
  * with the rights of another (set-user-ID), so each id must have the right, and its capabilities count for nothing.
  */
 function mayDo(process: Credentials, { uid, gid, mode }: Permissions, right: number): boolean {
-  const hasRight = (user: number, group: number) => {
-    if (user === uid) return ((mode >> 6) & right) !== 0
-    const isMember = group === gid || process.supplementary.includes(gid)
-    return ((isMember ? mode >> 3 : mode) & right) !== 0
-  }
-  if (process.users.every(user => process.groups.every(group => hasRight(user, group)))) return true
+  const hasRight = (user: number) => ((user === uid ? mode >> 6 : (mode >> 3) & mode) & right) !== 0
+  if (process.users.every(hasRight)) return true
   return (
     process.users.length === 1 &&
     process.groups.length === 1 &&

@@ -36,9 +36,10 @@ describe('a file is read for a process that may read it itself', () => {
   test.each<[string, Credentials, number, number, number, boolean]>([
     ['its own', user, 1000, 0, 0o600, true],
     ['its own, which it took the right from itself', user, 1000, 100, 0o077, false],
-    ['its group’s', user, 0, 100, 0o640, true],
+    ['its group’s, unless a list says otherwise', user, 0, 100, 0o640, false],
     ['its group’s, which may not', user, 0, 100, 0o604, false],
-    ['a supplementary group’s', user, 0, 4, 0o640, true],
+    ['a supplementary group’s, unless a list says otherwise', user, 0, 4, 0o640, false],
+    ['another’s, unless a list names it', user, 0, 0, 0o604, false],
     ['everybody’s', user, 0, 0, 0o644, true],
     ['root’s', user, 0, 0, 0o600, false],
     ['any, for root', rootOfHost, 1000, 100, 0o000, true],
