@@ -4,6 +4,7 @@
  */
 import type { Engine } from '../engine/engine.ts'
 import { lookForEngines } from '../engine/engines.ts'
+import { hasTracedChildren } from '../engine/traces.ts'
 import {
   type ForeignMount,
   listForeignMounts,
@@ -42,16 +43,13 @@ export async function viewMounts({ table }: HostView, signal: AbortSignal): Prom
   return { own, foreign }
 }
 
-/** Commands whose children are containers, also without a control group of their own (engine/traces). */
-const monitors = new Set(['conmon', 'systemd-nspawn'])
-
 /**
  * What of a view decides which targets there are: who speaks for each namespace and each container, what is mounted, and which
  * engines there are. Processes that come and go beside those change nothing.
  */
 export function markOf({ table, engines, leftOut }: HostView, mounts: MountView): string {
   const commands = new Map(table.map(({ pid, command }) => [pid, command]))
-  const watched = table.filter(({ parent }) => monitors.has(commands.get(parent) ?? ''))
+  const watched = table.filter(({ parent }) => hasTracedChildren(commands.get(parent) ?? ''))
   const speakers = [
     eldestBy(table.filter(isAtHome), ({ netns }) => netns),
     eldestBy(table, ({ container }) => container && `${container.engine} ${container.id}`),

@@ -44,9 +44,32 @@ export function tracesEngine(readTable: () => readonly ProcessEntry[] = readProc
   }
 }
 
-/** Commands that watch over containers: conmon(8), the shim of containerd and Docker, and those that are asked nothing. */
-const monitors = new Set(['conmon', 'containerd-shim', 'systemd-nspawn', 'lxc-start'])
 const cidOptions = ['-c', '--cid']
+
+/** A program that watches over containers. */
+interface Monitor {
+  /** Whose container it watches over. */
+  readonly engines: (args: readonly string[]) => readonly ContainerEngine[]
+  /** Options that tell the id of its container. */
+  readonly idOptions?: readonly string[]
+  /** What its arguments tell of its child; where they do, that is a container also without a control group of its own. */
+  readonly trace?: (args: readonly string[]) => Trace | undefined
+  /** They tell the name, which a control group does not. */
+  readonly knowsName?: true
+}
+
+/** Monitors by command: conmon(8), the shim of containerd and Docker, and those of engines that are asked nothing. */
+const monitors: ReadonlyMap<string, Monitor> = new Map<string, Monitor>([
+  ['conmon', { engines: () => ['podman', 'cri'], idOptions: cidOptions, trace: conmonTrace, knowsName: true }],
+  ['containerd-shim', { engines: shimEngines, idOptions: ['-id'] }],
+  ['systemd-nspawn', { engines: () => ['nspawn'], trace: nspawnTrace }],
+  ['lxc-start', { engines: () => ['lxc'] }],
+])
+
+/** Tells whether the children of a command are containers, also without a control group of their own. */
+export function hasTracedChildren(command: string): boolean {
+  return monitors.get(command)?.trace !== undefined
+}
 
 /** Processes that watch over containers. */
 export function monitorsAmong(processes: readonly NamedProcess[]): NamedProcess[] {
@@ -73,11 +96,13 @@ export function isAnyUntold(
 
 /** Whose container a process watches over, and its id, where its arguments tell that. */
 function watchedBy({ pid, command }: NamedProcess): { engines: readonly ContainerEngine[]; id: string | undefined } {
+  const { engines, idOptions = [] } = monitors.get(command) ?? { engines: () => [] }
   const args = readArguments(pid)
-  if (command === 'conmon') return { engines: ['podman', 'cri'], id: optionValue(args, cidOptions) }
-  if (command !== 'containerd-shim') return { engines: [command === 'lxc-start' ? 'lxc' : 'nspawn'], id: undefined }
-  const isDocker = optionValue(args, ['-namespace']) === 'moby'
-  return { engines: isDocker ? ['docker'] : ['containerd', 'cri'], id: optionValue(args, ['-id']) }
+  return { engines: engines(args), id: optionValue(args, idOptions) }
+}
+
+function shimEngines(args: readonly string[]): readonly ContainerEngine[] {
+  return optionValue(args, ['-namespace']) === 'moby' ? ['docker'] : ['containerd', 'cri']
 }
 
 interface Trace extends CgroupContainer {
@@ -85,13 +110,13 @@ interface Trace extends CgroupContainer {
   readonly name?: string | undefined
 }
 
-/** What tells that a process runs in a container; its parent knows the name better than its control group. */
+/** What tells that a process runs in a container; its parent may know the name better than its control group. */
 function traceOf({ mountns, container }: ProcessEntry, parent: ProcessEntry | undefined): Trace | undefined {
   // What these start among the files of the host is none: conmon runs `podman container cleanup` when the container has ended.
   if (parent === undefined || (mountns !== undefined && mountns === parent.mountns)) return container
-  if (parent.command === 'conmon') return conmonTrace(readArguments(parent.pid)) ?? container
-  if (parent.command === 'systemd-nspawn') return container ?? nspawnTrace(readArguments(parent.pid))
-  return container
+  const { trace, knowsName = false } = monitors.get(parent.command) ?? {}
+  if (trace === undefined || (container !== undefined && !knowsName)) return container
+  return trace(readArguments(parent.pid)) ?? container
 }
 
 function keyOf(trace: Trace | undefined): string | undefined {
