@@ -127,7 +127,7 @@ function groupOf(name: string): string {
 }
 
 /** Packages of a few kB that every listing needs. */
-const small = new Set(['pbf'])
+const small = new Set(['eventsource-parser', 'pbf'])
 
 /** In place of each package a module that loads its group from the executable. */
 function putAside(groups: Map<string, Set<string>>): Plugin {

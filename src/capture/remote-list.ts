@@ -1,4 +1,5 @@
 /** What a service elsewhere can capture: as a remora tells it, or as the original does. */
+import { createParser } from 'eventsource-parser'
 import { RemoraError } from '../base/errors.ts'
 import type { Target } from '../model/target.ts'
 import { readJson } from '../protocol/json.ts'
@@ -51,22 +52,16 @@ export async function watchRemoteTargets(
   service: RemoteService,
   { signal, onEvent, onWarning }: RemoteWatch,
 ): Promise<void> {
-  let rest = ''
-  const status = await follow(
-    service,
-    '/v1/targets/watch',
-    piece => {
-      const messages = (rest + piece).split('\n\n')
-      rest = (messages.pop() ?? '').slice(-longestEvent)
-      for (const message of messages) {
-        const told = readJson(watchEvent, /^data: (.*)$/m.exec(message)?.[1] ?? '')
-        if (told === undefined) continue
-        if ('warning' in told) onWarning(told.warning)
-        else onEvent({ event: told.event, target: targetOf(told.target) })
-      }
+  const { feed } = createParser({
+    maxBufferSize: maximumEvent,
+    onEvent({ data }) {
+      const told = readJson(watchEvent, data)
+      if (told === undefined) return
+      if ('warning' in told) onWarning(told.warning)
+      else onEvent({ event: told.event, target: targetOf(told.target) })
     },
-    signal,
-  )
+  })
+  const status = await follow(service, '/v1/targets/watch', feed, signal)
   if (signal.aborted) return
   if (status === 200 || status === 404) {
     throw new RemoraError('USAGE', `${describeService(service)} is no remora and does not tell what changes`, {
@@ -78,4 +73,4 @@ export async function watchRemoteTargets(
 }
 
 /** Characters of one event. */
-const longestEvent = 1024 * 1024
+const maximumEvent = 1024 * 1024

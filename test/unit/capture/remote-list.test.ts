@@ -91,10 +91,16 @@ describe('a watch', () => {
   test('tells events and warnings, and passes over the rest', async () => {
     const event = `event: appear\nid: 1\ndata: ${JSON.stringify({ event: 'appear', target })}`
     const noise = ['data: {', 'data: null', 'data: 7', ':', 'event: ready\ndata: {}', 'data: {"event":"appear"}']
-    const warning = 'event: warning\ndata: {"warning":"podman does not answer"}'
+    const warning = 'event: warning\r\ndata: {"warning":\r\ndata: "podman does not answer"}\r\n'
     const { told, error } = await watched([...noise, event, warning].map(message => `${message}\n\n`).join(''))
     expect(told).toMatchObject([{ event: 'appear', target: { name: 'web' } }, 'podman does not answer'])
     expect(error).toMatchObject({ code: 'PEER_FAILED', message: expect.stringMatching(/tells no more/) })
+  })
+
+  test('ends with an event that does not end', async () => {
+    const { told, error } = await watched(`data: ${'x'.repeat(4 << 20)}`)
+    expect(told).toEqual([])
+    expect(error).toMatchObject({ code: 'PEER_FAILED', message: expect.stringMatching(/buffer/i) })
   })
 
   test('of a page is refused', async () => {
