@@ -2,9 +2,8 @@
  * All engines of the host, asked at once and brought together: nothing twice, and the containers of an engine that runs
  * in a container under the name of that one.
  */
-import { criKind } from '../engine/containerd.ts'
 import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
-import { askEngines, type EngineTimeout, findEngines, tellsOfHost } from '../engine/engines.ts'
+import { askEngines, type EngineTimeout, findEngines, kindOf, tellsOfHost } from '../engine/engines.ts'
 import { readCgroupContainer } from '../linux/process/cgroup.ts'
 import { readStat } from '../linux/process/proc.ts'
 import { qualifiedName } from '../reference/containers.ts'
@@ -38,17 +37,17 @@ function withoutDoubles(answers: readonly EngineAnswer[]): EngineAnswer[] {
   const told = answers.flatMap(({ engine, containers }) => containers.map(({ id, socket }) => ({ engine, id, socket })))
   const tellers = Map.groupBy(told, ({ id }) => id)
   // A containerd without its CRI part tells of nothing there.
-  const runtimes = new Set(told.flatMap(({ engine, socket }) => (engine.name === 'cri' ? socket : [])))
+  const telling = new Set(told.map(({ engine, socket }) => `${engine.name} ${socket}`))
   const seen = new Set<string>()
   const isDouble = (own: Engine, { engine, id, labels, socket, process }: Container): boolean => {
     const others = (tellers.get(id) ?? []).map(teller => teller.engine).filter(teller => teller !== own)
     // A trace has no socket: it counts only where no engine told of that id that may tell of the process.
     if (socket === '') return others.some(teller => process !== undefined && mayTellOf(teller, process.pid))
-    const inPods = others.some(teller => teller.name === 'cri' && rank(teller) >= rank(own))
-    // What Docker runs for the CRI has its names there.
-    if (engine === 'docker' && inPods) return true
-    // What containerd runs for the CRI has its names there, and will have them when it has just been made.
-    if (engine === 'containerd' && runtimes.has(socket) && (inPods || labels[criKind] !== undefined)) return true
+    const { engine: better, isMarked } = kindOf(engine)?.yieldsTo ?? {}
+    const isTold = others.some(teller => teller.name === better && rank(teller) >= rank(own))
+    // What is marked will have its names there when it has just been made.
+    if (isMarked === undefined ? isTold : telling.has(`${better} ${socket}`) && (isTold || isMarked(labels)))
+      return true
     const key = `${engine} ${id}`
     if (seen.has(key)) return true
     seen.add(key)

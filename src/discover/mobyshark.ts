@@ -1,7 +1,7 @@
 /** The capture targets of this host as the document of Ghostwire's `GET /mobyshark`. */
 import { version } from '../base/version.ts'
-import { type About, askAbout } from '../engine/about.ts'
-import type { Engine } from '../engine/engine.ts'
+import { askAbout } from '../engine/about.ts'
+import type { About, Engine } from '../engine/engine.ts'
 import { mobysharkDocument } from '../ghostwire/mobyshark.ts'
 import { readHostFacts } from '../linux/host/facts.ts'
 import { readHostnames } from '../linux/host/hostnames.ts'
@@ -76,6 +76,6 @@ const init = 1
 
 /** A containerd without its CRI part has a socket for it all the same. */
 function engineFacts(engine: Engine, about: About): EngineFacts[] {
-  if (engine.name === 'cri' && about.version === '') return []
+  if (engine.sharesSocket && about.version === '') return []
   return [{ engine: engine.name, pid: engine.daemon ?? 0, socket: engine.address, ...about }]
 }

@@ -4,10 +4,15 @@
  */
 import type { Container, ContainerProcess, Engine, EngineAnswer } from '../engine/engine.ts'
 import { tellsOfHost } from '../engine/engines.ts'
-import type { ContainerEngine, ContainerFacts, TargetType } from '../model/target.ts'
+import {
+  type AskedEngine,
+  askedEngines,
+  type ContainerEngine,
+  type ContainerFacts,
+  type TargetType,
+} from '../model/target.ts'
 import { qualifiedName } from '../reference/containers.ts'
 import { type ContainerReference, formatReference, matchContainers } from '../reference/reference.ts'
-import { type EngineScheme, engineSchemes } from '../reference/schemes/engine.ts'
 import { containerScheme } from '../reference/schemes.ts'
 
 /** A container with the engine that told of it. */
@@ -105,8 +110,8 @@ function podReference({ prefix, pod, name }: Pick<Container, 'prefix' | 'pod' | 
 }
 
 /** Engines that are not asked have no scheme of their own. */
-function schemeOf(engine: ContainerEngine): EngineScheme | 'container' {
-  return engineSchemes.find(scheme => scheme === engine) ?? 'container'
+function schemeOf(engine: ContainerEngine): AskedEngine | 'container' {
+  return askedEngines.find(scheme => scheme === engine) ?? 'container'
 }
 
 /** Each container by itself, whatever pod it is in. */

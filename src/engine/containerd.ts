@@ -9,6 +9,8 @@ import { type Container, type ContainerProcess, type Engine, newestFirst } from 
 import { type Connection, unlessUnknown, untilAborted, withConnection } from './grpc.ts'
 import { type EngineKind, localSocket } from './kind.ts'
 import {
+  containerdServer,
+  containerdVersion,
   getContainerdContainer,
   getTask,
   listContainerdContainers,
@@ -38,6 +40,14 @@ export function containerdEngine(socket: string): Engine {
         signal,
         async connection => (await whereverItIs(connection, id, configuredEnvironment)) ?? [],
       ),
+    about: signal =>
+      withConnection(socket, signal, async connection => {
+        const [{ uuid }, { version }] = await Promise.all([
+          connection.call(containerdServer, {}),
+          connection.call(containerdVersion, {}),
+        ])
+        return { id: uuid, version }
+      }),
     follow: (observer, signal) =>
       untilAborted(socket, signal, connection =>
         followTasks(
@@ -93,7 +103,7 @@ async function containersOf(connection: Connection, socket: string, namespace: s
 }
 
 /** The label by which containerd's CRI marks what it made: `sandbox` or `container`. */
-export const criKind = 'io.cri-containerd.kind'
+const criKind = 'io.cri-containerd.kind'
 
 /** The pod of a container that the CRI made, as a kubelet labels it: where the CRI itself does not answer. */
 function podOf(id: string, labels: Readonly<Record<string, string>>): Pick<Container, 'pod'> {
@@ -187,4 +197,6 @@ export const containerd: EngineKind = {
   namespaceFolders: () => ['/run/netns'],
   accepts: path => !foreign.test(path),
   open: containerdEngine,
+  yieldsTo: { engine: 'cri', isMarked: labels => labels[criKind] !== undefined },
+  fixes: { silent: 'sudo systemctl restart containerd' },
 }

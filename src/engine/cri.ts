@@ -17,6 +17,7 @@ import {
   containerdVersion,
   containerState,
   containerStatus,
+  criVersion,
   listContainers,
   listPodSandbox,
   podSandboxStatus,
@@ -44,6 +45,12 @@ export function criEngine(socket: string): Engine {
       withConnection(socket, signal, connection => processOf(inEitherVersion(connection), socket, id)),
     environment: (id, signal) =>
       withConnection(socket, signal, connection => environmentOf(inEitherVersion(connection), id)),
+    about: signal =>
+      withConnection(socket, signal, async connection => {
+        const { runtimeVersion } = await inEitherVersion(connection).call(criVersion, {})
+        return { id: '', version: runtimeVersion }
+      }),
+    sharesSocket: true,
     follow: (observer, signal) =>
       untilAborted(socket, signal, connection =>
         followCri(connection, () => list(inEitherVersion(connection), socket), observer, signal),
@@ -201,4 +208,5 @@ export const cri: EngineKind = {
   namespaceFolders: () => ['/run/netns'],
   accepts: containerd.accepts,
   open: criEngine,
+  fixes: { silent: 'sudo systemctl restart containerd  (or crio)' },
 }

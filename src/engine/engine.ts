@@ -3,6 +3,7 @@
  * test/engine against the real engine.
  */
 
+import type { EngineNetwork } from '../model/interface.ts'
 import type { ContainerEngine, ContainerState } from '../model/target.ts'
 import type { NamedContainer } from '../reference/containers.ts'
 import type { Authority } from './authority.ts'
@@ -87,6 +88,12 @@ export interface Wanted {
   readonly addresses?: boolean
 }
 
+/** What identifies an engine; empty where it does not tell. */
+export interface About {
+  readonly id: string
+  readonly version: string
+}
+
 /** An engine that can be asked. */
 export interface Engine {
   /** Name of the engine, also the scheme of its references; `traces` stands for those that cannot be asked. */
@@ -116,6 +123,18 @@ export interface Engine {
    * @throws RemoraError FORBIDDEN or PEER_FAILED
    */
   environment?(id: string, signal: AbortSignal): Promise<readonly string[]>
+  /**
+   * What the engine says of itself.
+   * @throws RemoraError FORBIDDEN or PEER_FAILED
+   */
+  about?(signal: AbortSignal): Promise<About>
+  /** Its socket is that of another engine as well: without an answer to {@link about} it is not there. */
+  readonly sharesSocket?: true
+  /**
+   * Its networks that an interface carries, where it has networks of its own.
+   * @throws RemoraError FORBIDDEN or PEER_FAILED
+   */
+  networks?(signal: AbortSignal): Promise<readonly EngineNetwork[]>
   /**
    * Tells what happens to containers until the signal aborts.
    * @returns when the signal has aborted

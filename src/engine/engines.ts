@@ -5,6 +5,7 @@
 import { RemoraError } from '../base/errors.ts'
 import { isForeign } from '../linux/namespace/file-in-root.ts'
 import { listProcesses, readArguments, readCommand, readNamespaceInode } from '../linux/process/proc.ts'
+import type { AskedEngine } from '../model/target.ts'
 import { type Authority, hostAuthority, isOfHost } from './authority.ts'
 import { containerd } from './containerd.ts'
 import { cri } from './cri.ts'
@@ -16,7 +17,14 @@ import { mostElements } from './socket-json.ts'
 import { distinctSockets, findDaemons, makeSocketFinder, type NamedProcess } from './sockets.ts'
 import { monitorsAmong } from './traces.ts'
 
-const kinds: readonly EngineKind[] = [docker, podman, containerd, cri]
+/** In the order in which they are listed. */
+const members: { readonly [E in AskedEngine]: EngineKind } = { docker, podman, containerd, cri }
+const kinds = Object.values(members)
+
+/** Returns the member of a name; undefined for what is not asked. */
+export function kindOf(name: Engine['name']): EngineKind | undefined {
+  return kinds.find(kind => kind.name === name)
+}
 
 /** Engines that were found, and a sentence for what was too much to be looked at. */
 export interface FoundEngines {

@@ -1,11 +1,12 @@
 /** What is known of a kind of engine before one of it is asked: where its sockets are, and how its processes are called. */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { AskedEngine } from '../model/target.ts'
 import type { Engine } from './engine.ts'
 
 /** A kind of engine. */
 export interface EngineKind {
-  readonly name: Engine['name']
+  readonly name: AskedEngine
   /** Known places of its socket, whether or not anything is there. */
   places(env: NodeJS.ProcessEnv): string[]
   /** Command names of the processes that listen on it. */
@@ -16,6 +17,19 @@ export interface EngineKind {
   accepts(path: string): boolean
   /** The engine behind a socket; nothing is asked of it yet. */
   open(path: string): Engine
+  /**
+   * The engine that has better names for containers of this one, which are then left out. `isMarked`: only at a socket where that
+   * engine answers, and there also what bears its mark, before it tells of it.
+   */
+  readonly yieldsTo?: {
+    readonly engine: AskedEngine
+    isMarked?(labels: Readonly<Record<string, string>>): boolean
+  }
+  /** Commands that a user runs when it may not be used, and when it does not answer. */
+  readonly fixes: {
+    forbidden?(user: string): string
+    readonly silent: string
+  }
 }
 
 /** The path in `unix:///run/engine.sock`; none for an engine on another machine. */

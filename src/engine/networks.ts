@@ -6,17 +6,15 @@
 import type { EngineNetwork } from '../model/interface.ts'
 import { labelsOf, objectsOf, textOf } from './answer.ts'
 import type { Engine } from './engine.ts'
-import { getJson } from './socket-json.ts'
 
 /** Asks an engine; one that has no networks of its own, or does not answer in time, has none. */
-export async function askNetworks({ name, address }: Engine, signal: AbortSignal): Promise<EngineNetwork[]> {
+export async function askNetworks(engine: Engine, signal: AbortSignal): Promise<readonly EngineNetwork[]> {
   try {
-    if (name === 'docker') return parseDockerNetworks(await getJson(address, '/networks', signal))
-    if (name === 'podman') return parsePodmanNetworks(await getJson(address, '/v4.0.0/libpod/networks/json', signal))
+    return (await engine.networks?.(signal)) ?? []
   } catch {
     // An engine without an answer costs the names of its networks, nothing else.
+    return []
   }
-  return []
 }
 
 /** What the interface of a network is called by its driver, before its id, unless an option says otherwise (libnetwork). */

@@ -8,7 +8,8 @@ import { countOf, labelsOf, textOf, textsOf } from './answer.ts'
 import { dockerApiEngine, isListed, processFacts } from './docker-api.ts'
 import { type Container, type Engine, newestFirst } from './engine.ts'
 import { type EngineKind, localSocket, userFolders } from './kind.ts'
-import { getJsonList } from './socket-json.ts'
+import { parsePodmanNetworks } from './networks.ts'
+import { getHeader, getJson, getJsonList } from './socket-json.ts'
 
 const api = '/v4.0.0/libpod'
 const listPath = `${api}/containers/json?filters=${encodeURIComponent('{"status":["running","paused"]}')}`
@@ -18,6 +19,9 @@ export function podmanEngine(socketPath: string): Engine {
   const compatible = dockerApiEngine('podman', socketPath)
   return {
     ...compatible,
+    // Podman makes an id up for each answer, and takes a second to say its version in one; every answer has it in a header.
+    about: async signal => ({ id: '', version: await getHeader(socketPath, '/_ping', 'libpod-api-version', signal) }),
+    networks: async signal => parsePodmanNetworks(await getJson(socketPath, `${api}/networks/json`, signal)),
     async containers(signal, { addresses = false } = {}) {
       const [containers, pods, detailed] = await Promise.all([
         getJsonList(socketPath, listPath, signal),
@@ -77,4 +81,5 @@ export const podman: EngineKind = {
   namespaceFolders: () => ['/run/netns', ...userFolders(process.env).map(folder => join(folder, 'netns'))],
   accepts: () => true,
   open: podmanEngine,
+  fixes: { silent: 'systemctl restart podman.socket' },
 }

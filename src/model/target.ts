@@ -2,8 +2,14 @@
  * What can be captured: a network stack and the names it goes by.
  */
 
-/** Engines whose containers have names: the first four are asked, the others are known by the traces they leave. */
-export const containerEngines = ['docker', 'podman', 'containerd', 'cri', 'lxc', 'nspawn'] as const
+/** Engines that are asked. Each has a member of the list in engine/engines, and a scheme of references. */
+export const askedEngines = ['docker', 'podman', 'containerd', 'cri'] as const
+
+/** An engine that is asked. */
+export type AskedEngine = (typeof askedEngines)[number]
+
+/** Engines whose containers have names: those that are asked, and others that are known by the traces they leave. */
+export const containerEngines = [...askedEngines, 'lxc', 'nspawn'] as const
 
 /** An engine that runs containers. */
 export type ContainerEngine = (typeof containerEngines)[number]

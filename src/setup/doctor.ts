@@ -8,7 +8,7 @@ import { type ErrorCode, RemoraError, reasonOf } from '../base/errors.ts'
 import { selfCommand } from '../base/self.ts'
 import { version } from '../base/version.ts'
 import { localService, usableSocket } from '../capture/service.ts'
-import { askEngines, findEngines } from '../engine/engines.ts'
+import { askEngines, findEngines, kindOf } from '../engine/engines.ts'
 import { checkFilter } from '../linux/capturing/dumpcap.ts'
 import { findOrphans } from '../linux/capturing/orphans.ts'
 import { findOrphanedFolders } from '../linux/files/temporary.ts'
@@ -130,23 +130,17 @@ async function engineChecks(env: NodeJS.ProcessEnv): Promise<Check[]> {
   const answers = await askEngines(engines, 2_000)
   return answers.map(({ engine, containers, failure }) => {
     const name = `${engine.name} at ${engine.address}`
+    const fixes = kindOf(engine.name)?.fixes
     if (failure === undefined) return good(name, `${containers.length} running`)
     if (failure instanceof RemoraError && failure.code === 'FORBIDDEN') {
       return bad(
         name,
         failure.message,
         'FORBIDDEN',
-        engine.name === 'docker'
-          ? `sudo usermod -aG docker ${process.env.USER ?? '$USER'}  (then log in again)`
-          : 'sudo remora doctor  (rootful containers are for root)',
+        fixes?.forbidden?.(process.env.USER ?? '$USER') ?? 'sudo remora doctor  (rootful containers are for root)',
       )
     }
-    return bad(
-      name,
-      failure.message,
-      'PEER_FAILED',
-      engine.name === 'docker' ? 'sudo systemctl restart docker' : 'systemctl restart podman.socket',
-    )
+    return bad(name, failure.message, 'PEER_FAILED', fixes?.silent)
   })
 }
 

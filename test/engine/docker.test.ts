@@ -1,5 +1,5 @@
 /** Docker, the real one. */
-import { dockerApiEngine } from '../../src/engine/docker-api.ts'
+import { dockerEngine } from '../../src/engine/docker.ts'
 import { image, startDocker } from '../helpers/docker.ts'
 import { optionsOf, testEngine } from './compliance.ts'
 
@@ -8,7 +8,7 @@ testEngine(
   async () => {
     const { socket, docker, container, close } = await startDocker()
     return {
-      engine: dockerApiEngine('docker', socket),
+      engine: dockerEngine(socket),
       start: (name, labels, variables) =>
         container(name, optionsOf('--label', labels).concat(optionsOf('-e', variables))),
       stop: async name => void (await docker('stop', name)),

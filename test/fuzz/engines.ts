@@ -9,7 +9,7 @@ import fc from 'fast-check'
 import { askAbout } from '../../src/engine/about.ts'
 import { containerdEngine } from '../../src/engine/containerd.ts'
 import { criEngine } from '../../src/engine/cri.ts'
-import { dockerApiEngine } from '../../src/engine/docker-api.ts'
+import { dockerEngine } from '../../src/engine/docker.ts'
 import type { Container, Engine, EngineEvent } from '../../src/engine/engine.ts'
 import * as messages from '../../src/engine/messages.ts'
 import { askNetworks } from '../../src/engine/networks.ts'
@@ -131,7 +131,7 @@ const docker = talkingTarget(
     const socket = await http.listening()
     const random = randomFrom(seed)
     http.answer = connection => answerHttp(connection, random)
-    await ask(isPodman ? podmanEngine(socket) : dockerApiEngine('docker', socket), question)
+    await ask(isPodman ? podmanEngine(socket) : dockerEngine(socket), question)
     http.hangUp()
   },
   http.close,

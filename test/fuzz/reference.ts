@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { attributeText } from '../../extcap/sentence.ts'
 import { parseReferences } from '../../src/capture/request.ts'
+import { askedEngines } from '../../src/model/target.ts'
 import { formatReference, parseReference, type Reference, shownReference } from '../../src/reference/reference.ts'
-import { engineSchemes } from '../../src/reference/schemes/engine.ts'
 import { schemes } from '../../src/reference/schemes.ts'
 import { type FuzzTarget, target, unlessRefused } from './target.ts'
 import { anyText, record, wellFormedText } from './text.ts'
@@ -20,7 +20,7 @@ const references: fc.Arbitrary<Reference> = fc.oneof(
   text.map<Reference>(name => ({ scheme: 'named', name: name.replace(/\/|^\.\.?$/g, '_') })),
   text.map<Reference>(path => ({ scheme: 'file', path: `/${path}` })),
   text.map<Reference>(name => ({ scheme: 'container', name })),
-  record({ scheme: fc.constantFrom(...engineSchemes, 'pod' as const), name: text }),
+  record({ scheme: fc.constantFrom(...askedEngines, 'pod' as const), name: text }),
   record({
     scheme: fc.constantFrom('label' as const, 'env' as const),
     key: text.map(key => key.replaceAll('=', '_')),

@@ -1,23 +1,18 @@
 /** `docker:web`, `podman:web`, …: a container by its name or id, of one engine only. */
+import { type AskedEngine, askedEngines } from '../../model/target.ts'
 import { qualifiedName } from '../containers.ts'
 import type { ContainerScheme } from '../scheme.ts'
 import { required } from '../value.ts'
 import { containerName, isContainer, matchName } from './container.ts'
 
-/** Engines that have a scheme of their own: those that are asked. */
-export const engineSchemes = ['docker', 'podman', 'containerd', 'cri'] as const
-
-/** A scheme that names an engine. */
-export type EngineScheme = (typeof engineSchemes)[number]
-
 /** A reference to a container of one engine. */
 export interface EngineReference {
-  readonly scheme: EngineScheme
+  readonly scheme: AskedEngine
   readonly name: string
 }
 
 /** One scheme an engine. */
-export const engines: readonly ContainerScheme<EngineReference>[] = engineSchemes.map(engine => ({
+export const engines: readonly ContainerScheme<EngineReference>[] = askedEngines.map(engine => ({
   name: engine,
   usage: [{ forms: [`${engine}:web`], means: 'the same, of one engine only' }],
   parse: (value, malformed) => ({ scheme: engine, name: required(value, malformed, containerName) }),
