@@ -16,7 +16,7 @@ install_missing tshark=tshark dumpcap=wireshark-common ip=iproute2 nsenter=util-
   dockerd=docker.io docker=docker.io podman='podman containernetworking-plugins runc' catatonit=catatonit \
   containerd=containerd ctr=containerd busybox=busybox-static tcpdump=tcpdump trafgen=netsniff-ng script=bsdutils \
   ethtool=ethtool faketime=faketime \
-  lxc-start=lxc systemd-nspawn=systemd-container newuidmap='uidmap slirp4netns passwd' setfacl=acl chromium=chromium openssl=openssl
+  lxc-start=lxc lxd=lxd systemd-nspawn=systemd-container newuidmap='uidmap slirp4netns passwd' setfacl=acl chromium=chromium openssl=openssl
 if [ "${1:-}" = --all ]; then
   export REMORA_TEST_ALL=1
   install_missing debootstrap=debootstrap wireshark=wireshark Xvfb=xvfb xauth=xauth xdotool=xdotool import=imagemagick \

@@ -2,7 +2,7 @@
  * All engines of the host, asked at once and brought together: nothing twice, and the containers of an engine that runs
  * in a container under the name of that one.
  */
-import type { Container, Engine, EngineAnswer } from '../engine/engine.ts'
+import { type Container, type Engine, type EngineAnswer, isRandomId } from '../engine/engine.ts'
 import { askEngines, type EngineTimeout, findEngines, kindOf, tellsOfHost } from '../engine/engines.ts'
 import { readCgroupContainer } from '../linux/process/cgroup.ts'
 import { readStat } from '../linux/process/proc.ts'
@@ -42,7 +42,11 @@ function withoutDoubles(answers: readonly EngineAnswer[]): EngineAnswer[] {
   const isDouble = (own: Engine, { engine, id, labels, socket, process }: Container): boolean => {
     const others = (tellers.get(id) ?? []).map(teller => teller.engine).filter(teller => teller !== own)
     // A trace has no socket: it counts only where no engine told of that id that may tell of the process.
-    if (socket === '') return others.some(teller => process !== undefined && mayTellOf(teller, process.pid))
+    if (socket === '') {
+      // An id that somebody chose counts only within its engine.
+      const rivals = others.filter(({ name }) => name === engine || isRandomId(id))
+      return process !== undefined && rivals.some(teller => mayTellOf(teller, process.pid))
+    }
     const { engine: better, isMarked } = kindOf(engine)?.yieldsTo ?? {}
     const isTold = others.some(teller => teller.name === better && rank(teller) >= rank(own))
     // What is marked will have its names there when it has just been made.

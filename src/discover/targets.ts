@@ -6,8 +6,10 @@ import {
   type Engine,
   type EngineAnswer,
   type EngineEvent,
+  isRandomId,
   newestFirst,
 } from '../engine/engine.ts'
+import { kindOf } from '../engine/engines.ts'
 import type { ForeignMount, NamespaceMount } from '../linux/namespace/mountinfo.ts'
 import { makePidTranslator } from '../linux/process/pid-namespace.ts'
 import { readUptime } from '../linux/process/proc.ts'
@@ -199,10 +201,10 @@ async function locateAll(
   }
   const pause = makePause()
   const found = await eachOf(listed, 16, async (container): Promise<Located | undefined> => {
-    const { owner, process, id } = container
+    const { owner, process, id, engine } = container
     await pause()
     const inGroup = process === undefined ? byId.get(id) : undefined
-    if (inGroup !== undefined) return inGroup
+    if (inGroup !== undefined && (isRandomId(id) || inGroup.container?.engine === engine)) return inGroup
     try {
       if (process !== undefined) return await locate(container, process)
       const count = (looks.get(owner) ?? 0) + 1
@@ -255,7 +257,9 @@ export function withoutStarting(tenants: readonly Tenant[], answers: readonly En
 }
 
 function answeredEngines(answers: readonly EngineAnswer[]): Set<string> {
-  return new Set(answers.flatMap(({ engine, failure }) => (failure ? [] : engine.name)))
+  return new Set(
+    answers.flatMap(({ engine: { name }, failure }) => (failure ? [] : [name, kindOf(name)?.groupsLike ?? name])),
+  )
 }
 
 function podMember(container: Listed, reference: string, processes: ReadonlyMap<Listed, Located>): PodMember {

@@ -37,6 +37,11 @@ export interface Pod {
   readonly sandbox: boolean
 }
 
+/** Whether an id was made at random, and so is that of one container only, whichever engine tells of it. */
+export function isRandomId(id: string): boolean {
+  return /^[0-9a-f]{64}$/.test(id)
+}
+
 /** Order of lists: the newest first, then by name. */
 export function newestFirst(a: Container, b: Container): number {
   return b.created - a.created || (a.name < b.name ? -1 : 1)

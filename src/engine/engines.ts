@@ -11,14 +11,16 @@ import { containerd } from './containerd.ts'
 import { cri } from './cri.ts'
 import { docker } from './docker.ts'
 import type { Container, Engine, EngineAnswer, Wanted } from './engine.ts'
+import { incus } from './incus.ts'
 import type { EngineKind } from './kind.ts'
+import { lxd } from './lxd.ts'
 import { podman } from './podman.ts'
 import { mostElements } from './socket-json.ts'
 import { distinctSockets, findDaemons, makeSocketFinder, type NamedProcess } from './sockets.ts'
 import { monitorsAmong } from './traces.ts'
 
 /** In the order in which they are listed. */
-const members: { readonly [E in AskedEngine]: EngineKind } = { docker, podman, containerd, cri }
+const members: { readonly [E in AskedEngine]: EngineKind } = { docker, podman, containerd, cri, lxd, incus }
 const kinds = Object.values(members)
 
 /** Returns the member of a name; undefined for what is not asked. */

@@ -1,7 +1,7 @@
 /** What is known of a kind of engine before one of it is asked: where its sockets are, and how its processes are called. */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AskedEngine } from '../model/target.ts'
+import type { AskedEngine, ContainerEngine } from '../model/target.ts'
 import type { Engine } from './engine.ts'
 
 /** A kind of engine. */
@@ -25,6 +25,8 @@ export interface EngineKind {
     readonly engine: AskedEngine
     isMarked?(labels: Readonly<Record<string, string>>): boolean
   }
+  /** The engine after whose manner it names the control groups of its containers, where it has no manner of its own. */
+  readonly groupsLike?: ContainerEngine
   /** Commands that a user runs when it may not be used, and when it does not answer. */
   readonly fixes: {
     forbidden?(user: string): string

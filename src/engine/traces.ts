@@ -8,7 +8,7 @@ import { basename } from 'node:path'
 import type { CgroupContainer } from '../linux/process/cgroup.ts'
 import { optionValue, readArguments } from '../linux/process/proc.ts'
 import { eldestBy, type ProcessEntry, readProcessTable } from '../linux/process/table.ts'
-import type { ContainerEngine } from '../model/target.ts'
+import { askedEngines, type ContainerEngine } from '../model/target.ts'
 import { processAuthority } from './authority.ts'
 import { type Container, type Engine, newestFirst } from './engine.ts'
 import type { NamedProcess } from './sockets.ts'
@@ -18,7 +18,11 @@ export function tracesEngine(readTable: () => readonly ProcessEntry[] = readProc
   const traced = (): Container[] => {
     const table = readTable()
     const byPid = new Map(table.map(process => [process.pid, process]))
-    const eldest = eldestBy(table, process => keyOf(traceOf(process, byPid.get(process.parent))))
+    const eldest = eldestBy(table, process => {
+      // Only the first process of LXC's has its monitor for a parent.
+      const ofGroup = process.container?.engine === 'lxc' ? process.container : undefined
+      return keyOf(ofGroup ?? traceOf(process, byPid.get(process.parent)))
+    })
     return [...eldest.values()].flatMap(process => {
       const trace = traceOf(process, byPid.get(process.parent))
       if (trace === undefined) return []
@@ -64,6 +68,10 @@ const monitors: ReadonlyMap<string, Monitor> = new Map<string, Monitor>([
   ['containerd-shim', { engines: shimEngines, idOptions: ['-id'] }],
   ['systemd-nspawn', { engines: () => ['nspawn'], trace: nspawnTrace }],
   ['lxc-start', { engines: () => ['lxc'] }],
+  ...['lxd', 'incusd'].map((command): [string, Monitor] => [
+    command,
+    { engines: args => [lxcTrace(args)?.engine ?? []].flat(), trace: lxcTrace, knowsName: true },
+  ]),
 ])
 
 /** Tells whether the children of a command are containers, also without a control group of their own. */
@@ -90,15 +98,17 @@ export function isAnyUntold(
   const ids = new Set([...told].map(id => basename(id)))
   return watching.some(process => {
     const { engines, id } = watchedBy(process)
+    // The daemon of LXD bears the name of its monitors.
+    if (engines.length === 0) return false
     return (engine === undefined || engines.includes(engine)) && (id === undefined || !ids.has(id))
   })
 }
 
 /** Whose container a process watches over, and its id, where its arguments tell that. */
 function watchedBy({ pid, command }: NamedProcess): { engines: readonly ContainerEngine[]; id: string | undefined } {
-  const { engines, idOptions = [] } = monitors.get(command) ?? { engines: () => [] }
+  const { engines, idOptions = [], trace }: Monitor = monitors.get(command) ?? { engines: () => [] }
   const args = readArguments(pid)
-  return { engines: engines(args), id: optionValue(args, idOptions) }
+  return { engines: engines(args), id: optionValue(args, idOptions) ?? trace?.(args)?.id }
 }
 
 function shimEngines(args: readonly string[]): readonly ContainerEngine[] {
@@ -127,6 +137,13 @@ function keyOf(trace: Trace | undefined): string | undefined {
 function conmonTrace(args: readonly string[]): Trace | undefined {
   const id = optionValue(args, cidOptions)
   return id === undefined ? undefined : { engine: 'podman', id, name: optionValue(args, ['-n', '--name']) }
+}
+
+/** The monitor of liblxc calls itself `[lxc monitor] FOLDER NAME`; LXD and Incus have a folder below their own. */
+function lxcTrace([title = '']: readonly string[]): Trace | undefined {
+  const [, owner, id] = /^\[lxc monitor\] \/.*?\/(lxd|incus)\/containers ([^ /]+)$/.exec(title.trimEnd()) ?? []
+  const engine = askedEngines.find(name => name === owner)
+  return engine === undefined || id === undefined ? undefined : { engine, id, name: id.replace('_', '/') }
 }
 
 /** systemd-nspawn(1): `-M NAME`, or else the name of its directory. */

@@ -3,7 +3,7 @@
  */
 
 /** Engines that are asked. Each has a member of the list in engine/engines, and a scheme of references. */
-export const askedEngines = ['docker', 'podman', 'containerd', 'cri'] as const
+export const askedEngines = ['docker', 'podman', 'containerd', 'cri', 'lxd', 'incus'] as const
 
 /** An engine that is asked. */
 export type AskedEngine = (typeof askedEngines)[number]

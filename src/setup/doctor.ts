@@ -140,7 +140,7 @@ async function engineChecks(env: NodeJS.ProcessEnv): Promise<Check[]> {
         fixes?.forbidden?.(process.env.USER ?? '$USER') ?? 'sudo remora doctor  (rootful containers are for root)',
       )
     }
-    return bad(name, failure.message, 'PEER_FAILED', fixes?.silent)
+    return bad(name, failure.message, 'PEER_FAILED', fixes?.silent ?? 'remora doctor')
   })
 }
 
