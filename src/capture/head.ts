@@ -4,15 +4,18 @@
  * with the cooked header that tells the interface of each packet (LINUX_SLL2, docs/discoveries). What is captured stays in
  * memory and in the kernel's buffer; what nobody claims is let go.
  */
+import { basename } from 'node:path'
 import type { Readable } from 'node:stream'
 import { type Log, silentLog } from '../base/log.ts'
 import { setTimeout } from '../base/timers.ts'
-import { type DumpcapProcess, startDumpcap } from '../linux/capturing/dumpcap.ts'
-import { openArriving } from '../linux/namespace/arrivals.ts'
+import { startDumpcap } from '../linux/capturing/dumpcap.ts'
+import { openArrived, openArriving } from '../linux/namespace/arrivals.ts'
 import { atPlace } from '../linux/namespace/file-in-root.ts'
-import type { NetworkNamespace } from '../linux/namespace/netns.ts'
+import { isStillThere, type NetworkNamespace } from '../linux/namespace/netns.ts'
 import { packetField } from '../pcapng/lane.ts'
-import { drainTime, headBuffer } from './plan.ts'
+import { parseReference } from '../reference/reference.ts'
+import { endingOf } from './ending.ts'
+import { headBuffer } from './plan.ts'
 import type { CaptureRequest } from './request.ts'
 
 /** A capture of what came before the interfaces could be opened. */
@@ -20,6 +23,12 @@ export interface Head {
   /** Inode of its network namespace. */
   readonly netns: number
   readonly stream: Readable
+  /** Whether it captures at the moment. */
+  isReading(): boolean
+  /** Whether its namespace is where it was mounted. */
+  isThere(): boolean
+  /** Packets the kernel had no room for, known when it has ended. */
+  dropped(): number
   /** It is claimed: it does not expire any more. */
   keep(): void
   /** Lets go of it after so many milliseconds, unless it is claimed. */
@@ -44,6 +53,8 @@ export interface Heads {
 
 /** As many containers may be starting at once; more are caught only when they are known. */
 const most = 8
+/** Milliseconds after which one that is not claimed gives way to another. */
+const overdue = 5_000
 /** Milliseconds until the engine must have told whose namespace it is. */
 const longest = 20_000
 /** Milliseconds a namespace that has been unmounted can still be claimed: its container was short, and is being looked for. */
@@ -55,52 +66,94 @@ const lastCall = 2_000
  */
 export function makeHeads(request: CaptureRequest, log: Log = silentLog, onArrival: () => void = () => {}): Heads {
   const ended = new AbortController()
-  const heads = new Map<string, Head>()
-  const drop = (path: string) => {
-    heads.get(path)?.close()
-    heads.delete(path)
+  /** By inode: a path may be another namespace's by now, while the one that was there is still looked for. */
+  const heads = new Map<number, Suspect>()
+  /** Namespaces whose heads are claimed, up to their ends. */
+  const claimed = new Set<number>()
+  /** Paths at which a namespace is about to be mounted. */
+  const arriving = new Set<{ readonly path: string }>()
+  const drop = (netns: number) => {
+    heads.get(netns)?.head.close()
+    heads.delete(netns)
   }
-  const pathOf = (netns: number) => [...heads].find(([, head]) => head.netns === netns)?.[0] ?? ''
+  /** Makes room for one more, since the namespace that has just come is the more likely one. */
+  const hasRoom = () => {
+    const [eldest] = heads
+    if (heads.size >= most && eldest !== undefined && performance.now() - eldest[1].since > overdue) drop(eldest[0])
+    return heads.size < most
+  }
+  const arrive = (path: string, namespace: NetworkNamespace) => {
+    const { inode, own } = namespace
+    if (ended.signal.aborted || own || heads.has(inode) || claimed.has(inode) || !hasRoom()) return namespace.close()
+    log.debug(`a namespace arrives: ${path}, netns ${inode}`)
+    const onClose = () => claimed.delete(inode)
+    heads.set(inode, {
+      path,
+      since: performance.now(),
+      head: beginHead(namespace, request, () => drop(inode), onClose),
+    })
+    onArrival()
+  }
   return {
     begin(path) {
-      const known = heads.get(path)
-      if (known !== undefined && atPlace(path, () => true) !== true) return known.expire(lastCall)
-      if (heads.size >= most || known !== undefined) return
+      for (const suspect of heads.values()) {
+        if (suspect.path === path && !suspect.head.isThere()) suspect.head.expire(lastCall)
+      }
+      if (atPlace(path, () => true) !== true || !isPossible(request.targets, path)) return
+      const arrival = { path }
+      arriving.add(arrival)
       openArriving(path, ended.signal)
-        .then(namespace => {
-          if (namespace === undefined) return
-          const doubled = [...heads.values()].some(({ netns }) => netns === namespace.inode)
-          if (ended.signal.aborted || namespace.own || doubled || heads.size >= most) return namespace.close()
-          log.debug(`a namespace arrives: ${path}, netns ${namespace.inode}`)
-          // Another of that name has come while this one was waited for, and has gone since.
-          drop(path)
-          heads.set(
-            path,
-            beginHead(namespace, request, () => drop(path)),
-          )
-          onArrival()
-        })
+        .then(namespace => namespace && arrive(path, namespace))
         .catch(error => log.warning(`${path}: ${error}`))
+        .finally(() => arriving.delete(arrival))
     },
     claim(netns) {
-      const path = pathOf(netns)
-      const head = heads.get(path)
-      heads.delete(path)
-      head?.keep()
+      // Whoever looks may find it before the next try to open it.
+      for (const { path } of heads.has(netns) ? [] : arriving) {
+        const namespace = openArrived(path)
+        if (namespace?.inode === netns) arrive(path, namespace)
+        else namespace?.close()
+      }
+      const head = heads.get(netns)?.head
+      if (head === undefined) return undefined
+      heads.delete(netns)
+      claimed.add(netns)
+      head.keep()
       return head
     },
-    release: netns => drop(pathOf(netns)),
+    release: drop,
     close() {
       ended.abort()
-      for (const path of [...heads.keys()]) drop(path)
+      for (const netns of [...heads.keys()]) drop(netns)
     },
   }
 }
 
+/** A head that is not claimed. */
+interface Suspect {
+  readonly path: string
+  /** When it began, on the clock of `performance`. */
+  readonly since: number
+  readonly head: Head
+}
+
+/** Whether a reference can mean a namespace that is mounted at a path: a name of ip-netns(8) is the name of the file. */
+function isPossible(references: readonly string[], path: string): boolean {
+  return references.some(text => {
+    const reference = parseReference(text)
+    return reference.scheme !== 'named' || basename(path) === reference.name
+  })
+}
+
 /** Starts a head that owns the namespace from now on. */
-function beginHead(namespace: NetworkNamespace, request: CaptureRequest, onTimeout: () => void): Head {
+function beginHead(
+  namespace: NetworkNamespace,
+  request: CaptureRequest,
+  onTimeout: () => void,
+  onClose: () => void,
+): Head {
   try {
-    return startHead(namespace, request, onTimeout)
+    return startHead(namespace, request, onTimeout, onClose)
   } catch (error) {
     namespace.close()
     throw error
@@ -108,7 +161,12 @@ function beginHead(namespace: NetworkNamespace, request: CaptureRequest, onTimeo
 }
 
 /** @param onTimeout called when it has not been claimed in time */
-function startHead(namespace: NetworkNamespace, request: CaptureRequest, onTimeout: () => void): Head {
+function startHead(
+  namespace: NetworkNamespace,
+  request: CaptureRequest,
+  onTimeout: () => void,
+  onClose: () => void,
+): Head {
   const { filter, snaplen, promiscuous } = request
   const dumpcap = startDumpcap(
     namespace,
@@ -127,17 +185,29 @@ function startHead(namespace: NetworkNamespace, request: CaptureRequest, onTimeo
   )
   let timer = setTimeout(onTimeout, longest)
   let closed = false
+  let reading = false
+  dumpcap.ready.then(ready => {
+    reading = ready
+  })
+  const ending = endingOf<'drain'>(dumpcap, () => reading)
   // A filter that does not fit the cooked header ends it at once: then the capture begins with the interfaces.
-  dumpcap.ended.catch(() => {})
+  const onEnd = () => {
+    reading = false
+    ending.done()
+  }
+  dumpcap.ended.then(onEnd, onEnd)
   return {
     netns: namespace.inode,
     stream: dumpcap.stdout as Readable,
+    isReading: () => reading,
+    isThere: () => isStillThere(namespace),
+    dropped: () => dumpcap.messages().statistics[0]?.dropped ?? 0,
     keep: () => clearTimeout(timer),
     expire(milliseconds) {
       clearTimeout(timer)
       timer = setTimeout(onTimeout, milliseconds)
     },
-    finish: () => void setTimeout(() => finish(dumpcap), drainTime),
+    finish: () => ending.drain('drain'),
     close() {
       if (closed) return
       closed = true
@@ -145,17 +215,9 @@ function startHead(namespace: NetworkNamespace, request: CaptureRequest, onTimeo
       namespace.close()
       dumpcap.send('SIGKILL')
       dumpcap.stdout?.destroy()
+      onClose()
     },
   }
-}
-
-/** Milliseconds dumpcap has for its statistics. */
-const patience = 1_000
-
-function finish(dumpcap: DumpcapProcess): void {
-  dumpcap.send('SIGINT')
-  const timer = setTimeout(() => dumpcap.send('SIGKILL'), patience)
-  dumpcap.ended.finally(() => clearTimeout(timer)).catch(() => {})
 }
 
 /**

@@ -2,7 +2,7 @@
  * One life of one target in a woven stream: a source for each of its interfaces, also for those that come later, and the
  * head, where it was waited for.
  */
-import { RemoraError, reasonOf } from '../base/errors.ts'
+import { reasonOf } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import { type LocalPipe, makePipes } from '../linux/files/fifo.ts'
 import { isStillThere } from '../linux/namespace/netns.ts'
@@ -10,13 +10,14 @@ import { listInterfaces } from '../linux/network/iproute.ts'
 import { readDeviceCounters } from '../linux/network/net-dev.ts'
 import { hasName, type NetworkInterface } from '../model/interface.ts'
 import { both, directionOf } from './direction.ts'
+import { allGone, isGone } from './gone.ts'
 import type { Places } from './places.ts'
-import { capturesOfEach, maxMergedInterfaces, type SourcePlan } from './plan.ts'
+import { capturesOfEach, maxMergedInterfaces, type SourcePlan, shownName } from './plan.ts'
 import { type CapturePlace, findPoints } from './points.ts'
 import type { PreparedLife } from './prepare-life.ts'
 import type { InterfaceReport } from './report.ts'
 import type { CaptureRequest } from './request.ts'
-import { openSeam } from './seam.ts'
+import { openSeam, type Seam } from './seam.ts'
 import type { NumberPacket } from './sightings.ts'
 import { type RunningSource, type SourceEnd, startSource } from './source.ts'
 import type { Weave } from './weave.ts'
@@ -39,7 +40,7 @@ export interface LifeReport {
 /** The running capture of a life. */
 export interface Life {
   readonly plan: SourcePlan
-  /** True when every interface is armed; false when it ended before. */
+  /** True when an interface is armed, and none of the others to come; false when it ended before. */
   readonly armed: Promise<boolean>
   /** Never fails. */
   readonly ended: Promise<LifeReport>
@@ -65,6 +66,8 @@ export interface LifeOptions {
   readonly request: CaptureRequest
   /** Makes what numbers the packets of one more point. */
   readonly number?: (() => NumberPacket) | undefined
+  /** Called when the first interface is armed after `armed` was false. */
+  readonly onArmed?: (() => void) | undefined
   /** Told in a line for people what is not captured. */
   readonly onLine?: ((line: string) => void) | undefined
   /** Comment for its first packet, made when that is known. */
@@ -92,6 +95,8 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   let failure: unknown
   let end: LifeEnd | undefined
   let isArmed = false
+  let hasStarted = false
+  let isHeadOver = false
   let starting = 0
   let known: string | undefined
   let looking = false
@@ -100,7 +105,20 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     if (time !== undefined && (last === undefined || time > last)) last = time
   }
   const comment = options.comment && once(options.comment)
-  const seam = head && openSeam(head, weave, plan, { comment, withDirection: request.direction === true })
+  const indexesRefused = new Set(
+    prepared.interfaces.filter(nif => refused.has(identity(nif))).map(({ index }) => index),
+  )
+  const seam =
+    head &&
+    openSeam(head, weave, plan, {
+      ...{ comment, withDirection: request.direction === true },
+      isWanted: index =>
+        plan.everyInterface ? !indexesRefused.has(index) : (plan.interfaceIndexes?.includes(index) ?? true),
+    })
+
+  seam?.woven.done.finally(() => {
+    isHeadOver = true
+  })
 
   const check = () => {
     if (running.size > 0 || starting > 0) return
@@ -109,6 +127,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     over.resolve()
   }
 
+  /** @returns whether one of them is armed, and none has failed */
   const start = async (
     plan: SourcePlan,
     names: readonly string[],
@@ -120,11 +139,17 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     try {
       const { points, close } = await findPoints(target, plan, chosen, interfaces, request.at ?? 'inside')
       release = close
-      const wanted = points.filter(({ key }) => !running.has(key))
+      const wanted = points.filter(point => !running.has(keyOf(point)))
       places.take(wanted.length, `${wanted.length} interfaces of ${plan.name}`)
       const pipes = await makePipes(wanted.length)
-      const ready = await Promise.all(wanted.map((point, index) => begin(plan, point, pipes[index] as LocalPipe).ready))
-      return ready.every(Boolean)
+      const sources = wanted.map((point, index) => begin(plan, point, pipes[index] as LocalPipe))
+      const ready = await Promise.all(sources.map(isReady))
+      for (const { name } of chosen) {
+        const nif = interfaces.find(one => one.name === name)
+        const isMissing = wanted.some(({ near }, index) => near === name && !ready[index])
+        if (!isMissing) seam?.cut(nif?.index ?? 0, nif?.loopback === true)
+      }
+      return ready.some(Boolean) && failure === undefined
     } finally {
       release()
       starting--
@@ -138,6 +163,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       const direct = request.direction ? directionOf(linkType, point.facts) : undefined
       return direct && number ? both(direct, number) : (direct ?? number)
     }
+    const index = point.facts?.index ?? 0
     const source = startSource({
       namespace: point.namespace,
       options: { ...plan.dumpcap, interfaces: [point.nif], counting: false },
@@ -145,23 +171,27 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       ...{
         pipe,
         weave,
-        strand: { name: point.shown, comment, accept: seam?.accept, decorate, onCut: () => tellOfCut(point) },
+        strand: {
+          ...{ name: point.shown, comment, decorate, onCut: () => tellOfCut(point) },
+          accept: isHeadOver ? undefined : seam?.acceptOf(index),
+        },
       },
     })
     let wasArmed = false
     source.ready.then(ready => {
       wasArmed = ready
     })
-    running.set(point.key, source)
+    running.set(keyOf(point), source)
     near.set(source, point)
     if (end !== undefined) source.interrupt()
     source.ready.then(ready => ready && log.info(`${plan.name}/${point.key} is captured`))
     source.ended.then(ended => {
-      running.delete(point.key)
+      running.delete(keyOf(point))
       places.giveBack(1)
       // It may come again under the same name.
       known = undefined
       noteTime(source.woven.lastTime())
+      if (end === undefined && !isCaptured(index)) seam?.mend(index, source.woven.lastTime())
       ends.push(ended)
       log.info(`${plan.name}/${point.key} ended: ${JSON.stringify(ended.report)}`)
       if (ended.failure !== undefined && !isRace(ended.failure)) {
@@ -197,19 +227,21 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
 
   /** A source in the namespace itself. */
   const inside = () => [...running.values()].find(source => near.get(source)?.namespace === namespace)
-  const isCaptured = (name: string) => [...running.values()].some(source => near.get(source)?.near === name)
+  /** By its index, since an interface that is renamed is captured on. */
+  const isCaptured = (index: number) => [...running.values()].some(source => near.get(source)?.facts?.index === index)
 
   /** An interface that has gone between the look and the start; or all of them, with the target. */
   const isRace = (error: unknown) =>
-    (error instanceof RemoraError && error.code === 'INTERFACE_NOT_FOUND' && (stay || running.size > 0)) ||
-    !isStillThere(namespace)
+    isGone({ everyInterface: plan.everyInterface || stay || running.size > 0 }, error) || !isStillThere(namespace)
 
-  const join = async () => {
-    if (looking || end !== undefined || plan.interfaceIndexes === undefined) return
+  /** @returns whether every interface that is up is captured, or known as one that cannot be */
+  const join = async (): Promise<boolean> => {
+    if (looking || end !== undefined) return false
+    if (plan.interfaceIndexes === undefined) return true
     const source = inside()
     const counters = source && readDeviceCounters(source.pid)
     const names = counters && [...counters.keys()].join(' ')
-    if (names !== undefined && names === known) return
+    if (names !== undefined && names === known) return true
     looking = true
     try {
       const interfaces = await listInterfaces(namespace)
@@ -218,19 +250,24 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       )
       // One that is down is looked at again, and whether one that was refused is the same still.
       known = wanted.every(({ up }) => up) && refused.size === 0 ? names : undefined
-      const there = wanted.filter(nif => nif.up && !refused.has(identity(nif))).map(({ name }) => name)
-      const come = there.filter(name => !isCaptured(name))
+      const come = wanted.filter(nif => nif.up && !refused.has(identity(nif)) && !isCaptured(nif.index))
       const free = Math.min(maxMergedInterfaces - running.size, Math.floor(places.free() / capturesOfEach(request)))
-      const fresh = come.slice(0, Math.max(0, free))
+      const fresh = come.slice(0, Math.max(0, free)).map(({ name }) => name)
       if (fresh.length < come.length) tellOfTooMany()
-      if (fresh.length === 0 || end !== undefined) return
+      if (end !== undefined) return false
+      if (fresh.length === 0) return true
       log.info(`${plan.name}: interfaces ${fresh.join(', ')} have come`)
-      await start(prepared.replan(interfaces.map(nif => ({ ...nif, up: fresh.includes(nif.name) }))), fresh, interfaces)
+      const replanned = prepared.replan(interfaces.map(nif => ({ ...nif, up: fresh.includes(nif.name) })))
+      if ((await start(replanned, fresh, interfaces)) && hasStarted && !isArmed) {
+        isArmed = true
+        options.onArmed?.()
+      }
     } catch (error) {
       log.debug(`${plan.name}: ${error}`)
     } finally {
       looking = false
     }
+    return false
   }
 
   const each = (how: 'drain' | 'interrupt' | 'kill', why: LifeEnd) => {
@@ -241,24 +278,32 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     check()
   }
 
-  const armed = start(
-    plan,
-    plan.dumpcap.interfaces.map(({ name }) => name),
-    prepared.interfaces,
-  ).then(
-    ready => {
-      isArmed = ready
-      if (ready) seam?.cut()
-      else seam?.finish()
-      return ready
-    },
-    error => {
+  /** Starts with the interfaces of the plan, and where all of them have gone meanwhile, with those that are up now. */
+  const startFirst = async (): Promise<boolean> => {
+    starting++
+    try {
+      const names = plan.dumpcap.interfaces.map(({ name }) => name)
+      if (await start(plan, names, prepared.interfaces)) return true
+      if (failure !== undefined || end !== undefined || !plan.everyInterface || !isStillThere(namespace)) return false
+      await join()
+      const isAny = (await Promise.all([...running.values()].map(isReady))).some(Boolean)
+      if (!isAny && !stay) failure ??= allGone(plan)
+      return isAny && failure === undefined
+    } catch (error) {
       failure = error
-      seam?.finish()
-      check()
       return false
-    },
-  )
+    } finally {
+      starting--
+      check()
+    }
+  }
+
+  const armed = startFirst().then(ready => {
+    hasStarted = true
+    isArmed = ready
+    if (!ready && !stay) seam?.finish()
+    return ready
+  })
   const ended = over.promise.then(async (): Promise<LifeReport> => {
     await seam?.woven.done.catch(() => {})
     noteTime(seam?.woven.lastTime())
@@ -269,7 +314,10 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
       end: end ?? 'asked',
       complete: !tooMany && ends.every(({ complete, report }) => complete || missed.includes(report.name)),
       goneInterface: end === 'interface-gone' ? ends.findLast(({ gone }) => gone)?.report.name : undefined,
-      interfaces: ends.filter(({ report }) => !missed.includes(report.name)).map(({ report }) => report),
+      interfaces: [
+        ...(seam === undefined || seam.lost() === 0 ? [] : [headReport(plan, seam)]),
+        ...ends.filter(({ report }) => !missed.includes(report.name)).map(({ report }) => report),
+      ],
       missed,
       failure: short ? undefined : failure,
     }
@@ -280,7 +328,7 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     ended,
     look() {
       if (end === undefined && !isStillThere(namespace)) each('drain', 'target-gone')
-      else join()
+      else join().then(isAll => isAll && seam?.isSettled() && seam.finish())
     },
     lastTime() {
       for (const { woven } of running.values()) noteTime(woven.lastTime())
@@ -293,6 +341,22 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     interrupt: () => each('interrupt', 'asked'),
     kill: () => each('kill', 'asked'),
   }
+}
+
+/** What the head counted, which is told where it has lost packets. */
+function headReport(plan: SourcePlan, seam: Seam): InterfaceReport {
+  return { name: shownName(plan, 'any'), received: seam.woven.packets(), dropped: seam.lost() }
+}
+
+/** Whether a source captures; one that does not has told why when this is known. */
+async function isReady({ ready, ended }: RunningSource): Promise<boolean> {
+  if (await ready) return true
+  await ended
+  return false
+}
+
+function keyOf({ key, facts }: CapturePlace): string {
+  return `${facts?.index ?? 0} ${key}`
 }
 
 /** What tells an interface from another of its name, or of its index. */

@@ -18,6 +18,7 @@ import type { TargetContext } from '../metadata/context.ts'
 import type { NetworkInterface } from '../model/interface.ts'
 import { type LeftOut, withApplicableFilter } from './applicable.ts'
 import type { CaptureContext } from './context.ts'
+import { isGone } from './gone.ts'
 import type { Head } from './head.ts'
 import type { Places } from './places.ts'
 import {
@@ -107,6 +108,12 @@ function shortName({ type, name }: ResolvedTarget): string {
   return type === 'bindmount' ? basename(name) : name
 }
 
+/** What comes of a look at a target. */
+type Planned = Network & Pick<PreparedLife, 'plan' | 'leftOut' | 'context'>
+
+/** Looks at a target whose interfaces go before the filter has been compiled for them. */
+const mostLooks = 5
+
 /** Prepares the capture of one life of a target, which it owns from now on. */
 async function prepareLife(
   request: CaptureRequest,
@@ -138,31 +145,33 @@ async function prepareLife(
     const replan = (interfaces: readonly NetworkInterface[]) =>
       planSource({ ...request, interfaces: [] }, target, interfaces, { ...options, allowAny: false })
     const onAny = () => planSource({ ...request, interfaces: ['any'] }, target, [], options)
+    const onWait = head === undefined ? undefined : onAny
     const waiting = request.wait !== undefined
-    const known = await planWhenUp(
-      planFor,
-      head === undefined ? undefined : onAny,
-      { ...target, network },
-      waiting,
-      signal,
-    )
-    const gather = ({ dumpcap, woven }: SourcePlan) => {
-      const captured = new Set(dumpcap.interfaces.map(({ name }) => name))
-      return gatherContext(target, known.interfaces, {
-        ...{ signal, routes: known.routes, offloads: woven },
-        filterOf: name => (captured.has(name) ? dumpcap.filter : undefined),
-      })
+    const look = async (early: Promise<Network> | undefined, looks = 1): Promise<Planned> => {
+      const known = await planWhenUp(planFor, onWait, { namespace, network: early }, waiting, signal)
+      const gather = ({ dumpcap, woven }: SourcePlan) => {
+        const captured = new Set(dumpcap.interfaces.map(({ name }) => name))
+        return gatherContext(target, known.interfaces, {
+          ...{ signal, routes: known.routes, offloads: woven },
+          filterOf: name => (captured.has(name) ? dumpcap.filter : undefined),
+        })
+      }
+      const gathering = gather(known.plan)
+      // A filter that fails is told first; nobody waits for this one then.
+      gathering.catch(() => {})
+      // Without the right in our own hands only dumpcap itself can tell whether it may capture.
+      const needsCheck = known.plan.dumpcap.filter !== '' || !hasCapability('netRaw')
+      const checked = needsCheck
+        ? await withApplicableFilter(known.plan, namespace, known.interfaces, signal).catch(error => {
+            if (looks === mostLooks || !isGone(known.plan, error)) throw error
+            return undefined
+          })
+        : { plan: known.plan, leftOut: [] }
+      if (checked === undefined) return look(undefined, looks + 1)
+      const context = await (checked.plan === known.plan ? gathering : gather(checked.plan))
+      return { ...known, ...checked, context }
     }
-    const gathering = gather(known.plan)
-    // A filter that fails is told first; nobody waits for this one then.
-    gathering.catch(() => {})
-    // Without the right in our own hands only dumpcap itself can tell whether it may capture.
-    const needsCheck = known.plan.dumpcap.filter !== '' || !hasCapability('netRaw')
-    const { plan, leftOut } = needsCheck
-      ? await withApplicableFilter(known.plan, namespace, known.interfaces, signal)
-      : { plan: known.plan, leftOut: [] }
-    const context = await (plan === known.plan ? gathering : gather(plan))
-    return { ...known, plan, leftOut, context, target, replan, head, close }
+    return { ...(await look(network)), target, replan, head, close }
   } catch (error) {
     close()
     throw error

@@ -22,6 +22,7 @@ import { readBytesWritten } from '../linux/process/proc.ts'
 import { sectionCommentLimits } from '../metadata/context.ts'
 import type { CaptureEnd } from '../protocol/v1/values.ts'
 import { type Ending, endingOf, failureOf, writeFailure } from './ending.ts'
+import { withoutGone } from './gone.ts'
 import { interestCheck, watchInterval } from './interest.ts'
 import type { SourcePlan } from './plan.ts'
 import { type Preface, prelude, sectionComment } from './prelude.ts'
@@ -46,18 +47,38 @@ export async function runLocal(
   output: number,
   options: RunOptions,
 ): Promise<CaptureReport> {
+  if (options.lifetime.stop.aborted) return report(life.plan, 'stopped', false)
+  const isFile = fstatSync(output).isFile()
+  const hasNames = preface.names.length > 0
+  if (hasNames && !writePrelude(Buffer.concat(prelude(preface, isFile)), output)) {
+    return report(life.plan, 'reader-gone', false)
+  }
+  // Without names there is one section only, which editcap of Wireshark 4.0 reads as well.
+  const limit = isFile ? sectionCommentLimits.file : sectionCommentLimits.stream - ownOptions
+  const comment = hasNames ? life.plan.dumpcap.comment : sectionComment(preface, limit)
+  for (let { plan } = life, attempt = 1; ; attempt++) {
+    try {
+      return await runDumpcap({ ...life, plan }, comment, output, options)
+    } catch (error) {
+      if (attempt === mostStarts) throw error
+      plan = await withoutGone(plan, life.target.namespace, life.interfaces, error)
+    }
+  }
+}
+
+/** Starts of dumpcap, of which each but the last failed since an interface had gone. */
+const mostStarts = 5
+
+async function runDumpcap(
+  life: Pick<PreparedLife, 'plan' | 'target' | 'interfaces'>,
+  comment: string,
+  output: number,
+  options: RunOptions,
+): Promise<CaptureReport> {
   const { lifetime, onArmed, onSilence } = options
   const { plan, target } = life
   const { namespace } = target
   if (lifetime.stop.aborted) return report(plan, 'stopped', false)
-  const isFile = fstatSync(output).isFile()
-  const hasNames = preface.names.length > 0
-  if (hasNames && !writePrelude(Buffer.concat(prelude(preface, isFile)), output)) {
-    return report(plan, 'reader-gone', false)
-  }
-  // Without names there is one section only, which editcap of Wireshark 4.0 reads as well.
-  const limit = isFile ? sectionCommentLimits.file : sectionCommentLimits.stream - ownOptions
-  const comment = hasNames ? plan.dumpcap.comment : sectionComment(preface, limit)
   const dumpcap = startDumpcap(namespace, { ...plan.dumpcap, comment }, output)
   const unwritten = watchUnwritten(output, dumpcap.pid, () => dumpcap.messages().packets)
   const cleanUp = new AbortController()

@@ -113,7 +113,8 @@ export async function runWoven(
     const { reference } = prepared.plan
     const comment = history.begin(prepared, () => lastOf(reference, life))
     const onLine = (line: string) => context.onSilence?.(line)
-    const life = startLife(prepared, { weave, places, log, request, comment, number: numberPackets, onLine })
+    const onArmed = () => arm()
+    const life = startLife(prepared, { weave, places, log, request, comment, number: numberPackets, onLine, onArmed })
     lives.set(life, prepared)
     life.armed.then(() => {
       const pid = life.pid()

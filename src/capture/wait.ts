@@ -3,6 +3,7 @@
  * that is mounted is captured on suspicion, so that the first packets are there when it turns out to be the one.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isExhaustion, RemoraError, reasonOf } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import { makeSignal } from '../base/signal.ts'
@@ -120,6 +121,8 @@ export function watchForTargets(
         for (const { namespace } of targets) namespace.close()
         return
       }
+      // What has just been mounted is told in this turn: its capture begins before it is asked for.
+      await nextTurn()
       const identities = targets.map(identity)
       const isWanted = ({ from }: ResolvedTarget) => request.follow || from.some(reference => pending.has(reference))
       const wanted = targets.filter(isWanted)
@@ -127,7 +130,9 @@ export function watchForTargets(
       wanted.forEach(take)
       // What could not be looked for may still be the same.
       current = new Set([...(complete ? [] : current), ...identities])
-      await releaseAll(others, heads, ended.signal)
+      // Whoever was not found may be one of them.
+      if (complete) await releaseAll(others, heads, ended.signal)
+      else started = [...others, ...started].slice(-mostStarted)
       await changes.next()
     }
   }

@@ -17,6 +17,8 @@ export interface CaptureSummary {
   /** Interfaces that are not listed, since there are too many; their packets are in the totals. */
   readonly moreInterfaces: number
   readonly totals: Totals
+  /** Packets that stand behind later ones. */
+  readonly outOfOrder: number
   /** Different pairs of a name and an address. */
   readonly names: number
   /** Decryption secrets. */

@@ -4,7 +4,7 @@
  */
 import type { NameRecord } from '../pcapng/block.ts'
 import type { InterfaceRecord, PacketRecord, PcapngRecord, SectionRecord } from '../pcapng/records.ts'
-import { timeText } from '../pcapng/time.ts'
+import { nanosecondsBetween, type Time, timeText } from '../pcapng/time.ts'
 import { splitComments } from './documents.ts'
 import { type Counted, countedInterface, countPacket, countStatistics, interfaceSummary } from './interfaces.ts'
 import type { CaptureSummary, Damage, Gap, PacketComment, SectionSummary } from './model.ts'
@@ -39,6 +39,7 @@ export function makeSummariser(): Summariser {
   const points = makePoints()
   const all = makeTally()
   const secrets = { blocks: 0, bytes: 0 }
+  let outOfOrder = 0
   let documents: { target?: string | undefined; context?: string | undefined } = {}
   let sectionCount = 0
   let moreInterfaces = 0
@@ -64,6 +65,7 @@ export function makeSummariser(): Summariser {
   }
   const takePacket = (packet: PacketRecord) => {
     const counted = current[packet.interface]
+    if (isEarlier(packet.time, all.last)) outOfOrder++
     count(all, packet)
     if (counted !== undefined) {
       countPacket(counted, packet)
@@ -98,10 +100,14 @@ export function makeSummariser(): Summariser {
     result: () => ({
       ...{ sections, moreSections: sectionCount - sections.length, ...documents },
       ...{ interfaces: interfaces.map(interfaceSummary), moreInterfaces },
-      ...{ totals: totals(all), names: names.size, secrets },
+      ...{ totals: totals(all), outOfOrder, names: names.size, secrets },
       ...{ gaps: gaps.result(), comments: comments.result(), points: points.pairs(), skipped: skipped.result() },
     }),
   }
+}
+
+function isEarlier(time: Time | undefined, last: Time | undefined): boolean {
+  return time !== undefined && last !== undefined && nanosecondsBetween(time, last) > 0
 }
 
 function sectionSummary(record: SectionRecord, comments: readonly string[]): SectionSummary {

@@ -20,7 +20,7 @@ export function captureInfo(summary: CaptureSummary): string {
 }
 
 function overview(summary: CaptureSummary): string {
-  const { totals, sections, moreSections, names, secrets, skipped, cutOff, broken } = summary
+  const { totals, outOfOrder, sections, moreSections, names, secrets, skipped, cutOff, broken } = summary
   const duration = secondsBetween(totals.first, totals.last)
   const writers = new Set(sections.flatMap(({ application }) => application ?? []))
   const more = moreSections > 0 ? [`${count(moreSections)} more sections`] : []
@@ -30,6 +30,7 @@ function overview(summary: CaptureSummary): string {
     ['first', totals.first],
     ['last', totals.last],
     ['lost', lost(summary) || undefined],
+    ['order', outOfOrder > 0 ? `${count(outOfOrder)} packets stand behind later ones` : undefined],
     ['names', names > 0 ? count(names) : undefined],
     ['keys', secrets.blocks > 0 ? `${bytes(secrets.bytes)} of secrets to decrypt with` : undefined],
     ['by', [...writers, ...more].join('; ') || undefined],

@@ -46,18 +46,22 @@ const endings: Record<CaptureEnd, string> = {
 
 /** What was captured, what was lost, and why it ended. */
 export function summary(report: CaptureReport, destination: OutputRequest): string {
-  const { packets, dropped, goneInterface, missedInterfaces, end, lives = 1 } = report
+  const { packets, dropped, late = 0, goneInterface, missedInterfaces, end, lives = 1 } = report
   const where = destination.kind === 'file' ? ` in ${destination.path}` : ''
-  const lost = dropped > 0 ? `, ${count(dropped)} LOST` : ''
+  const lost = `${dropped > 0 ? `, ${count(dropped)} LOST` : ''}${outOfOrder(late)}`
   const gone = goneInterface === undefined ? '' : ` (${goneInterface} was removed)`
   const without = missedInterfaces === undefined ? '' : `, without ${printable(missedInterfaces.join(', '))}`
   const life = lives > 1 ? ` in ${lives} lives` : ''
   return `${count(packets)} packets${where}${life}${without}${lost}; ${endings[end]}${printable(gone)}\n`
 }
 
+function outOfOrder(late: number): string {
+  return late > 0 ? `, ${count(late)} out of order` : ''
+}
+
 /** The same for a capture around a command: one line, that nothing else may come before. */
-export function runSummary({ packets, dropped, end }: CaptureReport, file: string): string {
-  const lost = dropped > 0 ? `, ${count(dropped)} LOST` : ''
+export function runSummary({ packets, dropped, late = 0, end }: CaptureReport, file: string): string {
+  const lost = `${dropped > 0 ? `, ${count(dropped)} LOST` : ''}${outOfOrder(late)}`
   const why = end === 'stopped' ? '' : `; ${endings[end]}`
   return `remora: ${count(packets)} packets to ${printable(file)}${lost}${why}\n`
 }

@@ -86,7 +86,7 @@ export async function openArriving(path: string, signal: AbortSignal): Promise<N
   for (const [attempt, delay] of delays.entries()) {
     await sleep(delay)
     if (signal.aborted) return undefined
-    const namespace = tryOpen(path) ?? (attempt === foreignTry ? await openForeign(path, signal) : undefined)
+    const namespace = openArrived(path) ?? (attempt === foreignTry ? await openForeign(path, signal) : undefined)
     if (namespace !== undefined) return namespace
   }
   return undefined
@@ -95,10 +95,11 @@ export async function openArriving(path: string, signal: AbortSignal): Promise<N
 async function openForeign(path: string, signal: AbortSignal): Promise<NetworkNamespace | undefined> {
   const mounts = await listForeignMounts(await scanProcesses())
   const mount = signal.aborted ? undefined : mounts.find(({ inside }) => inside === path)
-  return mount === undefined ? undefined : tryOpen(mount.path)
+  return mount === undefined ? undefined : openArrived(mount.path)
 }
 
-function tryOpen(path: string): NetworkNamespace | undefined {
+/** Opens a namespace that may be mounted by now. */
+export function openArrived(path: string): NetworkNamespace | undefined {
   try {
     return openNamespaceFile(path)
   } catch (error) {

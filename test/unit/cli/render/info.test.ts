@@ -15,7 +15,7 @@ const peer = {
 }
 
 const full: CaptureSummary = {
-  ...{ file: 'web.pcapng', bytes: 4_000, moreSections: 2, moreInterfaces: 1, names: 12 },
+  ...{ file: 'web.pcapng', bytes: 4_000, moreSections: 2, moreInterfaces: 1, names: 12, outOfOrder: 1_234 },
   sections: [{ byteOrder: 'LE', application: 'remora 1', comments: ['by\nhand'] }],
   ...{ target: '---\n# capture target information\nname: "\x1b"\n', context: '---\n# remora context\n' },
   interfaces: [web, peer],
@@ -38,6 +38,7 @@ test('everything a file can tell', () => {
   first    2026-11-21T05:56:09.100000200Z
   last     2026-11-21T05:57:09.000001000Z
   lost     10 by the kernel, 3 on their way into the file, not told for one interface
+  order    1,234 packets stand behind later ones
   names    12
   keys     2.0 KiB of secrets to decrypt with
   by       remora 1; 2 more sections
@@ -79,7 +80,16 @@ Comment
 test('what a file does not tell is left out', () => {
   const nothing = { packets: 0, bytes: 0, originalBytes: 0 }
   const empty: CaptureSummary = {
-    ...{ file: '-', bytes: 28, sections: [], moreSections: 0, interfaces: [], moreInterfaces: 0, totals: nothing },
+    ...{
+      file: '-',
+      bytes: 28,
+      sections: [],
+      moreSections: 0,
+      interfaces: [],
+      moreInterfaces: 0,
+      outOfOrder: 0,
+      totals: nothing,
+    },
     ...{
       names: 0,
       secrets: { blocks: 0, bytes: 0 },
