@@ -1,6 +1,6 @@
 /** Two network namespaces with a veth pair between them, made for one test and taken away after it. */
 import { randomBytes } from 'node:crypto'
-import { must, run } from './command.ts'
+import { must, run, until } from './command.ts'
 
 export interface NetnsPair {
   /** Name of the namespace packets are sent from. */
@@ -77,4 +77,10 @@ async function makePair(sender: string, receiver: string, ends: readonly [End, E
       'permanent',
     )
   }
+  for (const { name, nif } of ends) await until(`${nif} is up`, () => isUp(name, nif))
+}
+
+/** The kernel throws away what is sent before a work queue has noticed the carrier (net/core/link_watch.c). */
+async function isUp(namespace: string, nif: string): Promise<boolean> {
+  return /\bstate UP\b/.test((await must('ip', '-n', namespace, 'link', 'show', nif)).toString())
 }
