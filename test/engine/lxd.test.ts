@@ -1,5 +1,8 @@
 /** LXD, the real one. */
+import { expect, test } from 'vitest'
+import { discover } from '../../src/discover/discover.ts'
 import { lxd } from '../../src/engine/lxd.ts'
+import { tracesEngine } from '../../src/engine/traces.ts'
 import { until } from '../helpers/command.ts'
 import { lxdImage, startLxd } from '../helpers/lxd.ts'
 import { optionsOf, testEngine } from './compliance.ts'
@@ -39,3 +42,28 @@ testEngine(
   },
   { pods: true, empty: true },
 )
+
+test('a container is listed once, by its engine, and is known by its monitor while the engine is silent', async () => {
+  const { socket, lxc, close } = await startLxd()
+  const [name, inProject] = [`once${process.pid}`, `lab${process.pid}`]
+  try {
+    await lxc('project', 'create', 'dev', '-c', 'features.images=false', '-c', 'features.profiles=false')
+    await lxc('launch', lxdImage, name)
+    await lxc('launch', lxdImage, inProject, '--project', 'dev')
+    const signal = AbortSignal.timeout(20_000)
+    const named = (one: { readonly name: string }) => one.name === name || one.name === `dev/${inProject}`
+    const { targets } = await discover({ signal, interfaces: false, env: { LXD_SOCKET: socket } })
+    const listed = targets.filter(({ container }) => [name, `dev_${inProject}`].includes(container?.id ?? ''))
+    expect(listed.map(({ reference }) => reference).sort()).toEqual([`lxd:${name}`, `lxd:dev/${inProject}`].sort())
+    const traces = (await tracesEngine().containers(signal)).filter(named)
+    expect(traces.map(({ engine, id }) => [engine, id]).sort()).toEqual(
+      [
+        ['lxd', name],
+        ['lxd', `dev_${inProject}`],
+      ].sort(),
+    )
+    await lxc('delete', '--force', inProject, '--project', 'dev')
+  } finally {
+    await close()
+  }
+})
