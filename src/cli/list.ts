@@ -41,7 +41,7 @@ export async function list(patterns: readonly string[], options: ListOptions): P
   const { signal } = new AbortController()
   const { targets, warnings } =
     service === undefined
-      ? await discover({ signal, interfaces: true })
+      ? await discover({ signal, interfaces: true, held: 'all' })
       : await (await import('../capture/remote-list.ts')).listRemoteTargets(service, signal)
   const chosen = targets.filter(isWanted)
   if (options.json) print(`${printableJson(chosen.map(targetJson), 2)}\n`)

@@ -84,8 +84,9 @@ function tryOpen(target: Target): NetworkNamespace | Error {
  * Opens the namespace of a target that was just listed.
  * @throws RemoraError TARGET_NOT_FOUND, TARGET_STALE or FORBIDDEN
  */
-export function openTarget({ pid, startTime, netns, reference }: Target): NetworkNamespace {
+export function openTarget({ pid, startTime, netns, reference, path }: Target): NetworkNamespace {
   if (pid > 0) return openProcessNamespace(pid, { startTime, inode: netns })
+  if (path !== undefined) return openNamespaceFile(path, netns)
   const mount = parseReference(reference)
   if (mount.scheme === 'named') return openNamespaceFile(namedPath(mount.name), netns)
   if (mount.scheme === 'file') return openNamespaceFile(mount.path, netns)

@@ -8,11 +8,13 @@ import { watchExhaustion } from '../base/exhaustion.ts'
 import { setTimeout } from '../base/timers.ts'
 import { askAbout } from '../engine/about.ts'
 import type { About, Engine } from '../engine/engine.ts'
+import { isStillHeld, type NamespaceHolder } from '../linux/namespace/holders.ts'
 import type { ProcessEntry } from '../linux/process/table.ts'
 import type { HostFacts } from '../model/host.ts'
 import type { Target } from '../model/target.ts'
 import { discover } from './discover.ts'
 import { type EngineWatch, watchEngines } from './engine-watch.ts'
+import { findHeld } from './held.ts'
 import { hostFacts } from './mobyshark.ts'
 import { type CacheIntervals, type NamespaceCache, namespaceCache } from './namespace-cache.ts'
 import { type Discovery, isYoung } from './targets.ts'
@@ -60,6 +62,8 @@ const intervals: CacheIntervals = {
 interface Seen {
   readonly view: HostView
   readonly mounts: MountView
+  /** Namespaces that only a thread or a descriptor keeps, of those that were found so far. */
+  readonly held: readonly NamespaceHolder[]
   readonly mark: string
 }
 
@@ -82,6 +86,8 @@ export function makeKnownHost(signal: AbortSignal, env?: NodeJS.ProcessEnv): Kno
   let following: { readonly engines: EngineWatch; readonly end: AbortController } | undefined
   let idle: NodeJS.Timeout | undefined
   let known: Look | undefined
+  /** Found behind an answer: to look through all threads and descriptors takes too long for one. */
+  let held: readonly NamespaceHolder[] | undefined
   let looks = 0
   let refreshing = false
 
@@ -91,6 +97,7 @@ export function makeKnownHost(signal: AbortSignal, env?: NodeJS.ProcessEnv): Kno
       following?.end.abort()
       following = undefined
       known = undefined
+      held = undefined
     }, times.idle).unref()
     if (following === undefined) {
       const end = new AbortController()
@@ -103,11 +110,11 @@ export function makeKnownHost(signal: AbortSignal, env?: NodeJS.ProcessEnv): Kno
     const view = await viewHost(signal, env)
     engines.follow(view.engines)
     const mounts = await viewMounts(view, signal)
-    return { view, mounts, mark: markOf(view, mounts) }
+    return withHeld({ view, mounts }, held?.filter(isStillHeld))
   }
   const lookAtAll = async (seen: Seen, namespaces: NamespaceCache): Promise<Look> => {
     const began = performance.now()
-    const discovery = await discover({ ...options, interfaces: false, seen })
+    const discovery = await discover({ ...options, interfaces: false, seen, held: seen.held })
     const isUnsettled = hasStarting(discovery.targets, seen.view.table)
     return { number: ++looks, began, mark: seen.mark, discovery, isUnsettled, namespaces }
   }
@@ -115,7 +122,11 @@ export function makeKnownHost(signal: AbortSignal, env?: NodeJS.ProcessEnv): Kno
     if (refreshing) return
     refreshing = true
     try {
-      const look = await lookAtAll(seen, namespaceCache(intervals))
+      const isFirst = held === undefined
+      held = await findHeld(seen.view.table, seen.mounts, signal)
+      // Everything else was looked at just now.
+      if (isFirst && held.length === 0) return
+      const look = await lookAtAll(withHeld(seen, held), namespaceCache(intervals))
       await fillIn(look, signal)
       known = look
     } catch {
@@ -143,7 +154,7 @@ export function makeKnownHost(signal: AbortSignal, env?: NodeJS.ProcessEnv): Kno
         known = undefined
         throw exhausted()
       }
-      if (look === kept && age > times.refresh) void refresh(seen)
+      if (held === undefined || (look === kept && age > times.refresh)) void refresh(seen)
       return {
         ...look.discovery,
         ...{ targets, warnings: [...look.discovery.warnings, ...warnings], table: seen.view.table },
@@ -155,6 +166,11 @@ export function makeKnownHost(signal: AbortSignal, env?: NodeJS.ProcessEnv): Kno
       }
     },
   }
+}
+
+/** Adds namespaces that are held to what was seen. */
+function withHeld({ view, mounts }: Pick<Seen, 'view' | 'mounts'>, held: readonly NamespaceHolder[] = []): Seen {
+  return { view, mounts, held, mark: markOf(view, mounts, held) }
 }
 
 /** The targets of a look with their interfaces, of which those are read that have changed. */

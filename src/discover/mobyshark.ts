@@ -35,7 +35,7 @@ export async function mobyshark(
   options: DocumentOptions,
   isWanted: (target: Target) => boolean = () => true,
 ): Promise<Answer<ReturnType<typeof mobysharkDocument>>> {
-  const discovery = await discover({ ...options, interfaces: true })
+  const discovery = await discover({ ...options, interfaces: true, held: 'all' })
   const facts = await hostFacts(discovery, options)
   return mobysharkOf(discovery, await scanProcesses(options.signal), facts, isWanted)
 }

@@ -10,6 +10,7 @@ import {
   newestFirst,
 } from '../engine/engine.ts'
 import { kindOf } from '../engine/engines.ts'
+import type { NamespaceHolder } from '../linux/namespace/holders.ts'
 import type { ForeignMount, NamespaceMount } from '../linux/namespace/mountinfo.ts'
 import { makePidTranslator } from '../linux/process/pid-namespace.ts'
 import { readUptime } from '../linux/process/proc.ts'
@@ -17,6 +18,7 @@ import { eldestBy, type ProcessEntry, readProcess } from '../linux/process/table
 import { type ContainerEngine, containerEngines, type PodMember, type Target } from '../model/target.ts'
 import { formatReference } from '../reference/reference.ts'
 import { hostPid, mayTellOf } from './containers.ts'
+import { holderName } from './held.ts'
 import { isAtHome, type Tenant } from './processes.ts'
 import {
   behindTheirOwners,
@@ -137,6 +139,13 @@ export function mountTarget(mount: NamespaceMount | ForeignMount): Target {
   const reference = formatReference(named === undefined ? { scheme: 'file', path } : { scheme: 'named', name: named })
   const name = 'inside' in mount ? `/proc/${mount.pid}/ns/mnt:${mount.inside}` : path
   return { ...nothing, reference, name, type: 'bindmount', netns: inode }
+}
+
+/** A namespace that only a thread or a descriptor of a process keeps. */
+export function heldTarget(holder: NamespaceHolder): Target {
+  const { path, inode } = holder
+  const reference = formatReference({ scheme: 'netns', inode })
+  return { ...nothing, reference, name: holderName(holder), type: 'proc', netns: inode, path }
 }
 
 /** Where `ip netns` mounts a namespace of a name. */

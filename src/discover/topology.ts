@@ -24,7 +24,7 @@ import { type Discovery, withResidents } from './targets.ts'
 /** Makes the document from a fresh look at the host. */
 export async function ghostwire(options: DocumentOptions): Promise<Answer<ReturnType<typeof ghostwireDocument>>> {
   const { signal } = options
-  const discovery = await discover({ ...options, interfaces: false })
+  const discovery = await discover({ ...options, interfaces: false, held: 'all' })
   const table = await scanProcesses(signal)
   const [facts, topology] = await Promise.all([hostFacts(discovery, options), readTopology(discovery, table, options)])
   const { document, warnings } = await ghostwireOf(topology, table, facts, signal)

@@ -5,6 +5,7 @@
 import type { Engine } from '../engine/engine.ts'
 import { lookForEngines } from '../engine/engines.ts'
 import { hasTracedChildren } from '../engine/traces.ts'
+import type { NamespaceHolder } from '../linux/namespace/holders.ts'
 import {
   type ForeignMount,
   listForeignMounts,
@@ -44,10 +45,14 @@ export async function viewMounts({ table }: HostView, signal: AbortSignal): Prom
 }
 
 /**
- * What of a view decides which targets there are: who speaks for each namespace and each container, what is mounted, and which
- * engines there are. Processes that come and go beside those change nothing.
+ * What of a view decides which targets there are: who speaks for each namespace and each container, what is mounted or held, and
+ * which engines there are. Processes that come and go beside those change nothing.
  */
-export function markOf({ table, engines, leftOut }: HostView, mounts: MountView): string {
+export function markOf(
+  { table, engines, leftOut }: HostView,
+  mounts: MountView,
+  held: readonly NamespaceHolder[],
+): string {
   const commands = new Map(table.map(({ pid, command }) => [pid, command]))
   const watched = table.filter(({ parent }) => hasTracedChildren(commands.get(parent) ?? ''))
   const speakers = [
@@ -59,5 +64,5 @@ export function markOf({ table, engines, leftOut }: HostView, mounts: MountView)
   )
   const monitored = watched.map(({ pid, startTime, parent }) => [pid, startTime, parent])
   const asked = engines.map(({ name, address, daemon, authority }) => [name, address, daemon, authority])
-  return JSON.stringify([findHost(), told, monitored, mounts, asked, leftOut])
+  return JSON.stringify([findHost(), told, monitored, mounts, held, asked, leftOut])
 }

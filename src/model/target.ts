@@ -35,6 +35,8 @@ export interface Target {
   readonly pid: number
   /** Start time of the process in clock ticks since boot (proc_pid_stat(5), field 22); 0 when there is none. */
   readonly startTime: number
+  /** Where the namespace can be opened, when neither a process nor the reference tells. */
+  readonly path?: string
   /** Names of the interfaces that are not down, in the order of their indexes. */
   readonly interfaces: readonly string[]
   /** IPv4 and IPv6 addresses, without prefix lengths, loopback and link-local left out. */

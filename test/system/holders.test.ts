@@ -1,10 +1,12 @@
-/** Network namespaces that no process lives in, and no mount of ours keeps: each is found by its inode. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+/** Network namespaces that no process lives in, and no mount of ours keeps: each is listed, and found by its inode. */
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { resolveTarget } from '../../src/discover/resolve.ts'
 import { isStillThere } from '../../src/linux/namespace/netns.ts'
 import { end, type Running, start, until } from '../helpers/command.ts'
+import { holdNamespace, waysToHold } from '../helpers/holder.ts'
+import { remora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 const running: Running[] = []
@@ -25,46 +27,29 @@ async function found(inode: number): Promise<{ name: string; reference: string }
   return { name, reference }
 }
 
-const program = `
-import ctypes, os, sys, threading, time
-libc = ctypes.CDLL(None)
-how, file = sys.argv[1], sys.argv[2]
-own = os.open('/proc/self/ns/net', os.O_RDONLY)
-def tell(path):
-    with open(file + '.new', 'w') as told: told.write(str(os.stat(path).st_ino))
-    os.rename(file + '.new', file)
-def live():
-    libc.unshare(0x40000000)
-    tell('/proc/thread-self/ns/net')
-    time.sleep(300)
-if how == 'descriptor':
-    libc.unshare(0x40000000)
-    kept = os.open('/proc/self/ns/net', os.O_RDONLY)
-    libc.setns(own, 0)
-    tell('/proc/self/fd/%d' % kept)
-else:
-    threading.Thread(target=live).start()
-    # The main thread ends alone, and leaves a zombie behind.
-    if how == 'orphan': libc.syscall(60 if os.uname().machine == 'x86_64' else 93, 0)
-time.sleep(300)
-`
+/** What is listed of a namespace. */
+async function listed(inode: number): Promise<unknown[]> {
+  const { stdout } = await remora(['list', '--json'])
+  return (JSON.parse(stdout) as { netns: number }[]).filter(({ netns }) => netns === inode)
+}
 
-test.each(['thread', 'orphan', 'descriptor'])('kept by: %s', async how => {
-  const [script, file] = [join(scratch(), 'hold.py'), join(scratch(), 'inode')]
-  writeFileSync(script, program)
-  const holder = start(['python3', script, how, file], {}, 300_000)
+test.each(waysToHold)('kept by: %s', async how => {
+  const { holder, inode } = await holdNamespace(how)
   running.push(holder)
-  await until('it holds the namespace', () => statSync(file, { throwIfNoEntry: false }) !== undefined)
-  const inode = Number(readFileSync(file, 'utf8'))
-  const target = await found(inode)
-  expect(target).toEqual({ name: `python3(${holder.pid})`, reference: `netns:${inode}` })
+  const named = { name: `python3(${holder.pid})`, reference: `netns:${inode}` }
+  const known = { ...named, type: 'proc', netns: inode, pid: 0, 'network-interfaces': ['lo'] }
+  expect(await listed(inode)).toEqual([expect.objectContaining(known)])
+  expect(await found(inode)).toEqual(named)
+  expect(await listed(inode)).toEqual([])
 })
 
 test('mounted where only other processes see it', async () => {
   const file = join(scratch(), 'inode')
-  const script = `mount -t tmpfs x /run/netns && ip netns add hidden && stat -L -c %i /run/netns/hidden >${file} && exec sleep 300`
+  const script = `mount -t tmpfs x /run/netns && ip netns add hidden && ip -n hidden link set lo up && stat -L -c %i /run/netns/hidden >${file} && exec sleep 300`
   running.push(start(['unshare', '-m', 'sh', '-c', script], {}, 300_000))
   await until('it is mounted', () => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0)
   const inode = Number(readFileSync(file, 'utf8'))
+  const reference = expect.stringMatching(/^file:\/proc\/\d+\/root\/run\/netns\/hidden$/)
+  expect(await listed(inode)).toEqual([expect.objectContaining({ reference, 'network-interfaces': ['lo'] })])
   expect(await found(inode)).toMatchObject({ reference: `netns:${inode}` })
 })

@@ -8,6 +8,7 @@ import { type KnownHost, makeKnownHost } from '../../src/discover/known-host.ts'
 import type { Target } from '../../src/model/target.ts'
 import { end, must, type Running, run, start, until } from '../helpers/command.ts'
 import { type FakeDocker, fakeDocker } from '../helpers/fake-docker.ts'
+import { holdNamespace } from '../helpers/holder.ts'
 
 let engine: FakeDocker
 let host: KnownHost
@@ -68,6 +69,16 @@ describe('a host that is known', () => {
     await startContainer('another')
     await (await host.look(true)).facts()
     expect(engine.askedAbout()).toBe(1)
+  })
+
+  test('shows a namespace that only a descriptor keeps once it was looked for behind an answer, and only while it is kept', async () => {
+    const { holder, inode } = await holdNamespace('descriptor')
+    running.set('holder', holder)
+    const other = makeKnownHost(ended.signal, engine.env)
+    const isShown = async () => (await other.look(true)).targets.some(({ netns }) => netns === inode)
+    await until('it is shown', isShown, 30_000)
+    await end(holder.child)
+    expect(await isShown()).toBe(false)
   })
 
   test('shows a container that starts, and leaves out one that has ended', async () => {

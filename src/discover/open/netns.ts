@@ -1,13 +1,13 @@
 /** `netns:4026532573`: the network namespace with that inode. */
 import { RemoraError } from '../../base/errors.ts'
-import { findHolder } from '../../linux/namespace/holders.ts'
+import { findHolders } from '../../linux/namespace/holders.ts'
 import { listForeignMounts, listNamespaceMounts } from '../../linux/namespace/mountinfo.ts'
 import { openNamespaceFile, openProcessNamespace } from '../../linux/namespace/netns.ts'
-import { readCommand } from '../../linux/process/proc.ts'
 import { readProcessTable, scanProcesses } from '../../linux/process/table.ts'
 import { formatReference } from '../../reference/reference.ts'
 import type { NetnsReference } from '../../reference/schemes/netns.ts'
 import type { FoundTarget } from '../found.ts'
+import { holderName } from '../held.ts'
 import { isAtHome, listTenants } from '../processes.ts'
 import { type Opener, ofProcess, openMount } from './opener.ts'
 
@@ -35,7 +35,7 @@ export const openInode: Opener<NetnsReference> = async (reference, { signal }) =
 /** Opens a namespace through a thread or a descriptor. */
 async function openHeld(reference: NetnsReference, signal: AbortSignal): Promise<FoundTarget> {
   const { inode } = reference
-  const holder = await findHolder(inode, signal)
+  const [holder] = await findHolders(candidate => candidate === inode, signal)
   if (holder === undefined) {
     throw new RemoraError(
       'TARGET_NOT_FOUND',
@@ -45,7 +45,7 @@ async function openHeld(reference: NetnsReference, signal: AbortSignal): Promise
   }
   return {
     reference: formatReference(reference),
-    name: `${readCommand(holder.pid) ?? 'process'}(${holder.pid})`,
+    name: holderName(holder),
     type: 'proc',
     namespace: openNamespaceFile(holder.path, inode),
   }
