@@ -18,7 +18,7 @@ import { stockReference } from './remote-stock.ts'
 /** What was asked of a service. */
 export type StockCapture = Pick<StockParameters, 'subjects' | 'filter' | 'promiscuous'>
 
-/** Bytes of a whole section header: Wireshark 4.0 reads no longer one from a pipe (docs/discoveries). */
+/** Bytes of a whole section header: Wireshark 4.0 reads no longer one from a pipe (docs/internals/discoveries). */
 const longestHeader = { file: sectionCommentLimits.file, stream: 2_048 } as const
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Captures that begin before it is known whose packets they are: on every network namespace that is just being mounted,
  * until the engine tells which of them was waited for. No interface exists there yet, so it is the pseudo-interface `any`,
- * with the cooked header that tells the interface of each packet (LINUX_SLL2, docs/discoveries). What is captured stays in
+ * with the cooked header that tells the interface of each packet (LINUX_SLL2, docs/internals/discoveries). What is captured stays in
  * memory and in the kernel's buffer; what nobody claims is let go.
  */
 import { basename } from 'node:path'

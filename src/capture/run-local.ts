@@ -9,7 +9,7 @@
  *  5. an interface was removed: dumpcap ends for all of them, and says which;
  *  6. a stop condition was reached;
  *  7. dumpcap failed or was killed by somebody else;
- *  8. what it writes does not reach the file: dumpcap would go on and lose every packet without a word (docs/discoveries), so it
+ *  8. what it writes does not reach the file: dumpcap would go on and lose every packet without a word (docs/internals/discoveries), so it
  *     is stopped.
  */
 import { fstatSync, writeSync } from 'node:fs'

@@ -17,7 +17,7 @@ export interface WatchedTarget extends Pick<SilenceFacts, 'target' | 'filter' | 
   readonly interfaces: readonly string[]
   /**
    * The interfaces of its namespace as they are now, as `listInterfaces` tells them; asked once, and only in silence. What was
-   * known before would not do: a link that was just made is down for up to a second (docs/discoveries).
+   * known before would not do: a link that was just made is down for up to a second (docs/internals/discoveries).
    */
   links(): Promise<readonly Link[]>
   /** Packets captured so far, or anything else that is 0 until there is one. */

@@ -1,6 +1,6 @@
 /**
  * Whether what dumpcap captures into a file reaches it. dumpcap ignores the errors of its writes, so they are seen from
- * outside (docs/discoveries): a file system without room, writes that add nothing, a disk that does not take what was written.
+ * outside (docs/internals/discoveries): a file system without room, writes that add nothing, a disk that does not take what was written.
  */
 import { fstatSync, ftruncateSync, statfsSync, writeSync } from 'node:fs'
 import { RemoraError } from '../base/errors.ts'

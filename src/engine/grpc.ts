@@ -47,7 +47,7 @@ const statusCodes = { NOT_FOUND: 5, UNIMPLEMENTED: 12 } as const
 const answerTimeoutMs = 10_000
 /**
  * Milliseconds after which a stream surely works. No server says so before its first message, and on a busy machine an
- * answer to a later question overtakes it now and then (docs/discoveries/2026-11-21-containerd-events.md).
+ * answer to a later question overtakes it now and then (docs/internals/discoveries/2026-11-21-containerd-events.md).
  */
 const settlingMs = 100
 

@@ -76,7 +76,7 @@ export interface ResolverContext {
 /**
  * Greatest length of a whole section comment, bytes: the context with the target comment behind it. In a stream that a
  * Wireshark may read it is short: the pipe reader of 4.0 writes past its memory when a section header has more than 2,048
- * bytes (docs/discoveries).
+ * bytes (docs/internals/discoveries).
  */
 export const sectionCommentLimits = { file: 60_000, stream: 1_960 } as const
 

@@ -136,7 +136,7 @@ export interface NameRecord {
 /**
  * Name resolution block, section 4.5 of the draft. Names lose NUL bytes and are cut to 255 bytes each; records without a
  * name, or of a length that is no address, are left out. The best name of a record stands first and last: of several names,
- * Wireshark 4.0 shows the last, 4.4 and 4.6 the first (docs/discoveries).
+ * Wireshark 4.0 shows the last, 4.4 and 4.6 the first (docs/internals/discoveries).
  * @param limit greatest length of the block in bytes; records that would pass it are left out
  * @param comment opt_comment of the block; empty for none
  */

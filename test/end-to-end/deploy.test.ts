@@ -203,7 +203,7 @@ describe('the systemd unit', () => {
     )
     const open = findings.flatMap(({ name, exposure }) => (exposure === null ? [] : `${name} ${exposure}`))
     const document =
-      readFileSync('docs/security.md', 'utf8').split("## The unit's exposure")[1]?.split('\n## ')[0] ?? ''
+      readFileSync('docs/internals/security.md', 'utf8').split("## The unit's exposure")[1]?.split('\n## ')[0] ?? ''
     const told = [...document.matchAll(/^\| `(.*?)` \| (0\.\d) \|/gm)].map(
       ([, name = '', points]) => `${name.replaceAll('\\|', '|')} ${points}`,
     )

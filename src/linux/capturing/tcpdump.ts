@@ -1,7 +1,7 @@
 /**
  * tcpdump in a network namespace, on one interface, in immediate mode: every packet is handed on when it comes, so the last
  * ones of an interface that goes away are not lost with a block that was never full. It has its price
- * (docs/discoveries/2026-11-21-tcpdump-immediate.md). What comes out is pcap with nanoseconds (magic 0xa1b23c4d), in the
+ * (docs/internals/discoveries/2026-11-21-tcpdump-immediate.md). What comes out is pcap with nanoseconds (magic 0xa1b23c4d), in the
  * byte order of this machine.
  */
 import { RemoraError } from '../../base/errors.ts'

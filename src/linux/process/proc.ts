@@ -105,7 +105,7 @@ function listNames(folder: string): string[] {
 
 /**
  * Bytes of an environment or an argument vector that are read. Any process may make all its memory its environment
- * (prctl(2), PR_SET_MM_MAP): gigabytes, for whoever reads to the end (docs/discoveries).
+ * (prctl(2), PR_SET_MM_MAP): gigabytes, for whoever reads to the end (docs/internals/discoveries).
  */
 export const claimLimit = 256 * 1024
 

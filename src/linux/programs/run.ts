@@ -1,6 +1,6 @@
 /**
  * One-shot runs of tools whose output is wanted: argument vectors only, a deadline, a limit on output, extra descriptors
- * from number 3 on. Straight on node:child_process, because a capture's start waits for it (docs/performance.md).
+ * from number 3 on. Straight on node:child_process, because a capture's start waits for it (docs/internals/performance.md).
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { endWithUs } from '../../base/children.ts'
