@@ -13,9 +13,10 @@ function encodeBytes(character: string): string {
   return [...Buffer.from(character)].map(byte => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
 }
 
-/** Decodes `%XX`, and takes any other percent sign literally. */
+/** Decodes `%XX`, and takes any other percent sign literally. Half a surrogate pair, which JSON can bring, is no character. */
 export function decode(value: string): string {
-  return value.replace(/(?:%[0-9A-Fa-f]{2})+/g, run => Buffer.from(run.replaceAll('%', ''), 'hex').toString())
+  const decoded = value.replace(/(?:%[0-9A-Fa-f]{2})+/g, run => Buffer.from(run.replaceAll('%', ''), 'hex').toString())
+  return decoded.toWellFormed()
 }
 
 /** Reads `KEY=VALUE`. */

@@ -166,3 +166,11 @@ test('addresses in one form', () => {
     ),
   ).toEqual(['10.0.0.1', 'fd00::1', 'fe80::1', '::ffff:1.2.3.4', '64:ff9b::102:304', undefined, undefined, undefined])
 })
+
+test.each(['0', '1.', ':', '0:', '%0'])('a text of any length is looked at in no time: %s', part => {
+  const before = process.threadCpuUsage()
+  expect(canonicalAddress(part.repeat(131_072))).toBeUndefined()
+  expect(addressBytes(part.repeat(131_072))).toBeUndefined()
+  const { user, system } = process.threadCpuUsage(before)
+  expect((user + system) / 1_000).toBeLessThan(500)
+})

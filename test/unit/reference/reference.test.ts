@@ -93,6 +93,12 @@ test.each([
   expect(shownReference(text)).toBe(shown)
 })
 
+test('half a surrogate pair is no character', () => {
+  const reference = parseReference('env:\ud800=value')
+  expect(reference).toEqual({ scheme: 'env', key: '\ufffd', value: 'value' })
+  expect(parseReference(shownReference('env:\ud800=value'))).toEqual({ ...reference, value: '…' })
+})
+
 test('the failure of a malformed reference does not tell a value', () => {
   expect(() => parseReference('env:=s3 cret')).toThrow(/^(?!.*cret).*expected env:KEY=VALUE/)
 })
