@@ -1,5 +1,7 @@
 /** Children that must not outlive this process, however it ends; what ends it without a word is the kernel's to tell them. */
+
 import type { ChildProcess } from 'node:child_process'
+import { guarded } from './timers.ts'
 
 const running = new Set<ChildProcess>()
 
@@ -9,10 +11,13 @@ export function endWithUs(child: ChildProcess): void {
   if (child.pid === undefined) return
   if (running.size === 0) process.once('exit', endAll)
   running.add(child)
-  child.once('exit', () => {
-    running.delete(child)
-    if (running.size === 0) process.off('exit', endAll)
-  })
+  child.once(
+    'exit',
+    guarded(() => {
+      running.delete(child)
+      if (running.size === 0) process.off('exit', endAll)
+    }),
+  )
 }
 
 function endAll(): void {

@@ -3,6 +3,9 @@
  * of the process makes it.
  */
 
+import { guarded } from '../base/timers.ts'
+
+/** The two wishes a capture can be told. */
 export interface Lifetime {
   /** Aborts when the capture shall end and keep what it has. */
   readonly stop: AbortSignal
@@ -19,14 +22,17 @@ export function signalLifetime(now: () => number = () => performance.now()): Lif
   const kill = new AbortController()
   let asked: number | undefined
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => {
-      if (asked === undefined) {
-        asked = now()
-        stop.abort(name)
-      } else if (now() - asked > 500) {
-        kill.abort(name)
-      }
-    })
+    process.on(
+      name,
+      guarded(() => {
+        if (asked === undefined) {
+          asked = now()
+          stop.abort(name)
+        } else if (now() - asked > 500) {
+          kill.abort(name)
+        }
+      }),
+    )
   }
   return { stop: stop.signal, kill: kill.signal }
 }

@@ -1,6 +1,8 @@
 /** One source of a woven stream: its bytes get from a pipe, or a stream, into a lane. */
+
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
+import { guarded } from '../base/timers.ts'
 import { withInterfaceName } from '../pcapng/block.ts'
 import { type Accept, type Lane, openLane } from '../pcapng/lane.ts'
 import type { Strand } from '../pcapng/merge.ts'
@@ -80,14 +82,20 @@ export function openSource(from: SourceInput, options: SourceOptions, intake: In
   }
   source.done.promise.catch(() => {})
   input.on('error', () => {})
-  input.once('close', () => {
-    lane.end()
-    intake.onEnd()
-  })
+  input.once(
+    'close',
+    guarded(() => {
+      lane.end()
+      intake.onEnd()
+    }),
+  )
   if (!isDirect) {
-    input.on('data', (chunk: Buffer) => {
-      if (!intake.take(source, chunk.length, () => convert(chunk))) input.pause()
-    })
+    input.on(
+      'data',
+      guarded((chunk: Buffer) => {
+        if (!intake.take(source, chunk.length, () => convert(chunk))) input.pause()
+      }),
+    )
   }
   return source
 }

@@ -2,7 +2,9 @@
  * One call of gRPC on a connection of HTTP/2 (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md): a stream that carries messages, each
  * behind a prefix, and ends with a status.
  */
+
 import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2'
+import { guarded } from '../base/timers.ts'
 
 /** What a call sends, and what becomes of its answers. */
 export interface Exchange {
@@ -43,19 +45,25 @@ export function exchange(session: ClientHttp2Session, { path, headers, message, 
     // A call that fails at once has its status in its first headers.
     stream.on('response', first => Object.assign(end, first))
     stream.on('trailers', last => Object.assign(end, last))
-    stream.on('data', (chunk: Buffer) => {
-      try {
-        read(chunk)
-      } catch (error) {
-        stream.destroy(error as Error)
-      }
-    })
+    stream.on(
+      'data',
+      guarded((chunk: Buffer) => {
+        try {
+          read(chunk)
+        } catch (error) {
+          stream.destroy(error as Error)
+        }
+      }),
+    )
     stream.on('error', reject)
-    stream.once('close', () => {
-      const failure = failureOf(end)
-      if (failure === undefined) resolve()
-      else reject(failure)
-    })
+    stream.once(
+      'close',
+      guarded(() => {
+        const failure = failureOf(end)
+        if (failure === undefined) resolve()
+        else reject(failure)
+      }),
+    )
     stream.end(frame(message))
   })
 }

@@ -2,7 +2,9 @@
  * JSON over HTTP over a unix socket, as Docker and Podman speak it: GET only, bounded in size, ended by a signal. One
  * document, or a stream of them, one a line.
  */
+
 import { type IncomingMessage, type RequestOptions, request } from 'node:http'
+import { guarded } from '../base/timers.ts'
 import { connectTo } from './connect.ts'
 import { readList } from './json-list.ts'
 import { unreachable } from './unreachable.ts'
@@ -97,23 +99,29 @@ function fetchAnswer<T>(
       }
       const body = begin(response)
       let size = 0
-      response.on('data', (chunk: Buffer) => {
-        size += chunk.length
-        try {
-          if (size > body.most) throw new Error('the answer is too large')
-          body.take(chunk)
-        } catch (error) {
-          fail(error)
-        }
-      })
+      response.on(
+        'data',
+        guarded((chunk: Buffer) => {
+          size += chunk.length
+          try {
+            if (size > body.most) throw new Error('the answer is too large')
+            body.take(chunk)
+          } catch (error) {
+            fail(error)
+          }
+        }),
+      )
       response.once('error', error => reject(signal.aborted ? signal.reason : unreachable(socketPath, error)))
-      response.once('end', () => {
-        try {
-          resolve(body.end())
-        } catch (error) {
-          fail(error)
-        }
-      })
+      response.once(
+        'end',
+        guarded(() => {
+          try {
+            resolve(body.end())
+          } catch (error) {
+            fail(error)
+          }
+        }),
+      )
     })
     outgoing.once('error', error => reject(signal.aborted ? signal.reason : unreachable(socketPath, error)))
     outgoing.end()
@@ -147,16 +155,19 @@ export function streamJson(
       response.setEncoding('utf8')
       if (response.statusCode === 200) onReady()
       else outgoing.destroy(new Error(`status ${response.statusCode}`))
-      response.on('data', (text: string) => {
-        const lines = (rest + text).split('\n')
-        rest = lines.pop() ?? ''
-        try {
-          if (rest.length > maximumLine) throw new Error('a line of the stream is too long')
-          for (const line of lines) if (line.trim() !== '') onDocument(JSON.parse(line))
-        } catch (error) {
-          outgoing.destroy(error as Error)
-        }
-      })
+      response.on(
+        'data',
+        guarded((text: string) => {
+          const lines = (rest + text).split('\n')
+          rest = lines.pop() ?? ''
+          try {
+            if (rest.length > maximumLine) throw new Error('a line of the stream is too long')
+            for (const line of lines) if (line.trim() !== '') onDocument(JSON.parse(line))
+          } catch (error) {
+            outgoing.destroy(error as Error)
+          }
+        }),
+      )
       response.once('error', fail)
       response.once('end', () => fail(new Error('the engine ended the stream')))
     })

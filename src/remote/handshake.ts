@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { type ClientRequest, type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { setTimeout } from '../base/timers.ts'
+import { guarded, setTimeout } from '../base/timers.ts'
 import { connectionOptions } from './connection.ts'
 import { connectionFailure, lostUpgrade, silentService, statusFailure, strangeAnswer } from './failure.ts'
 import { authorization, type RemoteService } from './service.ts'
@@ -94,24 +94,33 @@ function answer(service: RemoteService, outgoing: ClientRequest): Promise<Answer
     reject(silentService(service, 'did not answer in time'))
   }, handshakeTimeout)
   outgoing.on('error', error => reject(connectionFailure(service, error)))
-  outgoing.once('upgrade', (response, socket, head) => {
-    socket.on('error', () => {})
-    resolve({ response, socket, head })
-  })
-  outgoing.once('response', response => {
-    const chunks: Buffer[] = []
-    response.on('error', () => {})
-    response.on('data', (chunk: Buffer) => {
-      if (chunks.length < 16) chunks.push(chunk)
-    })
-    const refuse = () => {
-      const body = Buffer.concat(chunks).toString()
-      reject(isPlainAnswer(response) ? lostUpgrade(service) : statusFailure(service, response.statusCode ?? 0, body))
-    }
-    response.once('end', refuse)
-    response.once('close', refuse)
-    response.setTimeout(refusalTimeout, refuse)
-  })
+  outgoing.once(
+    'upgrade',
+    guarded((response, socket, head) => {
+      socket.on('error', () => {})
+      resolve({ response, socket, head })
+    }),
+  )
+  outgoing.once(
+    'response',
+    guarded(response => {
+      const chunks: Buffer[] = []
+      response.on('error', () => {})
+      response.on(
+        'data',
+        guarded((chunk: Buffer) => {
+          if (chunks.length < 16) chunks.push(chunk)
+        }),
+      )
+      const refuse = () => {
+        const body = Buffer.concat(chunks).toString()
+        reject(isPlainAnswer(response) ? lostUpgrade(service) : statusFailure(service, response.statusCode ?? 0, body))
+      }
+      response.once('end', refuse)
+      response.once('close', refuse)
+      response.setTimeout(refusalTimeout, refuse)
+    }),
+  )
   outgoing.end()
   return promise.finally(() => clearTimeout(timer))
 }

@@ -3,10 +3,12 @@
  * only asked to connect (CONNECT, RFC 9110 §9.3.6), never for a service on this machine itself; and what goes wrong there
  * is told as the proxy's, not as the service's.
  */
+
 import type { Agent } from 'node:http'
 import { RemoraError, reasonOf } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import { withoutSecrets } from '../base/redact.ts'
+import { guarded } from '../base/timers.ts'
 import { isExempt } from './no-proxy.ts'
 
 /**
@@ -27,9 +29,12 @@ export async function proxyAgent(base: string, env: NodeJS.ProcessEnv = process.
   class TellingAgent extends HttpsProxyAgent<string> {
     override async connect(...[request, options]: Parameters<InstanceType<typeof HttpsProxyAgent>['connect']>) {
       let status = 200
-      request.once('proxyConnect', ({ statusCode }) => {
-        status = statusCode
-      })
+      request.once(
+        'proxyConnect',
+        guarded(({ statusCode }) => {
+          status = statusCode
+        }),
+      )
       const socket = await super.connect(request, options).catch(error => {
         throw proxyFailure(this.proxy, reasonOf(error), error)
       })

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { RemoraError } from '../base/errors.ts'
-import { setInterval, setTimeout } from '../base/timers.ts'
+import { guarded, setInterval, setTimeout } from '../base/timers.ts'
 import { type CloseReason, faultCodes } from '../protocol/packetflix/close.ts'
 import { connectionFailure, silentService } from './failure.ts'
 import { frameReader, opcodes } from './frames.ts'
@@ -124,12 +124,15 @@ function follow(
   }, interval)
   socket.on('error', () => {})
   socket.once('end', () => socket.end())
-  socket.once('close', async () => {
-    clearInterval(timer)
-    await queue.done()
-    const known = failure === undefined ? end : undefined
-    ended.resolve({ code: known?.code, reason: known?.reason ?? '', ...(failure && { failure }) })
-  })
+  socket.once(
+    'close',
+    guarded(async () => {
+      clearInterval(timer)
+      await queue.done()
+      const known = failure === undefined ? end : undefined
+      ended.resolve({ code: known?.code, reason: known?.reason ?? '', ...(failure && { failure }) })
+    }),
+  )
   if (head.length > 0) take(head, head.length, () => {})
   reading.begin(take)
   return { ended: ended.promise, close: () => close(1000, 'ciao'), destroy: () => void socket.destroy() }

@@ -3,7 +3,7 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { RemoraError } from '../base/errors.ts'
-import { setTimeout } from '../base/timers.ts'
+import { guarded, setTimeout } from '../base/timers.ts'
 import { type Channel, pump, type Send } from './channel.ts'
 import { writeError } from './error-answer.ts'
 
@@ -16,9 +16,12 @@ const closeTime = 2_000
  */
 export function downloadChannel(response: ServerResponse, name: string): Channel {
   const gone = new AbortController()
-  response.on('close', () => {
-    if (!response.writableFinished) gone.abort()
-  })
+  response.on(
+    'close',
+    guarded(() => {
+      if (!response.writableFinished) gone.abort()
+    }),
+  )
   response.on('error', () => gone.abort())
   const begin = () => {
     if (response.headersSent) return

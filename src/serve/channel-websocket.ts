@@ -7,7 +7,7 @@
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { RemoraError } from '../base/errors.ts'
-import { setInterval, setTimeout } from '../base/timers.ts'
+import { guarded, setInterval, setTimeout } from '../base/timers.ts'
 import type { CaptureReport } from '../capture/report.ts'
 import { type CloseReason, closeOf, shorten } from '../protocol/packetflix/close.ts'
 import type { CaptureNote } from '../protocol/v1/notes.ts'
@@ -70,25 +70,37 @@ export function websocketChannel(socket: CaptureSocket, { connection, onAsked, i
   }, pingInterval)
   const hasRoom = () => socket.readyState === WebSocket.OPEN && socket.bufferedAmount < mostBehind
   for (const event of ['pong', 'ping', 'message']) socket.on(event, sign)
-  socket.on('ping', data => {
-    if (hasRoom()) socket.pong(data)
-  })
+  socket.on(
+    'ping',
+    guarded(data => {
+      if (hasRoom()) socket.pong(data)
+    }),
+  )
   /** A stock client that has closed; it gets nothing more, and has missed nothing when it goes. */
   const isAnswered = () => stock && socket.asked !== undefined
-  socket.on('asked', () => {
-    if (stock) conclude(1000, '')
-    onAsked()
-  })
-  socket.on('error', () => {
-    // The client broke the protocol; the library has just named the code for it.
-    gone.abort()
-    socket.conclude(socket.asked?.code ?? 1002, '')
-    setTimeout(() => socket.terminate(), closeTime).unref()
-  })
-  socket.on('close', () => {
-    clearInterval(timer)
-    if (!isAnswered()) gone.abort()
-  })
+  socket.on(
+    'asked',
+    guarded(() => {
+      if (stock) conclude(1000, '')
+      onAsked()
+    }),
+  )
+  socket.on(
+    'error',
+    guarded(() => {
+      // The client broke the protocol; the library has just named the code for it.
+      gone.abort()
+      socket.conclude(socket.asked?.code ?? 1002, '')
+      setTimeout(() => socket.terminate(), closeTime).unref()
+    }),
+  )
+  socket.on(
+    'close',
+    guarded(() => {
+      clearInterval(timer)
+      if (!isAnswered()) gone.abort()
+    }),
+  )
   const conclude = async (code: number, reason: string) => {
     if (socket.readyState === WebSocket.CLOSED) return
     const closed = new Promise(resolve => socket.once('close', resolve))

@@ -4,8 +4,10 @@
  * have half of the places: for the next one the eldest of them is ended, of the client that has the most, so that whoever
  * connects and asks at once is served. Node ends those that say nothing after ten seconds (headersTimeout).
  */
+
 import { readFileSync } from 'node:fs'
 import type { Server, Socket } from 'node:net'
+import { guarded } from '../base/timers.ts'
 import { addressGroup } from './peer.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -45,22 +47,28 @@ export function makeConnections(refusals: Refusals, limit = connectionLimit()): 
   const strangers = new Map<object | string, { readonly socket: Socket; readonly group: string }>()
   return {
     watch(server) {
-      server.on('connection', (socket: Socket) => {
-        const group = addressGroup(socket.remoteAddress)
-        count++
-        const key = keyOf(socket)
-        strangers.set(key, { socket, group })
-        socket.once('close', () => {
-          count--
-          if (strangers.get(key)?.socket === socket) strangers.delete(key)
-        })
-        if (strangers.size <= maxStrangers && count <= limit) return
-        const [eldest, victim] = eldestOfGreatest(strangers)
-        if (victim === undefined) return
-        strangers.delete(eldest)
-        refusals.note(victim.group, 'too many connections on which nobody was let in')
-        victim.socket.destroy()
-      })
+      server.on(
+        'connection',
+        guarded((socket: Socket) => {
+          const group = addressGroup(socket.remoteAddress)
+          count++
+          const key = keyOf(socket)
+          strangers.set(key, { socket, group })
+          socket.once(
+            'close',
+            guarded(() => {
+              count--
+              if (strangers.get(key)?.socket === socket) strangers.delete(key)
+            }),
+          )
+          if (strangers.size <= maxStrangers && count <= limit) return
+          const [eldest, victim] = eldestOfGreatest(strangers)
+          if (victim === undefined) return
+          strangers.delete(eldest)
+          refusals.note(victim.group, 'too many connections on which nobody was let in')
+          victim.socket.destroy()
+        }),
+      )
     },
     admit: socket => void strangers.delete(keyOf(socket)),
   }

@@ -5,6 +5,7 @@
  */
 import { createServer, type Socket } from 'node:net'
 import { RemoraError } from '../base/errors.ts'
+import { guarded } from '../base/timers.ts'
 import { parseReference, shownReference } from '../reference/reference.ts'
 import { bound, listenOn } from './bind.ts'
 import { carry, prepareSession } from './carry.ts'
@@ -69,11 +70,13 @@ export function readerName({ address, target }: ReaderAddress): string {
 export async function listenForReaders(wanted: ReaderAddress, context: ServiceContext): Promise<Readers> {
   const { target } = wanted
   const sockets = new Set<Socket>()
-  const server = createServer({ keepAlive: true, keepAliveInitialDelay: 20_000 }, socket => {
+  const server = createServer({ keepAlive: true, keepAliveInitialDelay: 20_000 })
+  const take = (socket: Socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     send(socket, target, context)
-  })
+  }
+  server.on('connection', guarded(take))
   context.connections.watch(server)
   await listenOn(server, wanted.address)
   return {

@@ -1,7 +1,7 @@
 /** `/v1/targets`: what can be captured, now and as it changes (server-sent events, WHATWG HTML §9.2). */
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { RemoraError } from '../base/errors.ts'
-import { setInterval } from '../base/timers.ts'
+import { guarded, setInterval } from '../base/timers.ts'
 import { targetKey } from '../model/key.ts'
 import type { Target } from '../model/target.ts'
 import type { TargetEventJson, WarningEventJson } from '../protocol/v1/events.ts'
@@ -67,10 +67,13 @@ export function watchTargets(c: RouteContext): Response {
     onReady: () => write('event: ready\ndata: {}\n\n'),
   })
   const timer = setInterval(() => write(':\n\n'), heartbeat)
-  outgoing.once('close', () => {
-    watching.splice(watching.indexOf(peer), 1)
-    clearInterval(timer)
-    leave()
-  })
+  outgoing.once(
+    'close',
+    guarded(() => {
+      watching.splice(watching.indexOf(peer), 1)
+      clearInterval(timer)
+      leave()
+    }),
+  )
   return RESPONSE_ALREADY_SENT
 }

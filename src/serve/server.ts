@@ -9,7 +9,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { RemoraError } from '../base/errors.ts'
 import { afterOwnTime } from '../base/own-time.ts'
-import { setTimeout } from '../base/timers.ts'
+import { guarded, setTimeout } from '../base/timers.ts'
 import type { AccessRules } from './access.ts'
 import { makeApp } from './app.ts'
 import { bound, listenOn } from './bind.ts'
@@ -87,9 +87,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         { overrideGlobalObjects: false },
       )
       const server = address.kind === 'tcp' && tls ? tlsServer(tls, httpLimits, rules, log) : createServer(httpLimits)
-      server.on('request', answer)
+      server.on('request', guarded(answer))
       context.connections.watch(server)
-      server.on('upgrade', upgradeHandler(address, context))
+      server.on('upgrade', guarded(upgradeHandler(address, context)))
       if (await listenOn(server, address, options.socketGroup))
         servers.push({ server, address: bound(server, address) })
     }

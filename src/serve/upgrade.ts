@@ -2,11 +2,13 @@
  * WebSocket handshakes. `/v1/capture/<ticket>` is refused with an HTTP status while it is none yet; `/capture` speaks as the
  * original does, which upgrades first and tells of failures in the close frame.
  */
+
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { isAbort } from '../base/abort.ts'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
+import { guarded } from '../base/timers.ts'
 import { isPeerThere } from '../capture/interest.ts'
 import type { CaptureRequest } from '../capture/request.ts'
 import { claimStream, type PreparedStream } from '../capture/stream.ts'
@@ -218,10 +220,13 @@ function headerOf({ headers }: IncomingMessage, name: string): string | undefine
 
 function channelOf(websocket: CaptureSocket, session: Session, { socket }: IncomingMessage, stock: boolean) {
   const { localPort, remotePort } = socket
-  websocket.once('close', () => {
-    // A stock client that asked for the end has its answer: the capture ends by itself, and its losses are counted.
-    if (!stock || websocket.asked === undefined) session.kill()
-  })
+  websocket.once(
+    'close',
+    guarded(() => {
+      // A stock client that asked for the end has its answer: the capture ends by itself, and its losses are counted.
+      if (!stock || websocket.asked === undefined) session.kill()
+    }),
+  )
   return websocketChannel(websocket, {
     connection: socket,
     onAsked: () => session.stop('ciao'),

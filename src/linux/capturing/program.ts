@@ -6,7 +6,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { endWithUs } from '../../base/children.ts'
-import { setTimeout } from '../../base/timers.ts'
+import { guarded, setTimeout } from '../../base/timers.ts'
 import type { NetworkNamespace } from '../namespace/netns.ts'
 import { namespaceEntry } from '../namespace/nsenter.ts'
 import { ownerMark } from '../process/owner.ts'
@@ -94,14 +94,23 @@ function watchProcess(child: ChildProcess, command: readonly string[], program: 
   const ended = Promise.withResolvers<CaptureEnd>()
   const reader = program.reader(() => ready.resolve(true))
   const guard = child.pid !== undefined && needsGuard() ? guardProcess(child.pid) : undefined
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => reader.push(text))
+  child.stderr?.setEncoding('utf8').on(
+    'data',
+    guarded((text: string) => reader.push(text)),
+  )
   child.once('error', error => ended.reject(startFailure(command, error)))
-  child.once('close', (status, signal) => {
-    guard?.release()
-    reader.end()
-    ready.resolve(false)
-    ended.resolve({ status, signal, messages: reader.messages() })
-  })
+  child.once(
+    'close',
+    guarded((status, signal) => {
+      try {
+        guard?.release()
+        reader.end()
+      } finally {
+        ready.resolve(false)
+        ended.resolve({ status, signal, messages: reader.messages() })
+      }
+    }),
+  )
   // The end of its streams, which the last words come with, waits for whoever reads them.
   child.once('exit', () => setTimeout(() => ready.resolve(false), lastWordsTime))
   ended.promise.catch(() => ready.resolve(false))

@@ -6,6 +6,7 @@ import { type FSWatcher, readdirSync, watch } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError } from '../../base/errors.ts'
+import { guarded } from '../../base/timers.ts'
 import { scanProcesses } from '../process/table.ts'
 import { atPlace } from './file-in-root.ts'
 import { listForeignMounts } from './mountinfo.ts'
@@ -32,7 +33,12 @@ export function watchFolders(onChange: (path: string) => void): FolderWatch {
   const watchFolder = (folder: string, onName: (name: string) => void): boolean => {
     if (watchers.has(folder)) return true
     try {
-      const watcher = atPlace(folder, place => watch(place, (_, name) => name !== null && onName(name)))
+      const watcher = atPlace(folder, place =>
+        watch(
+          place,
+          guarded((_: string, name: string | null) => name !== null && onName(name)),
+        ),
+      )
       if (watcher === undefined) return false
       watcher.on('error', () => unwatch(folder))
       watchers.set(folder, watcher)

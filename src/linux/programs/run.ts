@@ -2,10 +2,12 @@
  * One-shot runs of tools whose output is wanted: argument vectors only, a deadline, a limit on output, extra descriptors
  * from number 3 on. Straight on node:child_process, because a capture's start waits for it (docs/internals/performance.md).
  */
+
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { endWithUs } from '../../base/children.ts'
 import { RemoraError, systemCode } from '../../base/errors.ts'
 import { afterOwnTime } from '../../base/own-time.ts'
+import { guarded } from '../../base/timers.ts'
 
 /** What a run needs beyond its command. */
 export interface RunOptions {
@@ -72,18 +74,24 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
       finish()
     }
     for (const name of ['stdout', 'stderr'] as const) {
-      child[name]?.on('data', (chunk: Buffer) => {
-        size += chunk.length
-        if (size > maximumOutput)
-          fail(new RemoraError('CAPTURE_FAILED', `${command[0]} printed more than ${maximumOutput} bytes`))
-        else chunks[name].push(chunk)
-      })
+      child[name]?.on(
+        'data',
+        guarded((chunk: Buffer) => {
+          size += chunk.length
+          if (size > maximumOutput)
+            fail(new RemoraError('CAPTURE_FAILED', `${command[0]} printed more than ${maximumOutput} bytes`))
+          else chunks[name].push(chunk)
+        }),
+      )
     }
     child.once('error', error => fail(startFailure(command, error)))
-    child.once('close', status => {
-      const text = (name: 'stdout' | 'stderr') => Buffer.concat(chunks[name]).toString()
-      settle(() => resolve({ status, stdout: text('stdout'), stderr: text('stderr') }))
-    })
+    child.once(
+      'close',
+      guarded(status => {
+        const text = (name: 'stdout' | 'stderr') => Buffer.concat(chunks[name]).toString()
+        settle(() => resolve({ status, stdout: text('stdout'), stderr: text('stderr') }))
+      }),
+    )
   })
 }
 
