@@ -16,7 +16,13 @@ export const unspecified: Readonly<Record<Family, string>> = { ipv4: '0.0.0.0', 
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 
+/** Characters of the longest address: eight groups, of which two are dotted. */
+const longestAddress = 45
+/** Characters of the longest with a zone, which is a name of an interface (IFNAMSIZ in linux/if.h). */
+const longestZoned = longestAddress + 16
+
 function parse(text: string): Address | undefined {
+  if (text.length > longestAddress) return undefined
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text)
 }
 
@@ -84,6 +90,7 @@ export function familyOf(address: string): Family {
 
 /** An address as somebody wrote it, in the form of RFC 5952 and without a zone; undefined for any other text. */
 export function canonicalAddress(text: string): string | undefined {
+  if (text.length > longestZoned) return undefined
   const address = parse(text) ?? parseIpv6(text.replace(/%[0-9a-zA-Z.:-]+$/, ''))
   return address && textOf(address)
 }
