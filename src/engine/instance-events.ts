@@ -1,4 +1,5 @@
 /** What LXD and Incus tell of instances: a WebSocket at their unix socket, one JSON document a message (`/1.0/events`). */
+import type { RawData } from 'ws'
 import { membersOf, textOf } from './answer.ts'
 import { connectTo } from './connect.ts'
 import type { EngineEvent, EngineObserver } from './engine.ts'
@@ -48,14 +49,15 @@ export async function followInstances(
     await new Promise<void>((resolve, reject) => {
       const fail = (error: Error) => (signal.aborted ? resolve() : reject(unreachable(socket, error)))
       connection.once('open', () => observer.ready())
-      connection.on('message', bytes => {
+      const take = (bytes: RawData) => {
         try {
           const event = toEvent(JSON.parse(String(bytes)), idOf)
           if (event !== undefined) observer.event(event)
         } catch (error) {
           fail(error as Error)
         }
-      })
+      }
+      connection.on('message', take)
       connection.on('error', fail)
       connection.once('close', () => fail(new Error('the engine ended the stream')))
       if (signal.aborted) end()
