@@ -53,7 +53,7 @@ export async function findStockSubject(
     throw error
   })
   const found =
-    compares === 'labels' && isContainerReference(reference)
+    compares !== undefined && isContainerReference(reference)
       ? await findLabelled(service, reference, targets, signal)
       : targets.filter(target => describesTarget(reference, target))
   const [target, ...others] = found

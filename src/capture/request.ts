@@ -9,7 +9,7 @@ import type { StreamConnection } from './own-stream.ts'
 
 /** A capture as it is asked for. */
 export interface CaptureRequest {
-  /** Target references as typed; one of them may mean several targets (`label:`, `env:`, `compose:`). */
+  /** Target references as typed; one of them may mean several targets (`label:`, `annotation:`, `env:`, `compose:`). */
   readonly targets: readonly string[]
   /** What becomes of a reference that means several targets; undefined: what each kind of reference says. */
   readonly match?: SeveralMatches | undefined

@@ -9,7 +9,12 @@ import { type Log, silentLog } from '../base/log.ts'
 import { makeSignal } from '../base/signal.ts'
 import { setInterval } from '../base/timers.ts'
 import { followHost, type HostChange } from '../discover/changes.ts'
-import { type KnownVariables, namespaceOfContainer, type ResolvedTarget, resolveTargets } from '../discover/resolve.ts'
+import {
+  type KnownConfigurations,
+  namespaceOfContainer,
+  type ResolvedTarget,
+  resolveTargets,
+} from '../discover/resolve.ts'
 import { isStillThere } from '../linux/namespace/netns.ts'
 import type { Network } from '../linux/network/network.ts'
 import type { CaptureContext } from './context.ts'
@@ -80,7 +85,7 @@ export function watchForTargets(
   let current = new Set(known.map(identity))
   /** References that have had no life yet. */
   const pending = new Set(request.targets)
-  const variables: KnownVariables = new Map()
+  const configurations: KnownConfigurations = new Map()
   const serve = ({ from }: ResolvedTarget) => {
     for (const reference of from) pending.delete(reference)
   }
@@ -114,7 +119,7 @@ export function watchForTargets(
     for (;;) {
       const others = started
       started = []
-      const { targets, complete } = await lookFor({ ...request, variables }, ended.signal, env, warn).catch(
+      const { targets, complete } = await lookFor({ ...request, configurations }, ended.signal, env, warn).catch(
         unlessExhausted,
       )
       if (ended.signal.aborted) {
@@ -223,7 +228,12 @@ function isSilentEngine({ code, cause }: RemoraError): boolean {
 
 /** The targets there are; not complete when some reference could not be looked for. */
 async function lookFor(
-  { targets: references, names, match, variables }: CaptureRequest & { readonly variables: KnownVariables },
+  {
+    targets: references,
+    names,
+    match,
+    configurations,
+  }: CaptureRequest & { readonly configurations: KnownConfigurations },
   signal: AbortSignal,
   env: NodeJS.ProcessEnv | undefined,
   onWarning: (line: string) => void,
@@ -232,7 +242,7 @@ async function lookFor(
   try {
     const targets = await resolveTargets(references, {
       signal,
-      ...{ names, match, variables },
+      ...{ names, match, configurations },
       ...(env && { env }),
       onMissing(_, error) {
         if (isSilentEngine(error)) onWarning(error.message)

@@ -21,6 +21,7 @@ import {
 } from '../reference/reference.ts'
 import { containerScheme } from '../reference/schemes.ts'
 import { askHost, engineTimeout } from './ask.ts'
+import { type KnownConfigurations, type WantedConfiguration, withConfiguration } from './configuration.ts'
 import { hostPid, mayTellOf, type OnOpen } from './containers.ts'
 import { ambiguous, type FoundTarget } from './found.ts'
 import { findHost } from './host.ts'
@@ -28,10 +29,9 @@ import { engineNames, type HostName, hostNames, targetNames, withoutContested } 
 import { openDirect } from './open/openers.ts'
 import { openContainers } from './open-containers.ts'
 import { withOwnAddresses } from './told-addresses.ts'
-import { type KnownVariables, withVariables } from './variables.ts'
 
+export type { KnownConfigurations } from './configuration.ts'
 export type { HostName } from './names.ts'
-export type { KnownVariables } from './variables.ts'
 
 /** A target with an open network namespace, and the names that are known around it. */
 export interface ResolvedTarget extends Omit<FoundTarget, 'owner'> {
@@ -51,7 +51,7 @@ export interface ResolveOptions {
   /** What becomes of a reference that means several; `error` unless said otherwise. */
   readonly match?: SeveralMatches | undefined
   /** What earlier resolutions of the same references found of environments. */
-  readonly variables?: KnownVariables | undefined
+  readonly configurations?: KnownConfigurations | undefined
   /** Gather names of addresses; true unless said otherwise. */
   readonly names?: boolean
 }
@@ -87,11 +87,11 @@ export interface ResolveManyOptions extends ResolveOptions {
 
 /**
  * Finds the targets that references mean, and opens their network namespaces: each once, however often it is meant. Labels,
- * environment variables and Compose projects may mean several targets, everything else means one.
+ * annotations, environment variables and Compose projects may mean several targets, everything else means one.
  * @throws RemoraError as {@link resolveTarget} does
  */
 export async function resolveTargets(texts: readonly string[], options: ResolveManyOptions): Promise<ResolvedTarget[]> {
-  const { signal, env, match, names = true, onMissing, onOpen, variables } = options
+  const { signal, env, match, names = true, onMissing, onOpen, configurations } = options
   const ranOut = watchExhaustion()
   requireProc()
   const references = texts.map(text => ({ text, reference: parseReference(text) }))
@@ -106,7 +106,7 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
   const direct: DirectTargets = onOpen ? await openEveryDirect(references, match, signal, onOpen) : new Map()
   try {
     const { told, monitors } = ofContainers.length > 0 || names ? await ask() : { told: [], monitors: [] }
-    const answers = await withVariables(told, variablesIn(references), signal, variables)
+    const answers = await withConfiguration(told, wantedBy(references), signal, configurations)
     const around = gatherAround(answers, signal)
     const onOpenContainer = (namespace: NetworkNamespace) => {
       onOpen?.(namespace)
@@ -139,15 +139,15 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
   }
 }
 
-/** The environment variables that references mean, `KEY=VALUE` each. */
-function variablesIn(references: readonly { readonly reference: Reference }[]): Set<string> {
-  return new Set(
+/** What references ask of the configuration of containers. */
+function wantedBy(references: readonly { readonly reference: Reference }[]): WantedConfiguration {
+  const pairs = (what: keyof WantedConfiguration) =>
     references.flatMap(({ reference }) => {
       if (!isContainerReference(reference)) return []
       const { compares, format } = containerScheme(reference)
-      return compares === 'environment' ? format(reference) : []
-    }),
-  )
+      return compares === what ? format(reference) : []
+    })
+  return { environment: new Set(pairs('environment')), annotations: new Set(pairs('annotations')) }
 }
 
 /** What was opened without an engine, or why it was not, by the place of its reference; what is taken is its taker's to close. */

@@ -2,6 +2,7 @@
  * What stands in a document of an engine, taken for what it should be. An engine may be one of a container that only calls
  * itself so, and its socket is found all the same; so nothing is believed, and what is something else is as if it were missing.
  */
+import type { Configuration } from './engine.ts'
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -44,9 +45,10 @@ export function parsedSpec(text: string): Members {
   }
 }
 
-/** The environment in an OCI runtime spec, `{process: {env}}` (config.md of the OCI runtime specification). */
-export function specEnvironment(spec: unknown): readonly string[] {
-  return textsOf(membersOf(membersOf(spec).process).env)
+/** What an OCI runtime spec configures, `{process: {env}, annotations}` (config.md of the OCI runtime specification). */
+export function specConfiguration(spec: unknown): Configuration {
+  const { process, annotations } = membersOf(spec)
+  return { environment: textsOf(membersOf(process).env), annotations: labelsOf(annotations) }
 }
 
 /** A whole number of 0 or more that is exact; 0 where it is something else. */

@@ -3,9 +3,9 @@
  * with those of the kernel; ids are unique only within one. A container is a description, its task is what runs.
  */
 import { join } from 'node:path'
-import { countOf, parsedSpec, specEnvironment } from './answer.ts'
+import { countOf, parsedSpec, specConfiguration } from './answer.ts'
 import { mayHaveTasks } from './containerd-state.ts'
-import { type Container, type ContainerProcess, type Engine, newestFirst } from './engine.ts'
+import { type Configuration, type Container, type ContainerProcess, type Engine, newestFirst } from './engine.ts'
 import { type Connection, unlessUnknown, untilAborted, withConnection } from './grpc.ts'
 import { type EngineKind, localSocket } from './kind.ts'
 import {
@@ -34,11 +34,11 @@ export function containerdEngine(socket: string): Engine {
       })
     },
     process: (id, signal) => withConnection(socket, signal, connection => whereverItIs(connection, id, taskProcess)),
-    environment: (id, signal) =>
+    configuration: (id, signal) =>
       withConnection(
         socket,
         signal,
-        async connection => (await whereverItIs(connection, id, configuredEnvironment)) ?? [],
+        async connection => (await whereverItIs(connection, id, configurationOf)) ?? specConfiguration({}),
       ),
     about: signal =>
       withConnection(socket, signal, async connection => {
@@ -135,13 +135,13 @@ async function taskProcess(
   return process && processOf(process)
 }
 
-async function configuredEnvironment(
+async function configurationOf(
   connection: Connection,
   namespace: string,
   id: string,
-): Promise<readonly string[] | undefined> {
+): Promise<Configuration | undefined> {
   const { container } = await connection.call(getContainerdContainer, { id }, inNamespace(namespace))
-  return container?.spec && specEnvironment(parsedSpec(Buffer.from(container.spec.value).toString()))
+  return container?.spec && specConfiguration(parsedSpec(Buffer.from(container.spec.value).toString()))
 }
 
 const alive: readonly number[] = [taskStatus.running, taskStatus.pausing, taskStatus.paused]

@@ -4,13 +4,20 @@
  * one tells its process, as JSON that is no part of the standard.
  */
 import { RemoraError } from '../base/errors.ts'
-import { parsedSpec, specEnvironment } from './answer.ts'
+import { parsedSpec, specConfiguration } from './answer.ts'
 import { containerd, containerdPlaces } from './containerd.ts'
 import { mayHaveTasks } from './containerd-state.ts'
 import { addPodAddresses } from './cri-addresses.ts'
 import { followCri } from './cri-events.ts'
 import { inEitherVersion } from './cri-version.ts'
-import { type Container, type ContainerProcess, type Engine, newestFirst, startText } from './engine.ts'
+import {
+  type Configuration,
+  type Container,
+  type ContainerProcess,
+  type Engine,
+  newestFirst,
+  startText,
+} from './engine.ts'
 import { type Connection, failedWith, unlessUnknown, untilAborted, withConnection } from './grpc.ts'
 import { type EngineKind, localSocket } from './kind.ts'
 import {
@@ -43,8 +50,8 @@ export function criEngine(socket: string): Engine {
     },
     process: (id, signal) =>
       withConnection(socket, signal, connection => processOf(inEitherVersion(connection), socket, id)),
-    environment: (id, signal) =>
-      withConnection(socket, signal, connection => environmentOf(inEitherVersion(connection), id)),
+    configuration: (id, signal) =>
+      withConnection(socket, signal, connection => configurationOf(inEitherVersion(connection), id)),
     about: signal =>
       withConnection(socket, signal, async connection => {
         const { runtimeVersion } = await inEitherVersion(connection).call(criVersion, {})
@@ -162,9 +169,9 @@ async function processOf(connection: Connection, socket: string, id: string): Pr
 }
 
 /** Of a container; containerd and CRI-O add its OCI runtime spec to its verbose status. A sandbox runs nobody's program. */
-async function environmentOf(connection: Connection, id: string): Promise<readonly string[]> {
+async function configurationOf(connection: Connection, id: string): Promise<Configuration> {
   const container = await unlessUnknown(connection.call(containerStatus, { containerId: id, verbose: true }))
-  return specEnvironment(parsedSpec(container?.info.info ?? '').runtimeSpec)
+  return specConfiguration(parsedSpec(container?.info.info ?? '').runtimeSpec)
 }
 
 /** @throws RemoraError PEER_FAILED when the engine keeps the process to itself */

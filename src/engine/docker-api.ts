@@ -39,9 +39,9 @@ export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engi
         ...(typeof RestartCount === 'number' && { restarts: countOf(RestartCount) }),
       }
     },
-    async environment(id, signal) {
-      const { Config } = await inspect(socketPath, id, signal)
-      return textsOf(membersOf(Config).Env)
+    async configuration(id, signal) {
+      const { Config, HostConfig } = await inspect(socketPath, id, signal)
+      return { environment: textsOf(membersOf(Config).Env), annotations: labelsOf(membersOf(HostConfig).Annotations) }
     },
     follow(observer, signal) {
       const onDocument = (document: unknown) => {
@@ -53,7 +53,7 @@ export function dockerApiEngine(name: ContainerEngine, socketPath: string): Engi
   }
 }
 
-/** `{State, RestartCount, Config: {Env}}`, of GET /containers/ID/json; nothing where there is no such container. */
+/** `{State, RestartCount, Config: {Env}, HostConfig: {Annotations}}`, of GET /containers/ID/json; nothing where there is no such container. */
 async function inspect(socketPath: string, id: string, signal: AbortSignal) {
   return membersOf(await getJson(socketPath, `/containers/${encodeURIComponent(id)}/json`, signal))
 }

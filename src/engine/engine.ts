@@ -59,6 +59,13 @@ export interface ContainerProcess {
   readonly restarts?: number
 }
 
+/** What a container is configured with, as a closer look tells. */
+export interface Configuration {
+  /** `KEY=VALUE` each. There are secrets among them: they are compared and never shown. */
+  readonly environment: readonly string[]
+  readonly annotations: Readonly<Record<string, string>>
+}
+
 /** Seconds since 1970 up to which a Date counts. */
 const latest = 8.64e12
 
@@ -122,12 +129,11 @@ export interface Engine {
    */
   process(id: string, signal: AbortSignal): Promise<ContainerProcess | undefined>
   /**
-   * The environment that a container is configured with, `KEY=VALUE` each. It holds secrets: it is compared and never shown. An
-   * engine without this does not tell it.
-   * @returns none when there is no such container (any more)
+   * What a container is configured with. An engine without this does not tell it.
+   * @returns nothing in it when there is no such container (any more)
    * @throws RemoraError FORBIDDEN or PEER_FAILED
    */
-  environment?(id: string, signal: AbortSignal): Promise<readonly string[]>
+  configuration?(id: string, signal: AbortSignal): Promise<Configuration>
   /**
    * What the engine says of itself.
    * @throws RemoraError FORBIDDEN or PEER_FAILED

@@ -28,9 +28,10 @@ export function instancesEngine(name: AskedEngine, socket: string): Engine {
       return addresses ? withStates(socket, listed, signal) : listed
     },
     process: async (id, signal) => processOf(await get(socket, pathOf(id, '/state'), signal)),
-    async environment(id, signal) {
+    async configuration(id, signal) {
       const { expanded_config: config } = membersOf(await get(socket, pathOf(id), signal))
-      return Object.entries(labelsWith('environment.', config)).map(([key, value]) => `${key}=${value}`)
+      const variables = Object.entries(labelsWith('environment.', config))
+      return { environment: variables.map(([key, value]) => `${key}=${value}`), annotations: {} }
     },
     async about(signal) {
       const { environment } = membersOf(await get(socket, '/1.0', signal))

@@ -4,7 +4,7 @@
  * `podman system service` or its systemd unit is.
  */
 import { join } from 'node:path'
-import { countOf, labelsOf, textOf, textsOf } from './answer.ts'
+import { countOf, labelsOf, membersOf, textOf, textsOf } from './answer.ts'
 import { dockerApiEngine, isListed, processFacts } from './docker-api.ts'
 import { type Container, type Engine, newestFirst } from './engine.ts'
 import { type EngineKind, localSocket, userFolders } from './kind.ts'
@@ -35,6 +35,12 @@ export function podmanEngine(socketPath: string): Engine {
         .filter(isListed)
         .map(container => toContainer(socketPath, container, podLabels, addressesById.get(textOf(container.Id)) ?? []))
         .sort(newestFirst)
+    },
+    // `{Config: {Env, Annotations}}`; the compatible answer has no annotations.
+    async configuration(id, signal) {
+      const answer = await getJson(socketPath, `${api}/containers/${encodeURIComponent(id)}/json`, signal)
+      const { Env, Annotations } = membersOf(membersOf(answer).Config)
+      return { environment: textsOf(Env), annotations: labelsOf(Annotations) }
     },
   }
 }

@@ -8,7 +8,7 @@ export interface NamedContainer {
   readonly name: string
   readonly prefix: string
   readonly labels: Readonly<Record<string, string>>
-  /** Annotations, where the engine's list tells them. */
+  /** Annotations, where the engine's list tells them, and those that were asked for. */
   readonly annotations?: Readonly<Record<string, string>>
   /** Of the environment it is configured with the variables that were asked for, `KEY=VALUE` each. */
   readonly variables?: readonly string[]

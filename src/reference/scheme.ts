@@ -61,5 +61,5 @@ export interface ContainerScheme<R extends { readonly scheme: string }> extends 
   /** The references name this engine, and mean no container of another. */
   readonly engine?: NamedContainer['engine']
   /** What must be known of containers beyond their names. */
-  readonly compares?: 'labels' | 'environment'
+  readonly compares?: 'labels' | 'annotations' | 'environment'
 }

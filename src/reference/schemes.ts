@@ -1,5 +1,6 @@
 /** The visible list of schemes. */
 import type { ContainerScheme, Scheme } from './scheme.ts'
+import { annotation } from './schemes/annotation.ts'
 import { compose } from './schemes/compose.ts'
 import { container } from './schemes/container.ts'
 import { engines } from './schemes/engine.ts'
@@ -15,7 +16,7 @@ import { process } from './schemes/process.ts'
 import { systemd } from './schemes/systemd.ts'
 
 /** Schemes whose references mean containers, in the order of help and docs. */
-const containerMembers = [container, ...engines, pod, label, env, compose] as const
+const containerMembers = [container, ...engines, pod, label, annotation, env, compose] as const
 
 /** Schemes whose references mean a namespace that the machine itself tells of: discover/open opens them, by the same names. */
 const directMembers = [pid, process, systemd, named, netns, file, host] as const

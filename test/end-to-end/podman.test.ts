@@ -18,6 +18,8 @@ beforeAll(async () => {
     '-d',
     '--name',
     'pm',
+    '--annotation',
+    'team=of pm',
     podmanImage,
     'sh',
     '-c',
@@ -34,7 +36,7 @@ test('is listed with its engine, and found by every reference', async () => {
     { name: 'pm', type: 'podman', pid, reference: 'podman:pm', state: 'running' },
   ])
   const inode = Number(/\d+/.exec(await must('readlink', `/proc/${pid}/ns/net`))?.[0])
-  for (const reference of ['pm', 'podman:pm', 'container:pm']) {
+  for (const reference of ['pm', 'podman:pm', 'container:pm', 'annotation:team=of%20pm']) {
     const plan = await remora(['capture', reference, '--dry-run', '--json'], { env })
     expect(JSON.parse(plan.stdout).netns).toBe(inode)
   }

@@ -3,17 +3,24 @@
  * makes containers in it; the suite never sees the engine's own client.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { withConfiguration } from '../../src/discover/configuration.ts'
 import { openContainer } from '../../src/discover/containers.ts'
 import { askAbout } from '../../src/engine/about.ts'
 import type { Container, Engine, EngineEvent } from '../../src/engine/engine.ts'
 import { readNamespaceInode } from '../../src/linux/process/proc.ts'
+import { containerScheme } from '../../src/reference/schemes.ts'
 import { until } from '../helpers/command.ts'
 import { descriptorCount } from '../helpers/leaks.ts'
 
 export interface EngineBench {
   readonly engine: Engine
-  /** Starts a container with labels, and with variables in its environment; its full id. */
-  start(name: string, labels?: Record<string, string>, variables?: Record<string, string>): Promise<string>
+  /** Starts a container with labels, variables in its environment, and annotations; its full id. */
+  start(
+    name: string,
+    labels?: Record<string, string>,
+    variables?: Record<string, string>,
+    annotations?: Record<string, string>,
+  ): Promise<string>
   stop(name: string): Promise<void>
   restart(name: string): Promise<void>
   pause(name: string): Promise<void>
@@ -26,10 +33,11 @@ export interface EngineBench {
 }
 
 /**
- * What an engine may not have. `id`: it has an id that stays the same; `empty`: it keeps variables without a value; `addresses`: it knows those of its containers; `pause`: it can pause them, and says so;
- * `restart`: a container keeps its id over a restart; `pods`: it groups containers.
+ * What an engine may not have. `id`: it has an id that stays the same; `empty`: it keeps variables without a value;
+ * `annotations`: its containers have some in their configuration; `addresses`: it knows those of its containers; `pause`: it can
+ * pause them, and says so; `restart`: a container keeps its id over a restart; `pods`: it groups containers.
  */
-type Ability = 'id' | 'empty' | 'addresses' | 'pause' | 'restart' | 'pods'
+type Ability = 'id' | 'empty' | 'annotations' | 'addresses' | 'pause' | 'restart' | 'pods'
 
 /** An option of a command line for each pair. */
 export function optionsOf(option: string, pairs: Record<string, string> = {}): string[] {
@@ -111,10 +119,20 @@ export function testEngine(
 
     test('tells the environment a container is configured with, and none of one that never was', async () => {
       const id = await bench.start('configured', {}, { STAGE: 'te st=1', EMPTY: '' })
-      expect(await engine.environment?.(id, signal())).toEqual(
-        expect.arrayContaining(['STAGE=te st=1', ...(lacks.empty ? [] : ['EMPTY='])]),
-      )
-      expect(await engine.environment?.('f'.repeat(64), signal())).toEqual([])
+      const { environment } = (await engine.configuration?.(id, signal())) ?? {}
+      expect(environment).toEqual(expect.arrayContaining(['STAGE=te st=1', ...(lacks.empty ? [] : ['EMPTY='])]))
+      expect(await engine.configuration?.('f'.repeat(64), signal())).toEqual({ environment: [], annotations: {} })
+    })
+
+    testOf('annotations')('a container is found by its annotation', async () => {
+      const id = await bench.start('annotated', {}, {}, { 'example.org/team': 'shop = 1' })
+      await bench.start('annotated-too', {}, {}, { 'example.org/team': 'shop' })
+      const wanted = { environment: new Set<string>(), annotations: new Set(['example.org/team=shop = 1']) }
+      const answers = [{ engine, containers: await engine.containers(signal()) }]
+      const told = await withConfiguration(answers, wanted, signal())
+      const reference = { scheme: 'annotation', key: 'example.org/team', value: 'shop = 1' } as const
+      const found = containerScheme(reference).match(reference, told[0]?.containers ?? [])
+      expect(found.map(container => container.id)).toEqual([id])
     })
 
     test('lists the newest first', async () => {

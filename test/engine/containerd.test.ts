@@ -16,8 +16,12 @@ testEngine(
     }
     return {
       engine: containerdEngine(socket),
-      start: (name, labels, variables) =>
-        start(name, optionsOf('--label', labels).concat(optionsOf('--env', variables))),
+      start: (name, labels, variables, annotations) =>
+        start(name, [
+          ...optionsOf('--label', labels),
+          ...optionsOf('--env', variables),
+          ...optionsOf('--annotation', annotations),
+        ]),
       stop: name => stop('default', name),
       restart: name => restart('default', name),
       pause: async name => void (await ctr('default', 'task', 'pause', name)),

@@ -40,7 +40,7 @@ testEngine(
       close,
     }
   },
-  { id: true, addresses: true, pause: true, restart: true },
+  { id: true, annotations: true, addresses: true, pause: true, restart: true },
 )
 
 describe('a pod', () => {

@@ -19,5 +19,6 @@ testEngine(
       close,
     }
   },
-  { pods: true },
+  // Before API 1.43 containers have none; of later ones the list tells them.
+  { pods: true, annotations: true },
 )

@@ -272,7 +272,7 @@ describe('a CRI', () => {
     ['too much', { info: JSON.stringify({ runtimeSpec: { process: { env: ['A=1', 'x'.repeat(1 << 20)] } } }) }, []],
   ])('that tells %s of a container', async (_, info, expected) => {
     const socket = await peerThat(answers(containerStatus, () => ({ status: { state: 1 }, info })))
-    expect(await criEngine(socket).environment?.('bb', signal())).toEqual(expected)
+    expect(await criEngine(socket).configuration?.('bb', signal())).toEqual({ environment: expected, annotations: {} })
   })
 
   test.each<[string, Record<string, string>, { pid: number } | undefined | RegExp]>([

@@ -40,7 +40,7 @@ testEngine(
       close,
     }
   },
-  { pods: true, empty: true },
+  { pods: true, empty: true, annotations: true },
 )
 
 test('a container is listed once, by its engine, and is known by its monitor while the engine is silent', async () => {

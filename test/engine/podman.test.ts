@@ -11,7 +11,12 @@ testEngine(
       podman('run', '-d', '--name', name, ...options, podmanImage)
     return {
       engine: podmanEngine(socket),
-      start: (name, labels, variables) => start(name, optionsOf('--label', labels).concat(optionsOf('-e', variables))),
+      start: (name, labels, variables, annotations) =>
+        start(name, [
+          ...optionsOf('--label', labels),
+          ...optionsOf('-e', variables),
+          ...optionsOf('--annotation', annotations),
+        ]),
       stop: async name => void (await podman('stop', '-t', '0', name)),
       restart: async name => void (await podman('restart', '-t', '0', name)),
       pause: async name => void (await podman('pause', name)),

@@ -59,7 +59,10 @@ async function askOne(engine: Engine, question: number): Promise<void> {
     for (const one of await askNetworks(engine, signal))
       assert.ok(isText(one.name) && isText(one.carrier) && isTextMap(one.labels))
   else if (question === 4) assert.ok(Object.values(await askAbout(engine, signal)).every(isText))
-  else assert.ok((await engine.environment?.('web', signal))?.every(isText))
+  else {
+    const { environment, annotations = {} } = (await engine.configuration?.('web', signal)) ?? {}
+    assert.ok(environment?.every(isText) && isTextMap(annotations))
+  }
 }
 
 async function ask(engine: Engine, question: number): Promise<void> {
