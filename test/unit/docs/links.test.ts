@@ -50,3 +50,12 @@ test('comments name pages that exist', () => {
   )
   expect(missing).toEqual([])
 })
+
+test('the architecture names files that exist', () => {
+  // Files of src go without their folder and their extension; an export of one follows a dot.
+  const named = readFileSync('ARCHITECTURE.md', 'utf8').matchAll(/`(((?:[a-z-]+\/)+[a-z0-9-]+)(?:\.[a-zA-Z]+)?)`/g)
+  const missing = [...named].flatMap(([, whole = '', path = '']) =>
+    [whole, path, `src/${path}`, `${path}.ts`, `src/${path}.ts`].some(place => existsSync(place)) ? [] : [whole],
+  )
+  expect(missing).toEqual([])
+})
