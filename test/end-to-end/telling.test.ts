@@ -2,10 +2,10 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startCapture } from '../helpers/capture.ts'
+import { startCapture, untilCaptured } from '../helpers/capture.ts'
 import { must, sleep, start, until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
-import { untilReading } from '../helpers/leaks.ts'
+import { dumpcapsIn, untilReading } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
 import { environment, executable, remora, startRemora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
@@ -96,4 +96,21 @@ test('names of containers that start while others are captured are in the stream
   await until('its name is in the file', () => /newcomer\0/.test(readFileSync(`${file}.partial`, 'latin1')), 30_000)
   capture.child.kill('SIGINT')
   expect((await capture.result).status).toBe(0)
+}, 60_000)
+
+test('packets that come after the window are written, counted, and told of in a line', async () => {
+  const file = join(scratch(), 'late.pcapng')
+  const targets = [pair.sender, pair.receiver].map(name => `named:${name}`)
+  const capture = startCapture([...targets, '-i', 'a0', '-i', 'b0', '-f', 'icmp', '-w', file, '--json'])
+  await capture.armed()
+  const [late = 0] = dumpcapsIn(statSync(`/run/netns/${pair.receiver}`).ino)
+  process.kill(late, 'SIGSTOP')
+  await pair.ping(3)
+  await untilCaptured(file, 'icmp', 6)
+  process.kill(late, 'SIGCONT')
+  await untilCaptured(file, 'icmp', 12)
+  capture.child.kill('SIGINT')
+  const { status, stdout, stderr } = await capture.result
+  expect([status, JSON.parse(stdout)]).toMatchObject([0, { packets: 12, late: 6 }])
+  expect(stderr).toMatch(/^packets came more than 300 ms late and stand out of order: /m)
 }, 60_000)

@@ -15,4 +15,7 @@ test('the summary tells what was lost and why it ended', () => {
   expect(summary({ ...report, dropped: 7, end: 'interface-gone', goneInterface: 'eth0' }, { kind: 'stdout' })).toBe(
     '12,345 packets, 7 LOST; an interface was removed (eth0 was removed)\n',
   )
+  expect(summary({ ...report, late: 3, missedInterfaces: ['eth1'], lives: 2 }, { kind: 'stdout' })).toBe(
+    '12,345 packets in 2 lives, without eth1, 3 out of order; stopped\n',
+  )
 })
