@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startCapture } from '../helpers/capture.ts'
 import { interfacesOf, packetsOf, pingsIn } from '../helpers/capture-file.ts'
-import { must, run, sleep, until } from '../helpers/command.ts'
+import { must, run, sleep, start, until } from '../helpers/command.ts'
 import { untilReading } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair, receiverAddress } from '../helpers/netns.ts'
 import { remora, startRemora } from '../helpers/remora.ts'
@@ -82,3 +82,39 @@ test('failures are told as ever', async () => {
     await pair.close()
   }
 })
+
+test('packets above 64 KiB are cut, and a line says so', async () => {
+  const pair = await makeNetnsPair()
+  try {
+    for (const [name, nif, address] of [
+      [pair.sender, 'a0', 'fd00:66::1/64'],
+      [pair.receiver, 'b0', 'fd00:66::2/64'],
+    ] as const) {
+      const big = ['gso_max_size', '185000', 'gro_max_size', '185000']
+      await must('ip', '-n', name, 'link', 'set', nif, ...big)
+      await must('nsenter', `--net=/run/netns/${name}`, 'sysctl', '-qw', `net.ipv6.conf.${nif}.disable_ipv6=0`)
+      await must('ip', '-n', name, '-6', 'addr', 'add', address, 'dev', nif, 'nodad')
+    }
+    const receive = `import socket, sys
+s = socket.create_server(('fd00:66::2', 7777), family=socket.AF_INET6)
+print('listening', file=sys.stderr, flush=True)
+c, _ = s.accept()
+while c.recv(1 << 20): pass`
+    const send = `import socket
+s = socket.create_connection(('fd00:66::2', 7777))
+for _ in range(16): s.sendall(b'x' * (1 << 20))`
+    const receiver = start(['nsenter', `--net=/run/netns/${pair.receiver}`, 'python3', '-c', receive])
+    await until('it listens', () => receiver.stderr().includes('listening'))
+    const args = [`named:${pair.receiver}`, '-i', 'b0', '--immediate', '-w', join(scratch(), 'big.pcapng')]
+    const capture = startCapture(args)
+    await capture.armed()
+    await must('nsenter', `--net=/run/netns/${pair.sender}`, 'python3', '-c', send)
+    await receiver.result
+    await until('it is told', () => /^long packets of \S*b0 are cut \(BIG TCP\): /m.test(capture.stderr()))
+    capture.child.kill('SIGINT')
+    const { status, stderr } = await capture.result
+    expect([status, stderr.match(/BIG TCP/g)?.length]).toEqual([0, 1])
+  } finally {
+    await pair.close()
+  }
+}, 60_000)
