@@ -16,8 +16,9 @@ import { lookForEngines } from '../../src/engine/engines.ts'
 import { type NetworkNamespace, openNamespaceFile } from '../../src/linux/namespace/netns.ts'
 import { listInterfaces, listInterfacesOfMany } from '../../src/linux/network/iproute.ts'
 import { readNamespaceInode } from '../../src/linux/process/proc.ts'
+import { startCapture } from '../helpers/capture.ts'
 import { end, type Running, run, start, until } from '../helpers/command.ts'
-import { processesWith, untilReading } from '../helpers/leaks.ts'
+import { dumpcapsIn, processesWith, untilReading } from '../helpers/leaks.ts'
 import { environment, remora, startRemora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
@@ -191,5 +192,20 @@ describe('a capture of', () => {
     expect(performance.now() - began).toBeLessThan(5_000)
     child.kill('SIGINT')
     expect((await result).stderr).toMatch(/^1002 interfaces of .* are up: any is captured in place of each/)
+  })
+
+  test('a target whose interfaces are as many as are captured one by one tells of the next', async () => {
+    const [reference = ''] = await makeNamespaces(1)
+    const inTarget = ['-n', reference.slice('named:'.length)]
+    const bridges = Array.from({ length: 62 }, (_, index) => `link add d${index} up type bridge`)
+    await inBatch(bridges, ...inTarget)
+    const capture = startCapture([reference, '--direction', '-w', join(scratch(), 'full.pcapng')])
+    await capture.armed()
+    expect(dumpcapsIn(inodeOf(reference))).toHaveLength(64)
+    await inBatch(['link add one-more up type bridge'], ...inTarget)
+    const line = /^more interfaces of \S+ are up than can be captured one by one \(64, fewer among several targets\): /m
+    await until('it is told', () => line.test(capture.stderr()))
+    capture.child.kill('SIGINT')
+    expect((await capture.result).status).toBe(0)
   })
 })
