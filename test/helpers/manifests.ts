@@ -15,6 +15,8 @@ export interface ComposeService {
   readonly tmpfs: readonly string[]
   readonly mem_limit: string
   readonly pids_limit: number
+  /** Given to no engine here: a machine for tests need not allow as many descriptors. */
+  readonly ulimits: { readonly nofile: number }
   readonly volumes: readonly string[]
   readonly healthcheck: { readonly test: readonly string[] }
 }

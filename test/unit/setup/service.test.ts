@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { endsService, planService, planServiceRemoval, tellManager } from '../../../src/setup/service.ts'
 import { serviceCapabilities, serviceUnit } from '../../../src/setup/service-unit.ts'
+import { composeService } from '../../helpers/manifests.ts'
 import { scratch } from '../../helpers/scratch.ts'
 
 const program = '/usr/local/lib/remora/remora'
@@ -32,6 +33,11 @@ describe('the unit', () => {
     expect(values(unit, 'AmbientCapabilities')).toEqual([serviceCapabilities.join(' ')])
     expect(values(unit, 'CapabilityBoundingSet')).toEqual(values(unit, 'AmbientCapabilities'))
     expect(values(unit, 'NoNewPrivileges')).toEqual(['yes'])
+  })
+
+  test('may have as many descriptors as the compose file allows, since each connection takes one', () => {
+    expect(values(unit, 'LimitNOFILE')).toEqual(['65536'])
+    expect(composeService().ulimits).toEqual({ nofile: 65_536 })
   })
 
   test('names a group only where there is one: systemd starts nothing as a group it does not know', () => {
