@@ -8,15 +8,18 @@ function request(target: string): CaptureRequest {
 
 test('there is room for so many, and for so many of one client', () => {
   const sessions = makeSessions({ captures: 3, capturesPerPeer: 2 })
-  const limit = expect.objectContaining({ code: 'LIMIT' })
+  const limit = (message: string) => expect.objectContaining({ code: 'LIMIT', message })
   const first = sessions.open(request('web'), 'a')
   sessions.open(request('web'), 'a')
-  expect(() => sessions.open(request('web'), 'a')).toThrow(limit)
+  expect(() => sessions.open(request('web'), 'a')).toThrow(limit('a has 2 captures already'))
   sessions.open(request('web'), 'b')
-  expect(() => sessions.open(request('web'), 'c')).toThrow(limit)
+  expect(() => sessions.open(request('web'), 'c')).toThrow(limit('3 captures run already'))
   sessions.close(first)
   expect(sessions.open(request('web'), 'c').peer).toBe('c')
   expect(sessions.list()).toHaveLength(3)
+  const narrow = makeSessions({ captures: 3, capturesPerPeer: 1 })
+  narrow.open(request('web'), 'a')
+  expect(() => narrow.open(request('web'), 'a')).toThrow(limit('a has 1 capture already'))
 })
 
 test.each([
