@@ -83,11 +83,14 @@ async function findUnits(
   const isSilent = answers.some(({ failure }) => failure !== undefined)
   const { engine } = containerScheme(reference)
   if (told.length > 0 && !isSilent && !isAnyUntold(monitors, ids, engine)) return foremost(reference, told)
-  const traces = matchUnits(reference, await askEngines([tracesEngine()], engineTimeout, signal))
-  if (told.length === 0) return foremost(reference, traces)
+  const traces = await askEngines([tracesEngine()], engineTimeout, signal)
+  if (told.length === 0) return foremost(reference, matchUnits(reference, traces))
   // An engine that does not answer, or is not there, may have one of that name: none is taken for another's.
-  const unknown = traces.filter(({ containers: [{ id }] }) => !ids.has(id))
-  return foremost(reference, [...told, ...unknown])
+  const unknown = traces.map(({ engine: traced, containers }) => ({
+    engine: traced,
+    containers: containers.filter(({ id }) => !ids.has(id)),
+  }))
+  return foremost(reference, matchUnits(reference, [...answers, ...unknown]))
 }
 
 /** As many digits of an id as nobody types by chance. */

@@ -1,12 +1,13 @@
 /** A reference that means several targets: refused, the one that was started last, or all, as is asked for. */
 import { randomBytes } from 'node:crypto'
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openContainers } from '../../src/discover/open-containers.ts'
 import { resolveTargets } from '../../src/discover/resolve.ts'
 import type { Container, Engine } from '../../src/engine/engine.ts'
-import { readNamespaceInode } from '../../src/linux/process/proc.ts'
+import { tracesEngine } from '../../src/engine/traces.ts'
+import { readNamespaceInode, readStartTime, readUptime } from '../../src/linux/process/proc.ts'
 import { parseReference, type SeveralMatches } from '../../src/reference/reference.ts'
 import { end, type Running, start, until } from '../helpers/command.ts'
 import { descriptorCount } from '../helpers/leaks.ts'
@@ -27,6 +28,8 @@ beforeAll(async () => {
     const { pid } = sleeping
     await until('it has a namespace', () => ![own, undefined].includes(readNamespaceInode(pid, 'net')))
     inodes.push(readNamespaceInode(pid, 'net'))
+    // Those of one tick of the clock are equally new.
+    await until('the next one is newer', () => Math.floor(readUptime() * 100) > (readStartTime(pid) ?? 0))
   }
 })
 afterAll(async () => {
@@ -37,7 +40,7 @@ afterAll(async () => {
 function engine(): Engine {
   const containers = [1, 2, 0].map(
     (one): Container => ({
-      ...{ engine: 'docker', id: `abc${one}${'0'.repeat(60)}`, name: `name${one}`, prefix: '', labels: { app: 'web' } },
+      ...{ engine: 'docker', id: `abc${one}${'0'.repeat(60)}`, name: `bead${one}`, prefix: '', labels: { app: 'web' } },
       ...{ socket: '', image: '', state: 'running', created: 7, addresses: [] },
     }),
   )
@@ -80,11 +83,37 @@ test.each<[string, SeveralMatches | undefined, unknown]>([
   ['label:app=web', undefined, all],
   ['label:app=web', 'error', all],
   ['label:app=web', 'newest', newest],
-  ['docker:name1', 'newest', [1]],
+  ['docker:bead1', 'newest', [1]],
   ['docker:other', 'newest', 'TARGET_NOT_FOUND'],
 ])('containers, %s %s', async (text, match, expected) => {
   const docker = engine()
   const answers = [{ engine: docker, containers: await docker.containers(signal) }]
   const reference = parseReference(text) as Parameters<typeof openContainers>[0]
   expect(await opened(() => openContainers(reference, { answers, monitors: [] }, signal, match))).toEqual(expected)
+})
+
+/** Starts what looks like a container that no engine tells of; the number of its monitor. */
+async function startUntold(id: string): Promise<number> {
+  const folder = scratch()
+  const [conmon, script] = [join(folder, 'conmon'), join(folder, 'watch.py')]
+  symlinkSync('/usr/bin/python3', conmon)
+  const command = ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--mount', 'sleep', '100']
+  writeFileSync(script, `import subprocess\nsubprocess.run(${JSON.stringify(command)})\n`)
+  const monitor = start([conmon, script, '-c', id, '-n', 'untold'], {}, 120_000)
+  running.push(monitor)
+  await until('its traces are found', async () => (await tracesEngine().containers(signal)).some(one => one.id === id))
+  return monitor.pid
+}
+
+test('a name is not the beginning of an id that no engine tells of', async () => {
+  const docker = engine()
+  const pid = await startUntold(`bead1${'0'.repeat(59)}`)
+  const told = {
+    answers: [{ engine: docker, containers: await docker.containers(signal) }],
+    monitors: [{ pid, command: 'conmon' }],
+  }
+  const opening = (text: string) =>
+    opened(() => openContainers(parseReference(text) as Parameters<typeof openContainers>[0], told, signal))
+  expect(await opening('bead1')).toEqual([1])
+  expect(await opening('untold')).toEqual([-1])
 })
