@@ -5,6 +5,9 @@
  * Most tests wait, so two lanes of test files run beside each other. A lane runs its files one after another, since
  * a container is found by its name in whichever engine has it: the files that start engines are one lane, the others the second.
  * Files that measure what the machine can do run alone, after both.
+ *
+ * Each lane has PID and mount namespaces of its own: engines and captures of another lane, or of anybody else on the machine, do not
+ * exist there, and nothing that a test leaves behind outlives it.
  */
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -69,10 +72,17 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 
+/** Namespaces of its own for a command, with a shell as the first process, which reaps what loses its parent. */
+const isolation = [
+  ...['unshare', '--pid', '--mount', '--mount-proc', '--fork', '--kill-child'],
+  ...['bash', '-c', '"$@" & wait $!', 'bash'],
+]
+
 /** Runs vitest; a run that fails without a failed test counts as one failure. */
 async function runTests(name: string, selection: readonly string[]): Promise<Counts & { failures: readonly string[] }> {
   const path = join(folder, `${name}.json`)
-  const run = await shown`vitest run --reporter=default --reporter=json --outputFile.json=${path} ${selection}`
+  const vitest = ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${path}`, ...selection]
+  const run = await shown`${name === 'unit' ? vitest : [...isolation, ...vitest]}`
   const { numPassedTests: passed = 0, numFailedTests = 0, ...rest } = readReport(path)
   const broken = run.failed && numFailedTests === 0
   const failures = [...tellFailures(rest), ...(broken ? [`FAILED: the test run "${name}", see above`] : [])]

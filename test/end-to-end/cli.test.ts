@@ -36,7 +36,7 @@ describe('wrong usage', () => {
     ],
     [
       ['list', '--engine', 'pod'],
-      /USAGE: no container is of the engine "pod"\nhint: Use docker, podman, containerd, cri, lxc or nspawn\./,
+      /USAGE: no container is of the engine "pod"\nhint: Use docker, podman, containerd, cri, lxd, incus, lxc or nspawn\./,
     ],
     [['list', '--state', 'exited'], /USAGE: no container is listed in the state "exited"\nhint: Use running or paused/],
     [['list', '--format', 'xml'], /USAGE: there is no format "xml"\nhint: The formats are mobyshark and ghostwire/],
