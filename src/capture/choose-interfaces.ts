@@ -2,6 +2,7 @@
 import { RemoraError } from '../base/errors.ts'
 import { didYouMean, nearestNames } from '../base/nearest.ts'
 import { hasName, type NetworkInterface } from '../model/interface.ts'
+import type { CapturePoint } from '../protocol/v1/values.ts'
 
 /** An interface that is captured. */
 export type Chosen = Pick<NetworkInterface, 'name' | 'index'>
@@ -26,6 +27,8 @@ export interface ChoiceOptions {
   readonly maxInterfaces: number
   /** Capture on `any` where no interface is up, or too many are. */
   readonly allowAny: boolean
+  /** Only what has another end can be captured there. */
+  readonly at: CapturePoint
 }
 
 /**
@@ -40,7 +43,8 @@ export function chooseInterfaces(
 ): Choice {
   if (wanted.length > 0) return { chosen: withinLimit(chooseNamed(wanted, interfaces, options), options) }
   const usable = interfaces.filter(({ up }) => up)
-  const { target, maxInterfaces, allowAny } = options
+  const { target, maxInterfaces, at } = options
+  const allowAny = options.allowAny && at === 'inside'
   if (usable.length === 0) {
     if (allowAny) {
       return {
@@ -57,38 +61,49 @@ export function chooseInterfaces(
   return { chosen: [everyInterface], note }
 }
 
-function withinLimit(chosen: readonly Chosen[], { target, maxInterfaces }: ChoiceOptions): readonly Chosen[] {
+function withinLimit(chosen: readonly Chosen[], { target, maxInterfaces, at }: ChoiceOptions): readonly Chosen[] {
   if (chosen.length <= maxInterfaces) return chosen
   throw new RemoraError(
     'LIMIT',
     `${chosen.length} interfaces of ${target} are too many to capture one by one: ${maxInterfaces} may be`,
-    { hint: 'Name fewer of them with -i, or all together: -i any' },
+    { hint: `Name fewer of them with -i${at === 'peer' ? '.' : ', or all together: -i any'}` },
   )
 }
 
 function chooseNamed(
   wanted: readonly string[],
   interfaces: readonly NetworkInterface[],
-  { target, several }: ChoiceOptions,
+  { target, several, at }: ChoiceOptions,
 ): readonly Chosen[] {
   const usable = interfaces.filter(({ up }) => up)
-  const find = (name: string) =>
-    name === everyInterface.name ? everyInterface : usable.find(nif => hasName(nif, name))
+  const any = at === 'peer' ? [] : [everyInterface]
+  const find = (name: string) => any.find(nif => nif.name === name) ?? usable.find(nif => hasName(nif, name))
   const found = [...new Set(wanted.flatMap(name => find(name) ?? []))]
   if (several && found.length > 0) return found
   for (const name of wanted) {
     if (find(name) !== undefined) continue
-    const known = [...usable.map(nif => nif.name), everyInterface.name]
-    const state = interfaces.some(nif => hasName(nif, name)) ? 'is down' : 'does not exist'
-    const more = known.length - mostNamed
-    const shown = more > 1 ? [...known.slice(0, mostNamed), `${more} more`] : known
-    throw new RemoraError(
-      'INTERFACE_NOT_FOUND',
-      `interface "${name}" of ${target} ${state}; there are ${shown.join(', ')}`,
-      { hint: didYouMean(nearestNames(name, known, 1), 'Choose one of them, or none for all.') },
-    )
+    const known = [...(at === 'peer' ? usable.filter(({ lower }) => lower) : usable), ...any].map(nif => nif.name)
+    const state = interfaces.some(nif => hasName(nif, name)) ? 'is down' : stateOfUnknown(name, at)
+    throw new RemoraError('INTERFACE_NOT_FOUND', `interface "${name}" of ${target} ${state}; ${choiceOf(known, at)}`, {
+      hint: didYouMean(nearestNames(name, known, 1), hintFor(known)),
+    })
   }
   return found
+}
+
+function stateOfUnknown(name: string, at: CapturePoint): string {
+  return at === 'peer' && name === everyInterface.name ? 'has no other end' : 'does not exist'
+}
+
+function choiceOf(known: readonly string[], at: CapturePoint): string {
+  if (known.length === 0) return 'none that is up has another end'
+  const more = known.length - mostNamed
+  const shown = more > 1 ? [...known.slice(0, mostNamed), `${more} more`] : known
+  return `${at === 'peer' ? 'another end may have' : 'there are'} ${shown.join(', ')}`
+}
+
+function hintFor(known: readonly string[]): string {
+  return known.length === 0 ? 'Capture inside the target (--at inside).' : 'Choose one of them, or none for all.'
 }
 
 /** Interfaces that are named in a message. */

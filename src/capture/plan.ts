@@ -193,8 +193,7 @@ export function planSource(
   const { chosen, note } = chooseInterfaces(request.interfaces, interfaces, {
     ...{ target: target.name, several: label !== undefined },
     maxInterfaces: woven ? maxInterfaces : maxDirectInterfaces,
-    // Only real interfaces have another end.
-    allowAny: allowAny && (request.at ?? 'inside') === 'inside',
+    ...{ allowAny, at: request.at ?? 'inside' },
   })
   const onAny = chosen.includes(everyInterface)
   const netns = target.namespace.inode

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { RemoraError } from '../../../src/base/errors.ts'
 import { maxInterfacesFor, planSource } from '../../../src/capture/plan.ts'
 import {
   type CaptureRequest,
@@ -92,6 +93,28 @@ describe('interfaces', () => {
     ])
     expect(() => planSource(request, target, down, { allowAny: false })).toThrow(/no network interface that is up/)
     expect(() => planSource({ ...request, at: 'peer' }, target, down)).toThrow(/no network interface that is up/)
+  })
+
+  test('what is advised for the other end is nothing that has none', () => {
+    const veth = { ...nif('eth0'), lower: { index: 7 } }
+    const refusal = (name: string, all: readonly NetworkInterface[]) => {
+      try {
+        return planSource({ ...request, interfaces: [name], at: 'peer' }, target, all)
+      } catch (error) {
+        const { message, hint } = error as RemoraError
+        return `${message} | ${hint}`
+      }
+    }
+    expect(refusal('nope', [nif('lo'), veth])).toBe(
+      'interface "nope" of web does not exist; another end may have eth0 | Choose one of them, or none for all.',
+    )
+    expect(refusal('any', [nif('lo'), veth])).toMatch('"any" of web has no other end; another end may have eth0')
+    expect(refusal('nope', [nif('lo')])).toMatch('none that is up has another end | Capture inside')
+    const wide = many(65).map(({ name }) => name)
+    const peers = { ...request, interfaces: wide, at: 'peer' as const }
+    expect(() => planSource(peers, target, many(65), { woven: true })).toThrow(
+      expect.objectContaining({ code: 'LIMIT', hint: 'Name fewer of them with -i.' }),
+    )
   })
 
   const many = (count: number) => Array.from({ length: count }, (_, index) => nif(`eth${index}`, true, index))
