@@ -1,11 +1,12 @@
 /** A stock client of Packetflix, over containers of Docker: every way it says what it wants, and every way it ends. */
-import { writeFileSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { interfacesOf, packetsOf, pingsIn } from '../helpers/capture-file.ts'
 import { must, until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
 import { dumpcapsIn, expectNoDumpcap } from '../helpers/leaks.ts'
+import { makeNetnsPair } from '../helpers/netns.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { captures, running, type ServiceUnderTest, serve } from '../helpers/service.ts'
 import { blockType, splitBlocks } from '../helpers/split.ts'
@@ -155,6 +156,20 @@ describe('interfaces', () => {
   ])('%s', async (_, options, names) => {
     const file = await complete(capture({ target: minimal('stk-web'), ...options }))
     expect((await interfacesOf(file)).map(({ name }) => name)).toEqual(names)
+  })
+
+  test('that are all down are captured on any, as the original does, and what comes up is in it', async () => {
+    const pair = await makeNetnsPair()
+    const ip = (...args: string[]) => must('ip', '-n', pair.receiver, 'link', 'set', ...args)
+    for (const name of ['lo', 'b0']) await ip(name, 'down')
+    const capturing = capture({ netns: statSync(`/run/netns/${pair.receiver}`).ino, nifs: ['any'] })
+    await running(service, 1)
+    await ip('lo', 'up')
+    await must('nsenter', `--net=/run/netns/${pair.receiver}`, 'ping', '-q', '-c', '5', '-i', '0.02', '127.0.0.1')
+    const file = await complete(capturing)
+    expect((await interfacesOf(file)).map(({ name }) => name)).toEqual(['any'])
+    expect((await pingsIn(file)).length).toBeGreaterThan(0)
+    await pair.close()
   })
 
   test('a filter holds for every one of them', async () => {
