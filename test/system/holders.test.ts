@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { resolveTarget } from '../../src/discover/resolve.ts'
 import { isStillThere } from '../../src/linux/namespace/netns.ts'
-import { end, type Running, start, until } from '../helpers/command.ts'
+import { end, type Running, run, start, until } from '../helpers/command.ts'
 import { holdNamespace, waysToHold } from '../helpers/holder.ts'
-import { remora } from '../helpers/remora.ts'
+import { environment, executable, remora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 const running: Running[] = []
@@ -52,4 +52,18 @@ test('mounted where only other processes see it', async () => {
   const reference = expect.stringMatching(/^file:\/proc\/\d+\/root\/run\/netns\/hidden$/)
   expect(await listed(inode)).toEqual([expect.objectContaining({ reference, 'network-interfaces': ['lo'] })])
   expect(await found(inode)).toMatchObject({ reference: `netns:${inode}` })
+})
+
+test('one below a later mount is not listed, by whoever looks: no path leads to it', async () => {
+  const [below, above] = ['below', 'above'].map(name => `rt-${name}-${process.pid}`) as [string, string]
+  const mount = (name: string) => `mount -t tmpfs x /run/netns && ip netns add ${name}`
+  const script = `${mount(below)} && ${mount(above)} && echo ready >&2 && exec sleep 300`
+  const holder = start(['unshare', '-m', 'sh', '-c', script], {}, 300_000)
+  running.push(holder)
+  await until('both are mounted', () => holder.stderr().includes('ready'))
+  const list = [executable, 'list', '--json', '--type', 'bindmount']
+  for (const enter of [[], ['nsenter', '--mount', '--target', String(holder.pid)]]) {
+    const { stdout } = await run([...enter, ...list], { env: environment() })
+    expect([stdout.includes(`/run/netns/${above}"`), stdout.includes(below)]).toEqual([true, false])
+  }
 })
