@@ -39,6 +39,12 @@ interface Report {
   }[]
 }
 
+/** Namespaces of its own for a command, with a shell as the first process, which reaps what loses its parent. */
+const isolation = [
+  ...['unshare', '--pid', '--mount', '--mount-proc', '--fork', '--kill-child'],
+  ...['bash', '-c', '"$@" & wait $!', 'bash'],
+]
+
 /** Files that load the machine until packets are lost, or count how late they come. */
 const alone = ['flood', 'immediate', 'serve-many', 'soak'].map(name => `test/end-to-end/${name}.test.ts`)
 const startsEngine =
@@ -71,12 +77,6 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
-
-/** Namespaces of its own for a command, with a shell as the first process, which reaps what loses its parent. */
-const isolation = [
-  ...['unshare', '--pid', '--mount', '--mount-proc', '--fork', '--kill-child'],
-  ...['bash', '-c', '"$@" & wait $!', 'bash'],
-]
 
 /** Runs vitest; a run that fails without a failed test counts as one failure. */
 async function runTests(name: string, selection: readonly string[]): Promise<Counts & { failures: readonly string[] }> {
