@@ -2,6 +2,7 @@
  * Where an interface is captured: in the target, at the other end of its veth pair, which is the host's, or at both. What an
  * overloaded or filtering target never sees has come as far as that end.
  */
+import { abortAfter } from '../base/abort.ts'
 import { RemoraError } from '../base/errors.ts'
 import { findPeers } from '../discover/peer.ts'
 import type { ResolvedTarget } from '../discover/resolve.ts'
@@ -49,7 +50,7 @@ export async function findPoints(
   }))
   if (at === 'inside') return { points: inside, close: () => {} }
   const own = interfaces.filter(nif => chosen.some(one => one.name === nif.name))
-  const peers = await findPeers(namespace, own, { signal: AbortSignal.timeout(patience) })
+  const peers = await findPeers(namespace, own, { signal: abortAfter(patience) })
   const outside = inside.flatMap(point => {
     const peer = peers.get(point.near)
     if (peer === undefined) return []

@@ -4,6 +4,7 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { abortAfter } from '../base/abort.ts'
 import { isExhaustion, RemoraError, reasonOf } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import { makeSignal } from '../base/signal.ts'
@@ -167,7 +168,7 @@ export function watchForTargets(
   const isPending = () => request.follow || pending.size > 0 || lives.length > 0
   return {
     async next({ signal, timeout, onPending }) {
-      const deadline = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000)
+      const deadline = timeout === undefined ? undefined : abortAfter(timeout * 1000)
       const limit = deadline === undefined ? signal : AbortSignal.any([signal, deadline])
       const wake = () => arrivals.raise()
       limit.addEventListener('abort', wake)

@@ -2,6 +2,7 @@
  * Environment variables and annotations of containers, where references ask for some: engines tell them container by container.
  * Of what is told only what was asked for is kept, since there are secrets among it.
  */
+import { abortAfter } from '../base/abort.ts'
 import { eachOf } from '../base/each.ts'
 import { RemoraError } from '../base/errors.ts'
 import type { Configuration, Container, Engine, EngineAnswer } from '../engine/engine.ts'
@@ -48,7 +49,7 @@ async function askEach(
   const { engine } = answer
   const { configuration } = engine
   if (configuration === undefined) return answer
-  const late = AbortSignal.timeout(patience)
+  const late = abortAfter(patience)
   const limit = AbortSignal.any([signal, late])
   let failure = answer.failure
   const containers = await eachOf(answer.containers, atOnce, async container => {

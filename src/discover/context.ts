@@ -3,6 +3,7 @@
  * it: what lies in /proc is read at once, what needs a process has a deadline, and a fact that cannot be had is left out.
  */
 import { hostname, release } from 'node:os'
+import { abortAfter } from '../base/abort.ts'
 import { version } from '../base/version.ts'
 import { readResolver } from '../linux/host/dns.ts'
 import { isStillThere } from '../linux/namespace/netns.ts'
@@ -79,7 +80,7 @@ export async function gatherContext(
 }
 
 function withDeadline(signal: AbortSignal): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(patience)])
+  return AbortSignal.any([signal, abortAfter(patience)])
 }
 
 function interfaceContext(

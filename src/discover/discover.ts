@@ -3,6 +3,7 @@
  * processes by /proc, and namespaces that only a mount, a thread or a descriptor keeps alive. A source that fails costs its
  * part of the list and one warning.
  */
+import { abortAfter } from '../base/abort.ts'
 import { exhausted, reasonOf } from '../base/errors.ts'
 import { watchExhaustion } from '../base/exhaustion.ts'
 import type { EngineAnswer } from '../engine/engine.ts'
@@ -58,7 +59,7 @@ export async function discover(options: DiscoverOptions): Promise<Discovery> {
   const ranOut = watchExhaustion()
   requireProc()
   // One deadline for all that is asked of engines, so that many late answers are no later than one.
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout + closerLooks)])
+  const limit = AbortSignal.any([signal, abortAfter(timeout + closerLooks)])
   const view = options.seen?.view ?? (await viewHost(signal, env))
   const { table, engines: found, leftOut } = view
   const asking = askHost(timeout, signal, env, { found, more: [tracesEngine(() => table)] })

@@ -1,4 +1,5 @@
 /** The capture targets of this host as the document of Ghostwire's `GET /mobyshark`. */
+import { abortAfter } from '../base/abort.ts'
 import { version } from '../base/version.ts'
 import { askAbout } from '../engine/about.ts'
 import type { About, Engine } from '../engine/engine.ts'
@@ -61,7 +62,7 @@ export async function hostFacts(
   options: DocumentOptions & { readonly about?: typeof askAbout },
 ): Promise<HostFacts> {
   const { signal, timeout = engineTimeout, about = askAbout } = options
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
+  const limit = AbortSignal.any([signal, abortAfter(timeout)])
   const [hostnames, ...facts] = await Promise.all([
     readHostnames([init], signal),
     ...engines.map(async engine => engineFacts(engine, await about(engine, limit))),

@@ -1,4 +1,5 @@
 /** The whole network topology of this host as the document of Ghostwire's `GET /json`. */
+import { abortAfter } from '../base/abort.ts'
 import { inPieces } from '../base/pieces.ts'
 import { ghostwireDocument } from '../ghostwire/document.ts'
 import { readDns } from '../linux/host/dns.ts'
@@ -48,7 +49,7 @@ export async function readTopology(
   { signal, timeout = engineTimeout }: DocumentOptions,
 ): Promise<Topology> {
   const targets = withResidents(discovery.targets, table)
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
+  const limit = AbortSignal.any([signal, abortAfter(timeout)])
   const [networks, hostnames, { stacks, sockets, warnings }] = await Promise.all([
     networksByNamespace(discovery.engines, limit),
     readHostnames([...new Set(tenantsOf(targets))], signal),

@@ -2,6 +2,7 @@
  * The visible list of engines, and the one way to ask them all: in parallel, each with the same deadline, so that a dead
  * one neither delays nor hides the others.
  */
+import { abortAfter } from '../base/abort.ts'
 import { RemoraError } from '../base/errors.ts'
 import { isForeign } from '../linux/namespace/file-in-root.ts'
 import { listProcesses, readArguments, readCommand, readNamespaceInode } from '../linux/process/proc.ts'
@@ -118,7 +119,7 @@ export function askEngines(
   return Promise.all(
     engines.map(async engine => {
       const time = typeof timeout === 'number' ? timeout : timeout(engine)
-      const deadline = AbortSignal.timeout(time)
+      const deadline = abortAfter(time)
       const limit = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
       try {
         return { engine, containers: await boundedContainers(engine, limit, wanted) }

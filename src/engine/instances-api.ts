@@ -3,6 +3,7 @@
  * are unique only within a project. A list is quick without the state of each instance, and takes seconds with it; so states are
  * asked for one by one, where they are needed.
  */
+import { abortAfter } from '../base/abort.ts'
 import { eachOf } from '../base/each.ts'
 import type { AskedEngine } from '../model/target.ts'
 import { countOf, labelsOf, membersOf, objectsOf, textOf } from './answer.ts'
@@ -96,7 +97,7 @@ function labelsWith(prefix: string, config: unknown): Record<string, string> {
 
 /** Adds the process and the addresses of each. */
 async function withStates(socket: string, containers: readonly Container[], signal: AbortSignal): Promise<Container[]> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(addressesTimeoutMs)])
+  const limit = AbortSignal.any([signal, abortAfter(addressesTimeoutMs)])
   return eachOf(containers, statesAtOnce, async container => {
     const state = await get(socket, pathOf(container.id, '/state'), limit).catch(() => undefined)
     signal.throwIfAborted()

@@ -1,5 +1,6 @@
 /** One question to a service, one answer: bounded in time and size. */
 import { type IncomingMessage, request as plainRequest } from 'node:http'
+import { abortAfter } from '../base/abort.ts'
 import { setTimeout } from '../base/timers.ts'
 import { connectionOptions } from './connection.ts'
 import { connectionFailure, silentService } from './failure.ts'
@@ -30,7 +31,7 @@ export async function ask(
   path: string,
   { body, signal }: { readonly body?: unknown; readonly signal: AbortSignal },
 ): Promise<Answer> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
+  const limit = AbortSignal.any([signal, abortAfter(timeout)])
   try {
     const response = await send(service, method, path, body, limit)
     return { status: response.statusCode ?? 0, body: await readBody(response) }

@@ -1,5 +1,6 @@
 /** `/v1/captures`: ask for a capture and get a ticket for it; see and stop those that run. */
 import * as v from 'valibot'
+import { abortAfter } from '../base/abort.ts'
 import { RemoraError } from '../base/errors.ts'
 import { compileFilter } from '../capture/filter.ts'
 import { shownTargets } from '../capture/request.ts'
@@ -119,7 +120,7 @@ interface Checked {
 
 /** Prepares the capture; of a target that is waited for only the words can be checked. */
 async function check(body: CaptureBody, context: ServiceContext, gone: AbortSignal): Promise<Checked> {
-  const signal = AbortSignal.any([gone, AbortSignal.timeout(checkTime)])
+  const signal = AbortSignal.any([gone, abortAfter(checkTime)])
   const request = requestOf(body)
   if (request.wait !== undefined) {
     for (const target of request.targets) parseReference(target)

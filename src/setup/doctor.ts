@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { abortAfter } from '../base/abort.ts'
 import { type ErrorCode, RemoraError, reasonOf } from '../base/errors.ts'
 import { selfCommand } from '../base/self.ts'
 import { version } from '../base/version.ts'
@@ -58,7 +59,7 @@ function bad(name: string, detail: string, code: ErrorCode, fix: string): Check 
 
 async function serviceCheck(service: RemoteService): Promise<Check[]> {
   try {
-    const { status } = await ask(service, 'GET', '/healthz', { signal: AbortSignal.timeout(2_000) })
+    const { status } = await ask(service, 'GET', '/healthz', { signal: abortAfter(2_000) })
     if (status === 200) return [good('service', `${service.base}: captures for this user`)]
     return [bad('service', `${service.base} answers with status ${status}`, 'PEER_FAILED', serviceFix)]
   } catch (error) {

@@ -1,7 +1,11 @@
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
-import { isAbort } from '../../../src/base/abort.ts'
+import { abortAfter, isAbort } from '../../../src/base/abort.ts'
 import { RemoraError } from '../../../src/base/errors.ts'
+import { until } from '../../helpers/command.ts'
 
 const failureOf = (promise: Promise<unknown>) => promise.then(() => undefined).catch((error: unknown) => error)
 
@@ -34,5 +38,30 @@ describe('what is an abort', () => {
 
   it('nothing, while the signal has not aborted', () => {
     expect(isAbort(new DOMException('x', 'AbortError'), new AbortController().signal)).toBe(false)
+  })
+})
+
+describe('a deadline', () => {
+  const never = new AbortController().signal
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+
+  it('aborts as a time that is up', async () => {
+    const signal = abortAfter(1)
+    await once(signal, 'abort')
+    expect(signal.reason).toMatchObject({ name: 'TimeoutError' })
+  })
+
+  it('lets go of the signals that are made of it, and of those', async () => {
+    const combine = () => {
+      const outer = AbortSignal.any([never, abortAfter(1)])
+      return [outer, AbortSignal.any([outer, abortAfter(1)])].map(signal => new WeakRef(signal))
+    }
+    const signals = Array.from({ length: 20 }, combine).flat()
+    const kept = () => signals.filter(signal => signal.deref() !== undefined)
+    await until('the signals are collected', async () => {
+      collectGarbage()
+      return kept().length === 0
+    })
   })
 })
