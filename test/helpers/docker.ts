@@ -26,8 +26,11 @@ export interface Docker {
 /** The image every test container is made of. */
 export const image = 'remora-test:1'
 
-/** Starts an engine; needs root, dockerd, docker and busybox-static. */
-export async function startDocker(): Promise<Docker> {
+/**
+ * Starts an engine; needs root, dockerd, docker and busybox-static.
+ * @param deadline milliseconds after which it is killed, in case a test leaves it behind
+ */
+export async function startDocker(deadline = 1_800_000): Promise<Docker> {
   const place = await makeEnginePlace('docker')
   const { folder, enter } = place
   const socket = join(folder, 'docker.sock')
@@ -39,7 +42,7 @@ export async function startDocker(): Promise<Docker> {
         ...['-p', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`],
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
-      1_800_000,
+      deadline,
     )
   let daemon = startDaemon()
   const env = { ...process.env, DOCKER_HOST: `unix://${socket}` }

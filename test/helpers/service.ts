@@ -38,14 +38,16 @@ interface Options {
   readonly listen?: string
   /** What stands before the command. */
   readonly prefix?: readonly string[]
+  /** Milliseconds after which it is killed, in case a test leaves it behind. */
+  readonly deadline?: number
 }
 
 /** Starts the service, and waits until it listens. */
 export async function serve(args: readonly string[] = [], options: Options = {}): Promise<ServiceUnderTest> {
-  const { env, listen = '127.0.0.1:0', prefix = [] } = options
+  const { env, listen = '127.0.0.1:0', prefix = [], deadline = 900_000 } = options
   const folder = scratch()
   const command = [...prefix, executable, 'serve', '--listen', listen, ...args]
-  const running = start(command, { env: environment({ TMPDIR: folder, ...env }) }, 900_000)
+  const running = start(command, { env: environment({ TMPDIR: folder, ...env }) }, deadline)
   const log = () => logLines(running.stderr())
   const said = () => log().find(line => line.msg === 'listening')
   await until('the service listens', () => said() !== undefined || running.child.exitCode !== null, 30_000)

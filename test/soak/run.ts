@@ -42,6 +42,9 @@ const interval = 2_000
 /** Part of the time after which what is opened once and kept is open, and the memory is warm. */
 const warmUp = 0.3
 
+/** Milliseconds that a soak of so many seconds takes at most: it begins first, and waits in the end until all is idle. */
+export const deadlineOf = (seconds: number) => seconds * 1_000 + 600_000
+
 /** What must not be more than before. */
 const exact: readonly Measure[] = ['descriptors', 'processes', 'files']
 /** Descriptors for the conversation with an engine; those of others on this machine come and go, too. */
@@ -54,7 +57,7 @@ export async function soak({ seconds, seed, docker, onProgress }: SoakOptions): 
   const names = Array.from({ length: namespaces }, (_, at) => `soak-${id}-${at}`)
   const containers = docker === undefined ? [] : ['soak-one', 'soak-two']
   const env = { DOCKER_HOST: docker?.env.DOCKER_HOST ?? 'unix:///nonexistent' }
-  const service = await serve(['--log-level', 'debug'], { env })
+  const service = await serve(['--log-level', 'debug'], { env, deadline: deadlineOf(seconds) })
   const watch = startWatch(env)
   const watched: readonly Watched[] = [{ name: 'serve', pid: service.pid, folder: service.folder }, watch]
   const targets = [...names.map(name => `named:${name}`), ...containers.map(name => `docker:${name}`)]
@@ -107,6 +110,8 @@ export async function soak({ seconds, seed, docker, onProgress }: SoakOptions): 
       verdicts: verdictsOf(samples, watched),
       failures,
     }
+  } catch (error) {
+    throw new Error(`the soak broke off, seed ${seed}: ${await lastWords(service)}`, { cause: error })
   } finally {
     stopping = true
     await end(watch.child, 'SIGINT')
@@ -169,6 +174,14 @@ async function stuck(service: ServiceUnderTest): Promise<string[]> {
       ...said.filter(line => line.includes(capture.id)),
     ].join('\n')
   })
+}
+
+/** Whether the service still runs, and what it said last. */
+async function lastWords({ running: { result, stderr } }: ServiceUnderTest): Promise<string> {
+  // Its connections break a moment before its end is known.
+  const ended = await Promise.race([result, sleep(1_000)])
+  const state = ended === undefined ? 'runs' : `has ended with ${ended.status ?? ended.signal}`
+  return `the service ${state}\n${stderr().slice(-2_000)}`
 }
 
 /** Waits until no capture runs. */

@@ -4,13 +4,14 @@
  */
 import { parseArgs } from 'node:util'
 import { startDocker } from '../helpers/docker.ts'
-import { type SoakReport, soak } from './run.ts'
+import { deadlineOf, type SoakReport, soak } from './run.ts'
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' } } })
 const seed = Number(values.seed ?? Date.now() % 1_000_000)
-const docker = await startDocker()
+const seconds = Number(values.minutes) * 60
+const docker = await startDocker(deadlineOf(seconds))
 try {
-  print(await soak({ seconds: Number(values.minutes) * 60, seed, docker, onProgress: line => console.error(line) }))
+  print(await soak({ seconds, seed, docker, onProgress: line => console.error(line) }))
 } finally {
   await docker.close()
 }
