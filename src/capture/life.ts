@@ -123,7 +123,10 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   const check = () => {
     if (running.size > 0 || starting > 0) return
     if (end === undefined && failure === undefined && isStillThere(namespace) && stay) return
-    end ??= isStillThere(namespace) ? 'interface-gone' : 'target-gone'
+    if (end === undefined) {
+      end = isStillThere(namespace) ? 'interface-gone' : 'target-gone'
+      seam?.finish()
+    }
     over.resolve()
   }
 

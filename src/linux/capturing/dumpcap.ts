@@ -10,7 +10,14 @@ import { run } from '../programs/run.ts'
 import { findTool } from '../programs/tools.ts'
 import { type CapturedInterface, withoutColon } from './device.ts'
 import { dumpcapReader } from './dumpcap-output.ts'
-import { captureFailed, filterInvalid, interfaceDown, interfaceMissing, mayNotCapture } from './failure.ts'
+import {
+  captureFailed,
+  filterInvalid,
+  interfaceDown,
+  interfaceMissing,
+  interfaceWentDown,
+  mayNotCapture,
+} from './failure.ts'
 import { type CaptureProcess, startCapturing } from './program.ts'
 
 export type { CaptureEnd as DumpcapEnd, CaptureProcess as DumpcapProcess } from './program.ts'
@@ -148,6 +155,7 @@ export function dumpcapFailure(complaint: string): RemoraError {
   if (missing !== undefined) return interfaceMissing(withoutColon(missing))
   const [, down] = /Device "(.*?)" is not up/.exec(text) ?? []
   if (down !== undefined) return interfaceDown(withoutColon(down))
+  if (/changing filter: Network is down/.test(text)) return interfaceWentDown()
   if (/do(?:n't| not) have permission|Operation not permitted/.test(text)) return mayNotCapture('dumpcap')
   if (/no space left/i.test(text)) return diskFull()
   return captureFailed('dumpcap', text)

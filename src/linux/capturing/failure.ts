@@ -29,6 +29,13 @@ export function interfaceDown(nif: string): RemoraError {
   })
 }
 
+/** An interface that goes down while its filter is set (packet(7), ENETDOWN); libpcap does not say which. */
+export function interfaceWentDown(): RemoraError {
+  return new RemoraError('INTERFACE_NOT_FOUND', 'an interface went down while the capture began', {
+    hint: 'Start the capture again when it is up.',
+  })
+}
+
 /** A program that this user may not capture with. */
 export function mayNotCapture(tool: CaptureTool): RemoraError {
   const path = lookUpTool(tool)
