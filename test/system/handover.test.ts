@@ -25,18 +25,14 @@ afterEach(async () => {
 const pings = 100
 const everyPing = Array.from({ length: pings }, (_, index) => index + 1)
 
-function follow(
-  file: string,
-  more: Partial<CaptureRequest> = {},
-  onPending = () => {},
-): Promise<CaptureReport | undefined> {
+function follow(file: string, more: Partial<CaptureRequest> = {}): Promise<CaptureReport | undefined> {
   const request: CaptureRequest = {
     ...{ targets: [`named:${pair.receiver}`], interfaces: [], filter: 'icmp', promiscuous: true, stop: {} },
     ...{ wait: {}, follow: true, names: false },
     ...more,
   }
   const lifetime = { stop: stop.signal, kill: new AbortController().signal }
-  const result = runCapture(request, { kind: 'file', path: file }, { lifetime, onPending })
+  const result = runCapture(request, { kind: 'file', path: file }, { lifetime })
   result.catch(() => {})
   return result
 }
@@ -94,19 +90,4 @@ test('an interface that is renamed is captured on, and once', async () => {
   stop.abort('over')
   await result
   expect(await pingsIn(file)).toEqual(everyPing)
-})
-
-test('an interface that goes during the handover ends a capture that does not follow', async () => {
-  const file = join(scratch(), 'gone.pcapng')
-  await remove()
-  const waiting = Promise.withResolvers<void>()
-  const result = follow(file, { follow: false, interfaces: ['b0'] }, waiting.resolve)
-  await waiting.promise
-  await pair.remake()
-  // One on any, and the one of the interface.
-  await untilReading(statSync(`/run/netns/${pair.receiver}`).ino, { count: 2 })
-  await pair.ping(1)
-  await must('ip', '-n', pair.receiver, 'link', 'del', 'b0')
-  expect(await result).toMatchObject({ end: 'interface-gone', goneInterface: expect.stringMatching(/b0$/) })
-  expect(await pingsIn(file)).toEqual([1])
 })

@@ -20,7 +20,8 @@ afterEach(async () => {
 
 /** Adds and removes an interface that is up, without end. */
 function flutter(): void {
-  const loop = 'while :; do ip link add d0 up type veth peer name d1; sleep 0.0$((RANDOM % 6)); ip link del d0; done'
+  const loop =
+    'while :; do ip link add d0 up type veth peer name d1; sleep 0.0$((RANDOM % 6)); ip link del d0; sleep 0.1; done'
   started.push(start(['nsenter', `--net=/run/netns/${pair.receiver}`, 'bash', '-c', loop], { stdio: 'ignore' }))
 }
 
