@@ -90,7 +90,7 @@ export function makeHeads(request: CaptureRequest, log: Log = silentLog, onArriv
     heads.set(inode, {
       path,
       since: performance.now(),
-      head: beginHead(namespace, request, () => drop(inode), onClose),
+      head: startHead(namespace, request, () => drop(inode), onClose),
     })
     onArrival()
   }
@@ -145,44 +145,41 @@ function isPossible(references: readonly string[], path: string): boolean {
   })
 }
 
-/** Starts a head that owns the namespace from now on. */
-function beginHead(
+/** Starts dumpcap on `any` of a namespace, which is closed when that cannot be done. */
+function startOnAny(
   namespace: NetworkNamespace,
-  request: CaptureRequest,
-  onTimeout: () => void,
-  onClose: () => void,
-): Head {
+  { filter, snaplen, promiscuous }: CaptureRequest,
+): ReturnType<typeof startDumpcap> {
+  const options = {
+    interfaces: [{ name: 'any', description: 'before the interfaces could be opened', linkType: 'LINUX_SLL2' }],
+    filter,
+    snaplen,
+    promiscuous,
+    bufferSize: headBuffer,
+    queueSize: 0,
+    comment: '',
+    stopConditions: [],
+    counting: false,
+  }
   try {
-    return startHead(namespace, request, onTimeout, onClose)
+    return startDumpcap(namespace, options, 'pipe')
   } catch (error) {
     namespace.close()
     throw error
   }
 }
 
-/** @param onTimeout called when it has not been claimed in time */
+/**
+ * Starts a head that owns the namespace from now on.
+ * @param onTimeout called when it has not been claimed in time
+ */
 function startHead(
   namespace: NetworkNamespace,
   request: CaptureRequest,
   onTimeout: () => void,
   onClose: () => void,
 ): Head {
-  const { filter, snaplen, promiscuous } = request
-  const dumpcap = startDumpcap(
-    namespace,
-    {
-      interfaces: [{ name: 'any', description: 'before the interfaces could be opened', linkType: 'LINUX_SLL2' }],
-      filter,
-      snaplen,
-      promiscuous,
-      bufferSize: headBuffer,
-      queueSize: 0,
-      comment: '',
-      stopConditions: [],
-      counting: false,
-    },
-    'pipe',
-  )
+  const dumpcap = startOnAny(namespace, request)
   let timer = setTimeout(onTimeout, longest)
   let closed = false
   let reading = false

@@ -84,10 +84,9 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
   const running = new Map<string, RunningSource>()
   const near = new WeakMap<RunningSource, CapturePlace>()
   const ends: SourceEnd[] = []
+  const leftOut = prepared.interfaces.filter(nif => prepared.leftOut.some(({ name }) => name === nif.name))
   // Interfaces that are not tried again.
-  const refused = new Set(
-    prepared.interfaces.filter(nif => prepared.leftOut.some(({ name }) => name === nif.name)).map(identity),
-  )
+  const refused = new Set(leftOut.map(identity))
   const missed: string[] = []
   let tooMany = false
   const over = Promise.withResolvers<void>()
@@ -105,20 +104,20 @@ export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
     if (time !== undefined && (last === undefined || time > last)) last = time
   }
   const comment = options.comment && once(options.comment)
-  const indexesRefused = new Set(
-    prepared.interfaces.filter(nif => refused.has(identity(nif))).map(({ index }) => index),
-  )
   const seam =
     head &&
     openSeam(head, weave, plan, {
       ...{ comment, withDirection: request.direction === true },
       isWanted: index =>
-        plan.everyInterface ? !indexesRefused.has(index) : (plan.interfaceIndexes?.includes(index) ?? true),
+        plan.everyInterface
+          ? !leftOut.some(nif => nif.index === index)
+          : (plan.interfaceIndexes?.includes(index) ?? true),
     })
 
-  seam?.woven.done.finally(() => {
+  const noteHeadOver = () => {
     isHeadOver = true
-  })
+  }
+  seam?.woven.done.then(noteHeadOver, noteHeadOver)
 
   const check = () => {
     if (running.size > 0 || starting > 0) return

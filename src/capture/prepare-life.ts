@@ -84,9 +84,9 @@ export async function prepareLives(
   }
   const results = await eachOf(awaited, preparedAtOnce, prepare)
   const lives = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
-  const isGone = (error: unknown) =>
+  const isStale = (error: unknown) =>
     request.wait !== undefined && error instanceof RemoraError && error.code === 'TARGET_STALE'
-  const failed = results.find(result => result.status === 'rejected' && !isGone(result.reason))
+  const failed = results.find(result => result.status === 'rejected' && !isStale(result.reason))
   if (failed?.status !== 'rejected') return lives
   for (const life of lives) life.close()
   throw failed.reason
