@@ -18,7 +18,7 @@ test.each([
   const file = join(scratch(), 'handler.ts')
   writeFileSync(file, `${code}\n`)
   const config = join(scratch(), 'biome.json')
-  const plugins = [resolve('scripts/guarded-handlers.grit')]
+  const plugins = [resolve('scripts/lint/guarded-handlers.grit')]
   writeFileSync(config, JSON.stringify({ plugins, linter: { rules: { recommended: false } } }))
   const { stdout, stderr } = await run(['biome', 'lint', '--colors=off', `--config-path=${config}`, file])
   expect(`${stdout}${stderr}`.includes('A handler of several steps is guarded'), stderr).toBe(isRefused)
