@@ -8,6 +8,7 @@ import type { DetailedInterface } from '../../../src/model/interface.ts'
 import type { ProcessFacts } from '../../../src/model/process.ts'
 import type { Target } from '../../../src/model/target.ts'
 import { ghostwireSchema, mobysharkSchema } from '../../helpers/ghostwire-schema.ts'
+import { plainInterface } from '../../helpers/plain-interface.ts'
 
 const host: HostFacts = {
   version: '1',
@@ -78,13 +79,7 @@ const nif = (index: number, more: Partial<DetailedInterface> = {}): DetailedInte
   index,
   name: `e${index}`,
   kind: '',
-  alias: '',
-  up: true,
-  operstate: 'UP',
-  loopback: false,
-  promiscuous: false,
-  details: {},
-  addresses: [],
+  ...plainInterface,
   ...more,
 })
 const namespace = (netns: number, more: Partial<Netstack> = {}): Netstack => ({

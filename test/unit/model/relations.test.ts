@@ -2,18 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import type { DetailedInterface, LinkReference } from '../../../src/model/interface.ts'
 import { arePeers, relate } from '../../../src/model/relations.ts'
+import { plainInterface } from '../../helpers/plain-interface.ts'
 
 function nif(name: string, index: number, kind: string, lower?: LinkReference): DetailedInterface {
-  const plain = {
-    alias: '',
-    up: true,
-    operstate: 'UP',
-    loopback: false,
-    promiscuous: false,
-    details: {},
-    addresses: [],
-  }
-  return { ...plain, name, index, kind, ...(lower && { lower }) }
+  return { ...plainInterface, name, index, kind, ...(lower && { lower }) }
 }
 
 const veth = (name: string, index: number, lower: LinkReference) => nif(name, index, 'veth', lower)
