@@ -7,8 +7,25 @@ const adapters = '^src/(engine|linux|remote)/'
 const useCases = '^src/(capture|discover|diagnose|inspect|setup)/'
 const faces = '^(extcap/(?!sentence\\.ts)|src/(cli|serve|hook)/)'
 
-/** Folders of src/linux, the lowest first: each imports only those before it. */
-const linuxOrder = ['programs', 'process', 'namespace', 'files', 'network', 'host', 'capturing', 'keylog']
+/** Folders of a folder, the lowest first: each imports only those before it, and files beside them are above all of them. */
+const orders = {
+  reference: ['grammar', 'schemes'],
+  linux: ['programs', 'process', 'namespace', 'files', 'network', 'host', 'capturing', 'keylog'],
+  discover: ['host', 'list', 'resolve', 'watch'],
+  capture: ['request', 'plan', 'output', 'early', 'annotate', 'taps', 'prepare', 'direct', 'merged'],
+  serve: ['listen', 'auth', 'shared', 'captures', 'routes'],
+}
+
+/** Rules for the order of one folder. */
+const ordered = ([name, folders]) =>
+  folders.map((folder, at) =>
+    never(
+      `${name}-${folder}-is-low`,
+      { path: `^src/${name}/${folder}/` },
+      { path: `^src/${name}/`, pathNot: folders.slice(0, at + 1).map(lower => `^src/${name}/${lower}/`) },
+      `the order of folders is ${folders.join(' < ')}`,
+    ),
+  )
 
 const never = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to })
 
@@ -67,17 +84,10 @@ module.exports = {
       { path: ['^bin', useCases, faces] },
       'adapters serve use cases, never the reverse',
     ),
-    ...linuxOrder.map((folder, at) =>
-      never(
-        `linux-${folder}-is-low`,
-        { path: `^src/linux/${folder}/` },
-        { path: '^src/linux/', pathNot: linuxOrder.slice(0, at + 1).map(lower => `^src/linux/${lower}/`) },
-        `the order of folders is ${linuxOrder.join(' < ')}`,
-      ),
-    ),
+    ...Object.entries(orders).flatMap(ordered),
     never(
       'linux-is-folders',
-      { path: '^src/linux/', pathNot: linuxOrder.map(folder => `^src/linux/${folder}/`) },
+      { path: '^src/linux/', pathNot: orders.linux.map(folder => `^src/linux/${folder}/`) },
       {},
       'each file of src/linux is in a folder of the order',
     ),
@@ -90,7 +100,9 @@ module.exports = {
     never(
       'use-cases-use-entrances',
       { path: '^src/capture/' },
-      { path: '^src/discover/(?!(resolve|discover|changes|names|watch-names|context|peer)\\.ts$)' },
+      {
+        path: '^src/discover/(?!(resolve/(resolve|names|context|veth-peer)|list/discover|host/changes|watch/watch-names)\\.ts$)',
+      },
       'another use case is entered by its front door',
     ),
     never(

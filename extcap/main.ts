@@ -5,7 +5,7 @@
 import { toRemoraError } from '../src/base/errors.ts'
 import { type Log, openLog, silentLog } from '../src/base/log.ts'
 import { printable, writeFully } from '../src/base/write.ts'
-import { signalLifetime } from '../src/capture/lifetime.ts'
+import { signalLifetime } from '../src/capture/request/lifetime.ts'
 import { parseExtcapCall, type Step, withoutSecrets } from './argv.ts'
 import type { StepContext } from './step.ts'
 

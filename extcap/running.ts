@@ -3,9 +3,9 @@
  * no rights of his own but may use that. What each way needs is loaded only when it is taken.
  */
 import { localService, type RemoteService } from '../src/capture/service.ts'
-import type { RunningTarget } from '../src/discover/running.ts'
+import type { RunningTarget } from '../src/discover/list/running.ts'
 import type { Target } from '../src/model/target.ts'
-import { qualifiedName } from '../src/reference/containers.ts'
+import { qualifiedName } from '../src/reference/grammar/containers.ts'
 import { listTimeout } from './step.ts'
 
 /**
@@ -14,7 +14,7 @@ import { listTimeout } from './step.ts'
  */
 export async function listRunning(timeout: number, signal: AbortSignal): Promise<readonly RunningTarget[]> {
   if ((await localService()) === undefined) {
-    return (await import('../src/discover/running.ts')).listRunningTargets(timeout, signal)
+    return (await import('../src/discover/list/running.ts')).listRunningTargets(timeout, signal)
   }
   const targets = await listTargets(timeout, signal)
   return targets
@@ -33,7 +33,7 @@ export async function listTargets(timeout: number, signal: AbortSignal): Promise
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout + serviceTime)])
     return (await listRemoteTargets(service, limit)).targets
   }
-  const { discover } = await import('../src/discover/discover.ts')
+  const { discover } = await import('../src/discover/list/discover.ts')
   return (await discover({ signal, timeout, interfaces: false })).targets
 }
 
@@ -41,7 +41,7 @@ export async function listTargets(timeout: number, signal: AbortSignal): Promise
 export async function listInterfaces(reference: string, signal: AbortSignal): Promise<readonly string[]> {
   const service = await localService()
   if (service === undefined) {
-    return (await import('../src/capture/interfaces.ts')).listTargetInterfaces(reference, signal)
+    return (await import('../src/capture/taps/interfaces.ts')).listTargetInterfaces(reference, signal)
   }
   const { prepareRemote } = await import('../src/capture/remote.ts')
   const { reference: known } = await prepareRemote(askAbout(reference, service), signal)

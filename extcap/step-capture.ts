@@ -5,9 +5,9 @@
 import { RemoraError } from '../src/base/errors.ts'
 import { printable, writeFully } from '../src/base/write.ts'
 import { runCapture } from '../src/capture/capture.ts'
-import type { Lifetime } from '../src/capture/lifetime.ts'
 import type { RemoteRequest } from '../src/capture/remote.ts'
-import type { CaptureReport } from '../src/capture/report.ts'
+import type { Lifetime } from '../src/capture/request/lifetime.ts'
+import type { CaptureReport } from '../src/capture/request/report.ts'
 import {
   type CaptureRequest,
   parseInterfaceNames,
@@ -15,7 +15,7 @@ import {
   parsePoint,
   parseReferences,
   parseSnaplen,
-} from '../src/capture/request.ts'
+} from '../src/capture/request/request.ts'
 import { localService, type RemoteService } from '../src/capture/service.ts'
 import { type CaptureStep, textValue, unknownArguments } from './argv.ts'
 import { dockerHostInterface, localInterface, packetflixInterface } from './interfaces.ts'

@@ -11,7 +11,7 @@ import type { StepContext } from './step.ts'
  */
 export async function printFilterCheck(filter: string, { write }: StepContext): Promise<void> {
   if (filter === '') return
-  const { compileFilter } = await import('../src/capture/filter.ts')
+  const { compileFilter } = await import('../src/capture/check-filter.ts')
   try {
     await compileFilter(filter, AbortSignal.timeout(2_000))
   } catch (error) {

@@ -2,7 +2,7 @@
  * `--extcap-reload-option`: fresh values for a selector. Prints nothing when it fails, which keeps the old list.
  */
 import { RemoraError } from '../src/base/errors.ts'
-import { qualifiedName } from '../src/reference/containers.ts'
+import { qualifiedName } from '../src/reference/grammar/containers.ts'
 import { type ArgumentValues, textValue } from './argv.ts'
 import { dockerHostInterface, localInterface, stableInterfaces } from './interfaces.ts'
 import { kinds } from './kinds.ts'

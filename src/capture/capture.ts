@@ -5,13 +5,13 @@
 import { isAbort } from '../base/abort.ts'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
-import type { CaptureContext } from './context.ts'
-import { interestCheck, whileWanted } from './interest.ts'
-import { discard, type Output, type OutputRequest, openOutput } from './output.ts'
-import { type PreparedCapture, prepareCapture } from './prepare.ts'
-import type { CaptureReport, RunOptions } from './report.ts'
-import type { CaptureRequest } from './request.ts'
-import { runLocal } from './run-local.ts'
+import { runLocal } from './direct/run.ts'
+import { interestCheck, whileWanted } from './output/liveness.ts'
+import { discard, type Output, type OutputRequest, openOutput } from './output/output.ts'
+import { type PreparedCapture, prepareCapture } from './prepare/prepare.ts'
+import type { CaptureContext } from './request/context.ts'
+import type { CaptureReport, RunOptions } from './request/report.ts'
+import type { CaptureRequest } from './request/request.ts'
 
 /**
  * Captures from start to end.
@@ -91,7 +91,7 @@ export async function runPrepared(
     report =
       plan.route === 'direct' && life !== undefined
         ? await runLocal(life, prepared.preface, output.fd, { ...context, onArmed })
-        : await (await import('./run-woven.ts')).runWoven(prepared, output.fd, { ...context, onArmed })
+        : await (await import('./merged/session.ts')).runWoven(prepared, output.fd, { ...context, onArmed })
     log.info(`the capture ended: ${JSON.stringify(report)}`)
   } catch (error) {
     if (armed) finishFailed(output, error)

@@ -1,9 +1,9 @@
 /** A capture that was prepared a moment ago, for a client that comes now. */
 import { isStillThere } from '../linux/namespace/netns.ts'
-import { carried } from './own-stream.ts'
-import type { PreparedCapture } from './prepare.ts'
-import type { PreparedLife } from './prepare-life.ts'
-import type { CaptureRequest } from './request.ts'
+import type { PreparedCapture } from './prepare/prepare.ts'
+import type { PreparedLife } from './prepare/prepare-incarnation.ts'
+import { carried } from './request/own-stream.ts'
+import type { CaptureRequest } from './request/request.ts'
 
 /**
  * The capture as it would be prepared now; undefined when that would be another one: a target has gone, or would show the

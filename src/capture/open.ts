@@ -10,12 +10,12 @@ import { makeTemporaryFolder, removeTemporaryFolder } from '../linux/files/tempo
 import { spawnCommand, startFailure } from '../linux/programs/run.ts'
 import { findTool } from '../linux/programs/tools.ts'
 import { runPrepared } from './capture.ts'
-import type { CaptureContext } from './context.ts'
-import { type Output, openOutput } from './output.ts'
-import { prepareCapture } from './prepare.ts'
+import { type Output, openOutput } from './output/output.ts'
+import { prepareCapture } from './prepare/prepare.ts'
 import type { RemoteRequest } from './remote.ts'
-import type { CaptureReport } from './report.ts'
-import type { CaptureRequest } from './request.ts'
+import type { CaptureContext } from './request/context.ts'
+import type { CaptureReport } from './request/report.ts'
+import type { CaptureRequest } from './request/request.ts'
 
 /** Characters of the name of many targets; a file name has 255 at most. */
 const longestName = 100

@@ -3,18 +3,18 @@
  * passes through them now, and the program the filter becomes. Nothing is captured.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sharesHostNetwork } from '../discover/resolve.ts'
+import { sharesHostNetwork } from '../discover/resolve/resolve.ts'
 import { compileFilter } from '../linux/capturing/filter-program.ts'
 import type { NetworkNamespace } from '../linux/namespace/netns.ts'
 import { listInterfaces } from '../linux/network/iproute.ts'
 import { type NetworkCounters, readNamespaceCounters } from '../linux/network/net-dev.ts'
 import type { NetworkInterface } from '../model/interface.ts'
-import { exclusionIn } from './own-stream.ts'
-import type { CapturePlan } from './plan.ts'
-import { type CapturePlace, findPoints } from './points.ts'
-import type { PreparedCapture } from './prepare.ts'
-import type { PreparedLife } from './prepare-life.ts'
-import type { CaptureRequest } from './request.ts'
+import type { CapturePlan } from './plan/plan.ts'
+import type { PreparedCapture } from './prepare/prepare.ts'
+import type { PreparedLife } from './prepare/prepare-incarnation.ts'
+import { exclusionIn } from './request/own-stream.ts'
+import type { CaptureRequest } from './request/request.ts'
+import { type CapturePlace, findPoints } from './taps/points.ts'
 
 /** What the capture of one target would be. */
 export interface CapturePreview {

@@ -11,7 +11,7 @@ import { ask } from '../remote/http.ts'
 import { describeService, hostOf, type RemoteService } from '../remote/service.ts'
 import type { StockCapture } from './describe-stream.ts'
 import { findStockSubject } from './remote-stock.ts'
-import { type CaptureRequest, shownTargets } from './request.ts'
+import { type CaptureRequest, shownTargets } from './request/request.ts'
 
 /** What is asked of a service. */
 export type RemoteRequest = { readonly service: RemoteService } & (

@@ -7,10 +7,10 @@ import { type LocalPipe, makePipes } from '../linux/files/fifo.ts'
 import { type PipeReader, readPipe } from '../linux/files/pipe-reader.ts'
 import { runPrepared } from './capture.ts'
 import { claimPrepared } from './claim.ts'
-import type { CaptureContext } from './context.ts'
-import { type PreparedCapture, prepareCapture } from './prepare.ts'
-import type { CaptureReport, RunOptions } from './report.ts'
-import type { CaptureRequest } from './request.ts'
+import { type PreparedCapture, prepareCapture } from './prepare/prepare.ts'
+import type { CaptureContext } from './request/context.ts'
+import type { CaptureReport, RunOptions } from './request/report.ts'
+import type { CaptureRequest } from './request/request.ts'
 
 /** A running capture, to be read. */
 export interface CaptureStream {

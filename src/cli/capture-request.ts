@@ -1,7 +1,7 @@
 /** From what was typed for a capture to what is meant. */
 import { RemoraError } from '../base/errors.ts'
 import type { RemoteRequest } from '../capture/remote.ts'
-import type { CaptureReport } from '../capture/report.ts'
+import type { CaptureReport } from '../capture/request/report.ts'
 import {
   type CaptureRequest,
   parseInterfaceNames,
@@ -11,7 +11,7 @@ import {
   parseStopConditions,
   parseWait,
   parseWindow,
-} from '../capture/request.ts'
+} from '../capture/request/request.ts'
 import { findService, type ServiceOptions } from '../capture/service.ts'
 
 /** The options of capture-like commands, as commander names them. */

@@ -2,12 +2,12 @@
 import { isAbort } from '../base/abort.ts'
 import { openLog } from '../base/log.ts'
 import { printable, printableJson } from '../base/write.ts'
-import { type Lifetime, signalLifetime } from '../capture/lifetime.ts'
-import type { OutputRequest } from '../capture/output.ts'
-import { sessionConnections } from '../capture/own-stream.ts'
+import type { OutputRequest } from '../capture/output/output.ts'
 import type { RemoteRequest } from '../capture/remote.ts'
-import type { CaptureReport, Progress } from '../capture/report.ts'
-import { type CaptureRequest, shownTargets } from '../capture/request.ts'
+import { type Lifetime, signalLifetime } from '../capture/request/lifetime.ts'
+import { sessionConnections } from '../capture/request/own-stream.ts'
+import type { CaptureReport, Progress } from '../capture/request/report.ts'
+import { type CaptureRequest, shownTargets } from '../capture/request/request.ts'
 import { captureRequest, refuseLosses, remoteRequest, type TypedOptions } from './capture-request.ts'
 import { progressLine, summary } from './render/progress.ts'
 import { hasTerminal, print, warn } from './render/terminal.ts'
@@ -91,7 +91,7 @@ async function previewRemote(remote: RemoteRequest, { stop }: Lifetime, json: bo
 
 async function preview(request: CaptureRequest, lifetime: Lifetime, json: boolean): Promise<void> {
   const [{ prepareCapture }, { previewCapture }, { renderPlan }] = await Promise.all([
-    import('../capture/prepare.ts'),
+    import('../capture/prepare/prepare.ts'),
     import('../capture/preview.ts'),
     import('./render/plan.ts'),
   ])

@@ -1,8 +1,8 @@
 /** `remora list --format`: the documents that clients of Ghostwire read, in place of remora's own list. */
 import { RemoraError } from '../base/errors.ts'
 import { printable, printableJson } from '../base/write.ts'
-import { type Answer, type DocumentOptions, mobyshark } from '../discover/mobyshark.ts'
-import { ghostwire } from '../discover/topology.ts'
+import { type Answer, type DocumentOptions, mobyshark } from '../discover/list/mobyshark.ts'
+import { ghostwire } from '../discover/list/topology.ts'
 import type { Target } from '../model/target.ts'
 import { print, warn } from './render/terminal.ts'
 

@@ -2,10 +2,10 @@
 import { RemoraError } from '../base/errors.ts'
 import { printable, printableJson } from '../base/write.ts'
 import { findService, type ServiceOptions } from '../capture/service.ts'
-import { discover } from '../discover/discover.ts'
+import { discover } from '../discover/list/discover.ts'
 import { containerEngines, containerStates, otherTypes, type Target } from '../model/target.ts'
 import { targetJson } from '../protocol/v1/target-json.ts'
-import { qualifiedName } from '../reference/containers.ts'
+import { qualifiedName } from '../reference/grammar/containers.ts'
 import { targetTable } from './render/targets.ts'
 import { print, warn } from './render/terminal.ts'
 

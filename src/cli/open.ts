@@ -1,7 +1,7 @@
 /** `remora open`: Wireshark on a live capture, without the plugin; names are resolved and the window says what it shows. */
 import { openLog } from '../base/log.ts'
-import { signalLifetime } from '../capture/lifetime.ts'
 import { openInWireshark } from '../capture/open.ts'
+import { signalLifetime } from '../capture/request/lifetime.ts'
 import { captureRequest, remoteRequest, type TypedOptions } from './capture-request.ts'
 import { summary } from './render/progress.ts'
 import { warn } from './render/terminal.ts'

@@ -1,14 +1,14 @@
 /** `remora list --watch`: one line for each target that appears, changes or goes, until nobody wants more. */
 import { printable, printableJson } from '../base/write.ts'
-import { interestCheck, whileWanted } from '../capture/interest.ts'
-import { signalLifetime } from '../capture/lifetime.ts'
+import { interestCheck, whileWanted } from '../capture/output/liveness.ts'
+import { signalLifetime } from '../capture/request/lifetime.ts'
 import type { RemoteService } from '../capture/service.ts'
-import { watchTargets } from '../discover/watch.ts'
-import type { TargetEvent } from '../discover/watch-state.ts'
+import { watchTargets } from '../discover/watch/watch.ts'
+import type { TargetEvent } from '../discover/watch/watch-state.ts'
 import { targetKey } from '../model/key.ts'
 import type { Target } from '../model/target.ts'
 import { targetJson } from '../protocol/v1/target-json.ts'
-import { qualifiedName } from '../reference/containers.ts'
+import { qualifiedName } from '../reference/grammar/containers.ts'
 import { print, warn } from './render/terminal.ts'
 
 /**

@@ -5,7 +5,7 @@
 
 import type { EngineNetwork } from '../model/interface.ts'
 import type { ContainerEngine, ContainerState } from '../model/target.ts'
-import type { NamedContainer } from '../reference/containers.ts'
+import type { NamedContainer } from '../reference/grammar/containers.ts'
 import type { Authority } from './authority.ts'
 
 /** A running or paused container, as an engine lists it. */

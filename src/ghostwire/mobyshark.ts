@@ -5,7 +5,7 @@
  */
 import type { HostFacts } from '../model/host.ts'
 import type { Target } from '../model/target.ts'
-import { mountName } from '../reference/mounts.ts'
+import { mountName } from '../reference/grammar/mounts.ts'
 import { ghostwireType } from './engine-types.ts'
 import { metadataJson } from './metadata.ts'
 

@@ -6,7 +6,7 @@
 import type { EngineFacts } from '../model/host.ts'
 import type { Dns, ProcessFacts } from '../model/process.ts'
 import type { ContainerFacts, Target, TargetType } from '../model/target.ts'
-import { qualifiedName, withAnnotations } from '../reference/containers.ts'
+import { qualifiedName, withAnnotations } from '../reference/grammar/containers.ts'
 import { ghostwireType, typeText } from './engine-types.ts'
 import { mountId, pidnsId, tenantId } from './ids.ts'
 import { tenantName } from './mobyshark.ts'

@@ -6,11 +6,11 @@
  * any other percent sign literally. Text without a known scheme is the name of a container.
  */
 import { RemoraError } from '../base/errors.ts'
-import type { NamedContainer } from './containers.ts'
-import type { DescribedTarget, Scheme } from './scheme.ts'
+import type { NamedContainer } from './grammar/containers.ts'
+import type { DescribedTarget, Scheme } from './grammar/scheme.ts'
+import { decode, encode } from './grammar/value.ts'
 import { container } from './schemes/container.ts'
 import { type ContainerReference, containerScheme, findScheme, type Reference } from './schemes.ts'
-import { decode, encode } from './value.ts'
 
 export type { ContainerReference, DirectReference, Reference } from './schemes.ts'
 

@@ -1,5 +1,5 @@
 /** The visible list of schemes. */
-import type { ContainerScheme, Scheme } from './scheme.ts'
+import type { ContainerScheme, Scheme } from './grammar/scheme.ts'
 import { annotation } from './schemes/annotation.ts'
 import { compose } from './schemes/compose.ts'
 import { container } from './schemes/container.ts'

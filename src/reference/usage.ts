@@ -1,5 +1,5 @@
 /** What help and docs say of references. */
-import type { Usage } from './scheme.ts'
+import type { Usage } from './grammar/scheme.ts'
 import { schemes } from './schemes.ts'
 
 /** Returns the rows of every scheme in the order of the list; schemes with the same meaning share one. */

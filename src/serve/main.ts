@@ -10,12 +10,12 @@ import { redact } from '../base/redact.ts'
 import { onFault } from '../base/timers.ts'
 import { escapeControls, writeFully } from '../base/write.ts'
 import { cleanUpOrphans } from '../capture/cleanup.ts'
-import { signalLifetime } from '../capture/lifetime.ts'
-import { mostOfService } from '../capture/places.ts'
-import { nameOf, parseListenAddress, standardAddresses } from './listen.ts'
-import { parseReaderAddress, readerName } from './pcap-over-ip.ts'
+import { signalLifetime } from '../capture/request/lifetime.ts'
+import { mostOfService } from '../capture/request/places.ts'
+import { isExposed, readOrMakeToken, readToken } from './auth/token.ts'
+import { parseReaderAddress, readerName } from './captures/pcap-over-ip.ts'
+import { nameOf, parseListenAddress, standardAddresses } from './listen/address.ts'
 import { type Service, startService } from './server.ts'
-import { isExposed, readOrMakeToken, readToken } from './token.ts'
 
 interface ServeOptions {
   readonly listen?: readonly string[]

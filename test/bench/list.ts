@@ -1,5 +1,5 @@
 /** Listing: a hundred containers against what the engines themselves take to answer, and many network namespaces. */
-import { discover } from '../../src/discover/discover.ts'
+import { discover } from '../../src/discover/list/discover.ts'
 import { getJson } from '../../src/engine/socket-json.ts'
 import { run } from '../helpers/command.ts'
 import { type Podman, podmanImage } from '../helpers/podman.ts'

@@ -1,7 +1,7 @@
 /** Watching: how soon after an engine's own event a container is told of, and what a watch costs while nothing happens. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { followHost } from '../../src/discover/changes.ts'
+import { followHost } from '../../src/discover/host/changes.ts'
 import { end, sleep, until } from '../helpers/command.ts'
 import { type Docker, image } from '../helpers/docker.ts'
 import { memoryOf } from '../helpers/process.ts'

@@ -4,7 +4,7 @@
  */
 import { constants, openSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { weaveInto } from '../../src/capture/weave.ts'
+import { weaveInto } from '../../src/capture/merged/merge.ts'
 import { openSink } from '../../src/linux/files/sink.ts'
 import { sectionHeaderBlock } from '../../src/pcapng/block.ts'
 import { memoryOf } from '../helpers/process.ts'

@@ -1,8 +1,8 @@
 /** Names in a capture as Wireshark shows them, with a real engine: containers, services, hosts files, gateways. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { resolveTarget } from '../../src/discover/resolve.ts'
-import { watchNames } from '../../src/discover/watch-names.ts'
+import { resolveTarget } from '../../src/discover/resolve/resolve.ts'
+import { watchNames } from '../../src/discover/watch/watch-names.ts'
 import { until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
 import { remora } from '../helpers/remora.ts'

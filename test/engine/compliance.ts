@@ -3,8 +3,8 @@
  * makes containers in it; the suite never sees the engine's own client.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { withConfiguration } from '../../src/discover/configuration.ts'
-import { openContainer } from '../../src/discover/containers.ts'
+import { openContainer } from '../../src/discover/list/container-namespace.ts'
+import { withConfiguration } from '../../src/discover/resolve/configuration.ts'
 import { askAbout } from '../../src/engine/about.ts'
 import type { Container, Engine, EngineEvent } from '../../src/engine/engine.ts'
 import { readNamespaceInode } from '../../src/linux/process/proc.ts'

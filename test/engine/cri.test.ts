@@ -1,8 +1,8 @@
 /** The CRI of containerd, the real one, with pods made as a kubelet makes them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { discover } from '../../src/discover/discover.ts'
-import { resolveTarget } from '../../src/discover/resolve.ts'
-import { listRunningTargets } from '../../src/discover/running.ts'
+import { discover } from '../../src/discover/list/discover.ts'
+import { listRunningTargets } from '../../src/discover/list/running.ts'
+import { resolveTarget } from '../../src/discover/resolve/resolve.ts'
 import { criEngine } from '../../src/engine/cri.ts'
 import { readNamespaceInode } from '../../src/linux/process/proc.ts'
 import { type Containerd, containerdImage, startContainerd } from '../helpers/containerd.ts'

@@ -1,6 +1,6 @@
 /** LXD, the real one. */
 import { expect, test } from 'vitest'
-import { discover } from '../../src/discover/discover.ts'
+import { discover } from '../../src/discover/list/discover.ts'
 import { lxd } from '../../src/engine/lxd.ts'
 import { tracesEngine } from '../../src/engine/traces.ts'
 import { until } from '../helpers/command.ts'

@@ -1,6 +1,6 @@
 /** The other end of a container's interface, where Docker has put it: on a bridge in the namespace of the engine. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { findPeers } from '../../src/discover/peer.ts'
+import { findPeers } from '../../src/discover/resolve/veth-peer.ts'
 import { openProcessNamespace } from '../../src/linux/namespace/netns.ts'
 import { listInterfaces } from '../../src/linux/network/iproute.ts'
 import { must } from '../helpers/command.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { attributeText } from '../../extcap/sentence.ts'
-import { parseReferences } from '../../src/capture/request.ts'
+import { parseReferences } from '../../src/capture/request/request.ts'
 import { askedEngines } from '../../src/model/target.ts'
 import { formatReference, parseReference, type Reference, shownReference } from '../../src/reference/reference.ts'
 import { schemes } from '../../src/reference/schemes.ts'

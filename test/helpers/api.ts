@@ -7,7 +7,7 @@ import { captureNote } from '../../src/protocol/v1/notes.ts'
 import { captureList, health } from '../../src/protocol/v1/status.ts'
 import { targetList } from '../../src/protocol/v1/target.ts'
 import { ticket } from '../../src/protocol/v1/ticket.ts'
-import { openApiDocument } from '../../src/serve/openapi.ts'
+import { openApiDocument } from '../../src/serve/routes/openapi.ts'
 import { fromJsonSchema, type JsonSchema } from './json-schema.ts'
 
 /** By method and path. */

@@ -3,7 +3,7 @@
  * namespace of its own, so that the engines it finds are its own.
  */
 import { printableJson } from '../../src/base/write.ts'
-import { resolveTarget, resolveTargets } from '../../src/discover/resolve.ts'
+import { resolveTarget, resolveTargets } from '../../src/discover/resolve/resolve.ts'
 import { end, start } from './command.ts'
 import { fakeDocker } from './fake-docker.ts'
 

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { resolveTarget } from '../../src/discover/resolve.ts'
+import { resolveTarget } from '../../src/discover/resolve/resolve.ts'
 import { isStillThere } from '../../src/linux/namespace/netns.ts'
 import { end, type Running, run, start, until } from '../helpers/command.ts'
 import { holdNamespace, waysToHold } from '../helpers/holder.ts'

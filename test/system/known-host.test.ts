@@ -4,7 +4,7 @@
  */
 import { readlinkSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type KnownHost, makeKnownHost } from '../../src/discover/known-host.ts'
+import { type KnownHost, makeKnownHost } from '../../src/discover/list/known-host.ts'
 import type { Target } from '../../src/model/target.ts'
 import { end, must, type Running, run, start, until } from '../helpers/command.ts'
 import { type FakeDocker, fakeDocker } from '../helpers/fake-docker.ts'

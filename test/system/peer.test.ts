@@ -1,7 +1,7 @@
 /** The other ends of veth pairs: where the kernel says they are, and never one that only looks like it. */
 import { randomBytes } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
-import { findPeers, type Peer } from '../../src/discover/peer.ts'
+import { findPeers, type Peer } from '../../src/discover/resolve/veth-peer.ts'
 import { openNamespaceFile } from '../../src/linux/namespace/netns.ts'
 import { listInterfaces } from '../../src/linux/network/iproute.ts'
 import { must, run } from '../helpers/command.ts'

@@ -1,6 +1,6 @@
 /** What a dry run finds out, in a real namespace, with a process in it and without. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { prepareCapture } from '../../src/capture/prepare.ts'
+import { prepareCapture } from '../../src/capture/prepare/prepare.ts'
 import { previewCapture } from '../../src/capture/preview.ts'
 import { captureRequest, type TypedOptions } from '../../src/cli/capture-request.ts'
 import { renderPlan } from '../../src/cli/render/plan.ts'

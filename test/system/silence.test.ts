@@ -1,7 +1,7 @@
 /** Why nothing comes, of real captures in real namespaces. */
 import { afterAll, expect, test } from 'vitest'
-import { packetsWrittenBy, watchSilence } from '../../src/capture/silence.ts'
-import { resolveTarget, sharesHostNetwork } from '../../src/discover/resolve.ts'
+import { packetsWrittenBy, watchSilence } from '../../src/capture/annotate/silence.ts'
+import { resolveTarget, sharesHostNetwork } from '../../src/discover/resolve/resolve.ts'
 import { type DumpcapProcess, startDumpcap } from '../../src/linux/capturing/dumpcap.ts'
 import { openNamespaceFile } from '../../src/linux/namespace/netns.ts'
 import { listInterfaces } from '../../src/linux/network/iproute.ts'

@@ -1,6 +1,6 @@
 /** Units of systemd, by the groups that it makes for them: those of a real manager of a user, and one as that of the system makes it. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { resolveTarget, resolveTargets } from '../../src/discover/resolve.ts'
+import { resolveTarget, resolveTargets } from '../../src/discover/resolve/resolve.ts'
 import { readNamespaceInode } from '../../src/linux/process/proc.ts'
 import type { SeveralMatches } from '../../src/reference/reference.ts'
 import { end, type Running, start, until } from '../helpers/command.ts'

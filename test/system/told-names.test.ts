@@ -1,7 +1,7 @@
 /** Names that engines tell for addresses: of the containers that have them, and of nobody else. */
 import { randomBytes } from 'node:crypto'
 import { afterAll, expect, test } from 'vitest'
-import { gatherNames } from '../../src/discover/names.ts'
+import { gatherNames } from '../../src/discover/resolve/names.ts'
 import { readCommand } from '../../src/linux/process/proc.ts'
 import { end, type Running, start, until } from '../helpers/command.ts'
 import { type FakeContainer, type FakeEngine, startFakeEngine } from '../helpers/fake-engine.ts'

@@ -2,7 +2,7 @@
 import { chmodSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { discover } from '../../src/discover/discover.ts'
+import { discover } from '../../src/discover/list/discover.ts'
 import { isOwnCapture } from '../../src/linux/capturing/orphans.ts'
 import { ownerMark } from '../../src/linux/process/owner.ts'
 import { readCommand, readNamespaceInode, readStartTime } from '../../src/linux/process/proc.ts'

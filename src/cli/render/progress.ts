@@ -1,8 +1,8 @@
 /** A capture in one updating line, and in one sentence when it is over. */
 
 import { printable } from '../../base/write.ts'
-import type { OutputRequest } from '../../capture/output.ts'
-import type { CaptureReport, Progress } from '../../capture/report.ts'
+import type { OutputRequest } from '../../capture/output/output.ts'
+import type { CaptureReport, Progress } from '../../capture/request/report.ts'
 import type { CaptureEnd } from '../../protocol/v1/values.ts'
 import { bytes, count } from './quantity.ts'
 import { warn } from './terminal.ts'

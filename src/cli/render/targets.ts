@@ -1,7 +1,7 @@
 /** Targets as a table, one group a network stack: who owns it first, whoever shares it below. */
 
 import type { Target } from '../../model/target.ts'
-import { qualifiedName } from '../../reference/containers.ts'
+import { qualifiedName } from '../../reference/grammar/containers.ts'
 import { renderTable } from './table.ts'
 
 const shortHeading = ['NAME', 'TYPE', 'STATE', 'INTERFACES', 'ADDRESSES', 'IMAGE']

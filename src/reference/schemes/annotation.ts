@@ -1,7 +1,7 @@
 /** `annotation:team=shop`: containers and pods with that annotation, also where only a closer look tells it. */
-import { annotationPrefix, labelOf, withAnnotations } from '../containers.ts'
-import type { ContainerScheme } from '../scheme.ts'
-import { pairOf } from '../value.ts'
+import { annotationPrefix, labelOf, withAnnotations } from '../grammar/containers.ts'
+import type { ContainerScheme } from '../grammar/scheme.ts'
+import { pairOf } from '../grammar/value.ts'
 
 /** A reference to containers by an annotation. */
 export interface AnnotationReference {

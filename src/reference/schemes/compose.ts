@@ -1,6 +1,6 @@
 /** `compose:shop`, `compose:shop/web`: the containers of a Docker Compose project, or of a service in it. */
-import { composeProject, composeService } from '../containers.ts'
-import type { ContainerScheme } from '../scheme.ts'
+import { composeProject, composeService } from '../grammar/containers.ts'
+import type { ContainerScheme } from '../grammar/scheme.ts'
 
 /** A reference to the containers of a project or a service. */
 export interface ComposeReference {

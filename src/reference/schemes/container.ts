@@ -1,7 +1,7 @@
 /** `container:web`: a container by its name or id, of whichever engine. */
-import { firstMatches, type NamedContainer, qualifiedName } from '../containers.ts'
-import type { ContainerScheme, DescribedTarget } from '../scheme.ts'
-import { required } from '../value.ts'
+import { firstMatches, type NamedContainer, qualifiedName } from '../grammar/containers.ts'
+import type { ContainerScheme, DescribedTarget } from '../grammar/scheme.ts'
+import { required } from '../grammar/value.ts'
 
 /** A reference to a container. */
 export interface ContainerNameReference {

@@ -1,8 +1,8 @@
 /** `docker:web`, `podman:web`, …: a container by its name or id, of one engine only. */
 import { type AskedEngine, askedEngines } from '../../model/target.ts'
-import { qualifiedName } from '../containers.ts'
-import type { ContainerScheme } from '../scheme.ts'
-import { required } from '../value.ts'
+import { qualifiedName } from '../grammar/containers.ts'
+import type { ContainerScheme } from '../grammar/scheme.ts'
+import { required } from '../grammar/value.ts'
 import { containerName, isContainer, matchName } from './container.ts'
 
 /** A reference to a container of one engine. */

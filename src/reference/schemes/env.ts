@@ -1,6 +1,6 @@
 /** `env:STAGE=test`: containers that are configured with that variable, whose value may be a secret. */
-import type { ContainerScheme } from '../scheme.ts'
-import { encode, pairOf } from '../value.ts'
+import type { ContainerScheme } from '../grammar/scheme.ts'
+import { encode, pairOf } from '../grammar/value.ts'
 
 /** A reference to containers by a variable of their environment. */
 export interface EnvReference {

@@ -1,6 +1,6 @@
 /** `file:/run/docker/netns/abc`: a namespace that is mounted, or a link of /proc to one. */
-import { isMountAt } from '../mounts.ts'
-import type { Scheme } from '../scheme.ts'
+import { isMountAt } from '../grammar/mounts.ts'
+import type { Scheme } from '../grammar/scheme.ts'
 
 /** A reference to a namespace by the path of a file. */
 export interface FileReference {

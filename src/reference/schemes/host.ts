@@ -1,5 +1,5 @@
 /** `host`: the network of this host. */
-import type { Scheme } from '../scheme.ts'
+import type { Scheme } from '../grammar/scheme.ts'
 
 /** A reference to the host itself. */
 export interface HostReference {

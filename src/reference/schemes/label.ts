@@ -1,7 +1,7 @@
 /** `label:app=web`: containers and pods with that label or annotation. */
-import { annotationPrefix, labelOf, withAnnotations } from '../containers.ts'
-import type { ContainerScheme } from '../scheme.ts'
-import { pairOf } from '../value.ts'
+import { annotationPrefix, labelOf, withAnnotations } from '../grammar/containers.ts'
+import type { ContainerScheme } from '../grammar/scheme.ts'
+import { pairOf } from '../grammar/value.ts'
 
 /** A reference to containers by a label. */
 export interface LabelReference {

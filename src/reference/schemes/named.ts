@@ -1,6 +1,6 @@
 /** `named:blue`: a namespace that `ip netns` gave a name, ip-netns(8). */
-import { isMountAt } from '../mounts.ts'
-import type { Scheme } from '../scheme.ts'
+import { isMountAt } from '../grammar/mounts.ts'
+import type { Scheme } from '../grammar/scheme.ts'
 
 /** A reference to a namespace by its name. */
 export interface NamedReference {

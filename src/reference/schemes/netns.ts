@@ -1,5 +1,5 @@
 /** `netns:4026532573`: the network namespace with that inode. */
-import type { Scheme } from '../scheme.ts'
+import type { Scheme } from '../grammar/scheme.ts'
 
 /** A reference to a namespace by its inode (nsfs). */
 export interface NetnsReference {

@@ -1,5 +1,5 @@
 /** `pid:1234`, `pid:1234@918273`: the network namespace of a process. */
-import type { Scheme } from '../scheme.ts'
+import type { Scheme } from '../grammar/scheme.ts'
 
 /** A reference to a process. */
 export interface PidReference {

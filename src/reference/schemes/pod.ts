@@ -1,7 +1,7 @@
 /** `pod:default/web`: the network that the containers of a pod share. */
-import { firstMatches, qualifiedName } from '../containers.ts'
-import type { ContainerScheme } from '../scheme.ts'
-import { required } from '../value.ts'
+import { firstMatches, qualifiedName } from '../grammar/containers.ts'
+import type { ContainerScheme } from '../grammar/scheme.ts'
+import { required } from '../grammar/value.ts'
 
 /** A reference to a pod. */
 export interface PodReference {

@@ -1,6 +1,6 @@
 /** `process:nginx`: a process of that command name with a network namespace of its own. */
-import type { Scheme } from '../scheme.ts'
-import { required } from '../value.ts'
+import type { Scheme } from '../grammar/scheme.ts'
+import { required } from '../grammar/value.ts'
 
 /** A reference to processes by their command name. */
 export interface ProcessReference {

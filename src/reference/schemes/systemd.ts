@@ -1,5 +1,5 @@
 /** `systemd:nginx`: the network namespace of the main process of a unit, systemd.unit(5). */
-import type { Scheme } from '../scheme.ts'
+import type { Scheme } from '../grammar/scheme.ts'
 
 /** A reference to a unit of systemd. */
 export interface SystemdReference {

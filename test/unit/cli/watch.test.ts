@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { wantedEvents } from '../../../src/cli/watch.ts'
-import type { TargetEvent } from '../../../src/discover/watch-state.ts'
+import type { TargetEvent } from '../../../src/discover/watch/watch-state.ts'
 import type { Target } from '../../../src/model/target.ts'
 
 test('what comes to be wanted appears, and what is wanted no longer has gone', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { NamedContainer } from '../../../src/reference/containers.ts'
+import type { NamedContainer } from '../../../src/reference/grammar/containers.ts'
 import { type ContainerReference, matchContainers, parseReference } from '../../../src/reference/reference.ts'
 
 const compose = (project: string, service: string) => ({

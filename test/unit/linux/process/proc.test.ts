@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { listTenants } from '../../../../src/discover/processes.ts'
+import { listTenants } from '../../../../src/discover/host/processes.ts'
 import {
   isRunnable,
   listProcesses,

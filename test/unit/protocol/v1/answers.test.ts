@@ -7,7 +7,7 @@ import { parseJson, readJson } from '../../../../src/protocol/json.ts'
 import { target as schema, type TargetJson, targetList } from '../../../../src/protocol/v1/target.ts'
 import { targetJson, targetOf } from '../../../../src/protocol/v1/target-json.ts'
 import { ticket } from '../../../../src/protocol/v1/ticket.ts'
-import { errorBody } from '../../../../src/serve/error-answer.ts'
+import { errorBody } from '../../../../src/serve/auth/error-answer.ts'
 import { checkAnswer, checkEvent, checkNote } from '../../../helpers/api.ts'
 
 const place = { prefix: '', netns: 7, pid: 8, startTime: 9, interfaces: ['lo', 'eth0'], addresses: ['10.0.0.1'] }

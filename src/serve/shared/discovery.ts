@@ -1,0 +1,61 @@
+/**
+ * What is on the host, for many clients at once: requests that come together share one look, all who watch share one watch, and
+ * what is known already is told as long as it holds.
+ */
+import { sharing } from '../../base/share.ts'
+import { type KnownTargets, makeKnownHost } from '../../discover/list/known-host.ts'
+import { mobysharkOf } from '../../discover/list/mobyshark.ts'
+import { ghostwireOf, readTopology, type Topology } from '../../discover/list/topology.ts'
+import type { Metrics } from './metrics.ts'
+import { makeSharedWatch } from './shared-watch.ts'
+
+/** Milliseconds a topology is told again while the targets are the same: rules and bridges change without a sign. */
+const topologyAge = 5_000
+
+/** Looks at the host, each shared by those who ask at the same time, and timed for the metrics. */
+export function makeDiscovery(metrics: Metrics) {
+  const { signal } = new AbortController()
+  const host = makeKnownHost(signal)
+  const timed =
+    <T>(action: () => Promise<T>) =>
+    async () => {
+      const begin = performance.now()
+      const result = await action()
+      metrics.discovery = { seconds: (performance.now() - begin) / 1000, count: metrics.discovery.count + 1 }
+      return result
+    }
+  const targets = sharing(timed(() => host.look(true)))
+  const names = sharing(timed(() => host.look(false)))
+  let known: { readonly revision: string; readonly read: number; readonly topology: Topology } | undefined
+  const topologyOf = async (look: KnownTargets): Promise<Topology> => {
+    const { revision } = look
+    if (known?.revision === revision && performance.now() - known.read < topologyAge) return known.topology
+    const read = performance.now()
+    const topology = await readTopology(look, look.table, { signal })
+    known = { revision, read, topology }
+    return topology
+  }
+  return {
+    /** With interfaces and addresses. */
+    targets,
+    /** Without, which is faster. */
+    names,
+    async mobyshark() {
+      const look = await targets()
+      return mobysharkOf(look, look.table, await look.facts())
+    },
+    ghostwire: sharing(async () => {
+      // A topology has the interfaces itself. They are listed for the comparison with the next look, after the first answer.
+      const isFirst = known === undefined
+      const look = await (isFirst ? names() : targets())
+      const [facts, topology] = await Promise.all([look.facts(), topologyOf(look)])
+      const answer = await ghostwireOf(topology, look.table, facts, signal)
+      if (isFirst) targets().catch(() => {})
+      return answer
+    }),
+    watch: makeSharedWatch(),
+  }
+}
+
+/** The looks of one service. */
+export type SharedDiscovery = ReturnType<typeof makeDiscovery>
