@@ -25,14 +25,18 @@ afterEach(async () => {
 const pings = 100
 const everyPing = Array.from({ length: pings }, (_, index) => index + 1)
 
-function follow(file: string, more: Partial<CaptureRequest> = {}): Promise<CaptureReport | undefined> {
+function follow(
+  file: string,
+  more: Partial<CaptureRequest> = {},
+  onPending = () => {},
+): Promise<CaptureReport | undefined> {
   const request: CaptureRequest = {
     ...{ targets: [`named:${pair.receiver}`], interfaces: [], filter: 'icmp', promiscuous: true, stop: {} },
     ...{ wait: {}, follow: true, names: false },
     ...more,
   }
   const lifetime = { stop: stop.signal, kill: new AbortController().signal }
-  const result = runCapture(request, { kind: 'file', path: file }, { lifetime })
+  const result = runCapture(request, { kind: 'file', path: file }, { lifetime, onPending })
   result.catch(() => {})
   return result
 }
@@ -90,4 +94,19 @@ test('an interface that is renamed is captured on, and once', async () => {
   stop.abort('over')
   await result
   expect(await pingsIn(file)).toEqual(everyPing)
+})
+
+test('an interface that goes during the handover ends a capture that does not follow', async () => {
+  await remove()
+  const pending = Promise.withResolvers<void>()
+  const file = join(scratch(), 'gone.pcapng')
+  const result = follow(file, { follow: false, interfaces: ['b0'] }, pending.resolve)
+  await pending.promise
+  await pair.remake()
+  // One reads on any since the namespace came, the other on b0.
+  await untilReading(statSync(`/run/netns/${pair.receiver}`).ino, { count: 2 })
+  await pair.ping(3)
+  await must('ip', '-n', pair.receiver, 'link', 'del', 'b0')
+  expect(await result).toMatchObject({ end: 'interface-gone', goneInterface: 'b0' })
+  expect(await pingsIn(file)).toEqual([1, 2, 3])
 })

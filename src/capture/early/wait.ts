@@ -127,8 +127,7 @@ export function watchForTargets(
         for (const { namespace } of targets) namespace.close()
         return
       }
-      // What has just been mounted is told in this turn: its capture begins before it is asked for.
-      await nextTurn()
+      await untilPolled()
       const identities = targets.map(identity)
       const isWanted = ({ from }: ResolvedTarget) => request.follow || from.some(reference => pending.has(reference))
       const wanted = targets.filter(isWanted)
@@ -206,6 +205,15 @@ function logEngine(log: Log, { engine, reachable }: Extract<HostChange, { source
   log.info(
     `the engine at ${engine.address} ${reachable ? 'reports its containers' : 'no longer reports its containers'}`,
   )
+}
+
+/**
+ * Waits until inotify has told of every file that was there already. The look may have seen a file after the event loop polled for
+ * events, so the events of the next poll are waited for: the first turn ends before it, the second after it.
+ */
+async function untilPolled(): Promise<void> {
+  await nextTurn()
+  await nextTurn()
 }
 
 /** What makes a life of a target that one. */

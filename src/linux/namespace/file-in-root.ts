@@ -176,10 +176,18 @@ function findInRoot<T>(
     if (!isOwn && !answering.has(first) && !readMounts(ownRoot).answering.has(first)) return undefined
     answering.add(first)
     if (!mayPass(fstatSync(start))) return undefined
+    let isCurrent = false
+    const isAnswering = (mount: number) => {
+      // A mount that was made since is assessed as the others were: asking anything of it might take for ever.
+      if (!answering.has(mount) && !isCurrent) {
+        isCurrent = true
+        for (const one of readMounts(root).answering) answering.add(one)
+      }
+      return answering.has(mount)
+    }
     const step = (next: string) => {
       const place = open(next, O_PATH | O_NOFOLLOW)
-      // What was mounted there since: asking anything of it might take for ever.
-      return answering.has(mountOf(place)) ? place : undefined
+      return isAnswering(mountOf(place)) ? place : undefined
     }
     const way = walk({ root: start, path, blocked, step, mayPass })
     return way && found(way.place, way.names)

@@ -1,8 +1,9 @@
 /** Files of a container: that none leads out of its root, and that nothing is opened which would do something. */
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { readInRoot, resolveInRoot } from '../../../../src/linux/namespace/file-in-root.ts'
+import { findSocket, readInRoot, resolveInRoot } from '../../../../src/linux/namespace/file-in-root.ts'
 import { readCredentials } from '../../../../src/linux/process/credentials.ts'
 import { must } from '../../../helpers/command.ts'
 import { scratch } from '../../../helpers/scratch.ts'
@@ -63,6 +64,20 @@ describe('files in a root', () => {
     writeFileSync(join(proc, 'mountinfo'), '')
     expect(read(join(proc, 'root'), '/proc/version')).toBeUndefined()
     expect(read(join(proc, 'root'), '/etc/passwd')).toContain('root')
+  })
+
+  test('what was mounted while its path was walked is assessed as the mounts before it were', async () => {
+    const folder = mkdtempSync('/dev/shm/remora-test-')
+    const server = createServer()
+    await new Promise<void>(resolve => server.listen(join(folder, 'late.sock'), resolve))
+    try {
+      // The mounts as they were before the one of /dev/shm.
+      const earlier = { blocked: new Set<string>(), answering: new Set<number>() }
+      expect(findSocket(join(folder, 'late.sock'), () => earlier)?.path).toBe(join(folder, 'late.sock'))
+    } finally {
+      server.close()
+      rmSync(folder, { recursive: true })
+    }
   })
 
   test('nothing below a root that lies on an unknown mount, as after chroot(2) into what a process serves', () => {
