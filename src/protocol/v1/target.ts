@@ -7,8 +7,9 @@ import { containerEngines, containerStates } from '../../model/target.ts'
 import { stockTarget } from '../packetflix/target.ts'
 import { count, names, text } from './parts.ts'
 
-const engine = v.picklist(containerEngines)
-const state = v.picklist(containerStates)
+// A newer service may know more of both: such a container is captured as any other.
+const engine = v.fallback(v.picklist(containerEngines), 'docker')
+const state = v.fallback(v.picklist(containerStates), 'running')
 const texts = v.record(text, text)
 
 /** What an engine tells where it looks closer. */

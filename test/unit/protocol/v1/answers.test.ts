@@ -57,6 +57,11 @@ describe('a service of another age', () => {
     expect(targetKey(known)).toBe('host 7 8 9')
   })
 
+  test('may know an engine and a state that are not known here', () => {
+    const told = { reference: 'novel:web', engine: 'novel', state: 'frozen', id: 'x' }
+    expect(parseJson(schema, JSON.stringify(told))).toMatchObject({ engine: 'docker', state: 'running' })
+  })
+
   test('may tell more in a ticket, and less', () => {
     const told = { path: '/v1/capture/x', reference: 'host', novelty: [1] }
     expect(parseJson(ticket, JSON.stringify(told))).toEqual(told)
