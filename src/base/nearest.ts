@@ -10,7 +10,7 @@ export function nearestNames(wanted: string, names: readonly string[], limit = 3
   const target = wanted.toLowerCase().slice(0, 64)
   const score = (name: string) => {
     const candidate = name.toLowerCase().slice(0, 64)
-    if (candidate.includes(target) || target.includes(candidate)) return 0
+    if (candidate.includes(target) || isMostOf(candidate, target)) return 0
     return editDistance(target, candidate)
   }
   return [...new Set(names)]
@@ -19,6 +19,11 @@ export function nearestNames(wanted: string, names: readonly string[], limit = 3
     .sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1))
     .slice(0, limit)
     .map(({ name }) => name)
+}
+
+/** Tells whether a name makes up half of a longer one: `lo` in `nflog` is there by chance. */
+function isMostOf(name: string, longer: string): boolean {
+  return longer.includes(name) && name.length * 2 >= longer.length
 }
 
 /** Edit distance in which two neighbours that changed places count once (optimal string alignment). */

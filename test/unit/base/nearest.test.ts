@@ -7,6 +7,8 @@ describe('near misses', () => {
     ['we', ['web', 'webshop']],
     ['wehshop', ['webshop']],
     ['zzzzzz', []],
+    ['nflog', []],
+    ['webshop1', ['webshop']],
     ['-', []],
   ])('%s', (wanted, near) => {
     expect(nearestNames(wanted, ['web', 'db', 'webshop', 'lo', 'web'])).toEqual(near)
