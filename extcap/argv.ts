@@ -103,20 +103,28 @@ function readOptions(argv: readonly string[]): { options: Options; unknown: stri
   const rest = [...argv]
   for (let token = rest.shift(); token !== undefined; token = rest.shift()) {
     const [, name = '', inline] = /^--([a-z0-9][a-z0-9-]*)(?:=([\s\S]*))?$/.exec(token) ?? []
-    if (argumentTypes.get(name) === 'boolflag') {
-      const follows = rest[0] === 'true' || rest[0] === 'false'
-      options[name] = (inline ?? (follows ? rest.shift() : 'true')) === 'true'
-    } else if (valued.has(name) || argumentTypes.has(name)) {
-      options[name] = inline ?? rest.shift() ?? ''
-    } else if (flags.has(name)) {
-      options[name] = true
-    } else {
-      unknown.push(token)
-      if (token.startsWith('-') && inline === undefined && rest[0] !== undefined && !rest[0].startsWith('-'))
-        rest.shift()
+    const value = takeValue(name, inline, rest)
+    if (value !== undefined) {
+      options[name] = value
+      continue
     }
+    unknown.push(token)
+    if (token.startsWith('-') && inline === undefined && rest[0]?.startsWith('-') === false) rest.shift()
   }
   return { options, unknown }
+}
+
+/**
+ * The value of an option; undefined for an option that is not known.
+ * @param rest the tokens behind it, of which the value is taken where it needs one
+ */
+function takeValue(name: string, inline: string | undefined, rest: string[]): string | boolean | undefined {
+  if (argumentTypes.get(name) === 'boolflag') {
+    const follows = rest[0] === 'true' || rest[0] === 'false'
+    return (inline ?? (follows ? rest.shift() : 'true')) === 'true'
+  }
+  if (valued.has(name) || argumentTypes.has(name)) return inline ?? rest.shift() ?? ''
+  return flags.has(name) ? true : undefined
 }
 
 /** An argument vector as it may be logged. */

@@ -113,9 +113,9 @@ interface Signals {
 }
 
 /** Milliseconds in which a signal sent to the whole process group may have ended the command already. */
-const grace = 100
+const groupSignalDelayMs = 100
 /** Milliseconds within which further signals belong to the same wish. */
-const sameWish = 500
+const repeatedSignalMs = 500
 
 function takeSignals(): Signals {
   const stop = new AbortController()
@@ -126,21 +126,25 @@ function takeSignals(): Signals {
   let asked: number | undefined
   const insists = () => {
     asked ??= performance.now()
-    return performance.now() - asked > sameWish
+    return performance.now() - asked > repeatedSignalMs
   }
-  const take = (name: (typeof names)[number]) => {
-    if (stop.signal.aborted || command === undefined) {
-      if (insists()) kill.abort(name)
-      if (stop.signal.aborted) return
-      first = name
-      stop.abort(name)
-    } else if ((name === 'SIGINT' || name === 'SIGQUIT') && isInForeground()) {
-      // The terminal has sent it to the command as well, whose affair it is: for an interpreter it is no wish to end.
-    } else if (asked === undefined) {
-      const passed = command
-      setTimeout(() => passed.send(name), grace)
+  const endCapture = (name: NodeJS.Signals) => {
+    if (insists()) kill.abort(name)
+    if (stop.signal.aborted) return
+    first = name
+    stop.abort(name)
+  }
+  const passOn = (name: NodeJS.Signals, running: RunningCommand) => {
+    // The terminal has sent it to the command as well, whose affair it is: for an interpreter it is no wish to end.
+    if ((name === 'SIGINT' || name === 'SIGQUIT') && isInForeground()) return
+    if (asked === undefined) {
+      setTimeout(() => running.send(name), groupSignalDelayMs)
       insists()
-    } else if (insists()) command.send('SIGKILL')
+    } else if (insists()) running.send('SIGKILL')
+  }
+  const take = (name: NodeJS.Signals) => {
+    if (stop.signal.aborted || command === undefined) endCapture(name)
+    else passOn(name, command)
   }
   for (const name of names) process.on(name, take)
   return {

@@ -19,74 +19,94 @@ export interface ListReader {
 
 /** Reads a list, and hands over each object in it; a document that is no list has none. */
 export function readList(onObject: (object: object) => void): ListReader {
-  let place: 'before' | 'inside' | 'behind' | 'elsewhere' = 'before'
-  let depth = 0
-  let inString = false
-  let isEscaped = false
-  let kept: Buffer[] = []
-  let size = 0
-  const keep = (bytes: Buffer) => {
-    size += bytes.length
-    if (size > maximumElement) throw new Error('an element of the list is too long')
-    if (bytes.length > 0) kept.push(bytes)
+  return new ElementReader(onObject)
+}
+
+class ElementReader implements ListReader {
+  readonly #onObject: (object: object) => void
+  #place: 'before' | 'inside' | 'behind' | 'elsewhere' = 'before'
+  #depth = 0
+  #inString = false
+  #isEscaped = false
+  #kept: Buffer[] = []
+  #size = 0
+
+  constructor(onObject: (object: object) => void) {
+    this.#onObject = onObject
   }
-  const parse = (): unknown => {
-    const text = Buffer.concat(kept).toString()
-    kept = []
-    size = 0
-    return JSON.parse(text)
+
+  take(bytes: Buffer): void {
+    let rest = this.#place === 'before' ? this.#begin(bytes) : bytes
+    if (this.#place === 'inside') rest = rest.subarray(this.#takeInside(rest))
+    if (this.#place === 'elsewhere') this.#keep(rest)
+    else if (this.#place === 'behind' && rest.some(byte => byte > blank))
+      throw new Error('something stands behind the list')
   }
-  const finish = () => {
-    const element = size > 0 ? parse() : undefined
-    if (typeof element === 'object' && element !== null) onObject(element)
+
+  end(): void {
+    if (this.#place === 'elsewhere') this.#parse()
+    else if (this.#place !== 'behind') throw new Error('the list does not end')
   }
-  /** A byte of the list that is in no string and no element of elements. */
-  const step = (byte: number): 'element' | 'between' => {
-    if (byte === quote) inString = true
-    else if (byte === openObject || byte === openList) depth++
-    else if (depth > 0) depth -= byte === closeObject || byte === closeList ? 1 : 0
-    else if (byte === comma || byte === closeList) {
-      if (byte === closeList) place = 'behind'
-      return 'between'
-    } else if (byte <= blank && size === 0) return 'between'
-    return 'element'
+
+  /** Finds out whether it is a list; what follows its bracket, or all of another document. */
+  #begin(bytes: Buffer): Buffer {
+    const first = bytes.findIndex(byte => byte > blank)
+    if (first === -1) return bytes.subarray(bytes.length)
+    this.#place = bytes[first] === openList ? 'inside' : 'elsewhere'
+    return bytes.subarray(this.#place === 'inside' ? first + 1 : first)
   }
+
   /** Bytes within the brackets of the list; how many they were. */
-  const takeInside = (bytes: Buffer): number => {
+  #takeInside(bytes: Buffer): number {
     let from = 0
     for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at] as number
-      if (inString) {
-        if (isEscaped) isEscaped = false
-        else if (byte === backslash) isEscaped = true
-        else if (byte === quote) inString = false
-      } else if (step(byte) === 'between') {
-        keep(bytes.subarray(from, at))
+      if (this.#inString) this.#stepInString(byte)
+      else if (this.#isBetween(byte)) {
+        this.#keep(bytes.subarray(from, at))
         from = at + 1
-        if (byte > blank) finish()
-        if (place === 'behind') return at + 1
+        if (byte > blank) this.#finish()
+        if (this.#place === 'behind') return from
       }
     }
-    keep(bytes.subarray(from))
+    this.#keep(bytes.subarray(from))
     return bytes.length
   }
-  return {
-    take(bytes) {
-      let rest = bytes
-      if (place === 'before') {
-        const first = rest.findIndex(byte => byte > blank)
-        if (first === -1) return
-        place = rest[first] === openList ? 'inside' : 'elsewhere'
-        rest = rest.subarray(place === 'inside' ? first + 1 : first)
-      }
-      if (place === 'inside') rest = rest.subarray(takeInside(rest))
-      if (place === 'elsewhere') keep(rest)
-      else if (place === 'behind' && rest.some(byte => byte > blank))
-        throw new Error('something stands behind the list')
-    },
-    end() {
-      if (place === 'elsewhere') parse()
-      else if (place !== 'behind') throw new Error('the list does not end')
-    },
+
+  #stepInString(byte: number): void {
+    if (this.#isEscaped) this.#isEscaped = false
+    else if (byte === backslash) this.#isEscaped = true
+    else if (byte === quote) this.#inString = false
+  }
+
+  /** Takes a byte that is in no string; whether it stands between elements, and not in one. */
+  #isBetween(byte: number): boolean {
+    if (byte === quote) this.#inString = true
+    else if (byte === openObject || byte === openList) this.#depth++
+    else if (this.#depth > 0) this.#depth -= byte === closeObject || byte === closeList ? 1 : 0
+    else if (byte === comma) return true
+    else if (byte === closeList) {
+      this.#place = 'behind'
+      return true
+    } else return byte <= blank && this.#size === 0
+    return false
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#size += bytes.length
+    if (this.#size > maximumElement) throw new Error('an element of the list is too long')
+    if (bytes.length > 0) this.#kept.push(bytes)
+  }
+
+  #finish(): void {
+    const element = this.#size > 0 ? this.#parse() : undefined
+    if (typeof element === 'object' && element !== null) this.#onObject(element)
+  }
+
+  #parse(): unknown {
+    const text = Buffer.concat(this.#kept).toString()
+    this.#kept = []
+    this.#size = 0
+    return JSON.parse(text)
   }
 }

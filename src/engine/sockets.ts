@@ -91,22 +91,32 @@ export function distinctSockets(
   const found = new Map<string, EngineSocket>()
   for (const path of known) {
     const socket = find(path)
-    if (socket === undefined || found.has(socket.identity)) continue
-    const { identity, placers } = socket
-    found.set(identity, { path: socket.path, authority: userAuthority(placers.includes(0) ? 0 : (placers[0] ?? 0)) })
+    if (socket !== undefined && !found.has(socket.identity)) found.set(socket.identity, ofKnownPlace(socket))
   }
-  for (const { pid, sockets } of daemons) {
-    const listener = processAuthority(pid)
-    for (const path of listener === undefined ? [] : sockets) {
-      const socket = find(path)
-      const authority = socket && listener && believed(listener, socket)
-      if (socket === undefined || authority === undefined) continue
-      const before = found.get(socket.identity)
-      if (before?.daemon !== undefined && reach(before.authority) >= reach(authority)) continue
-      found.set(socket.identity, { path: before?.path ?? socket.path, authority, daemon: pid })
+  for (const daemon of daemons) {
+    for (const { identity, ...socket } of socketsOf(daemon, find)) {
+      const before = found.get(identity)
+      if (before?.daemon !== undefined && reach(before.authority) >= reach(socket.authority)) continue
+      found.set(identity, { ...socket, path: before?.path ?? socket.path })
     }
   }
   return [...found.values()]
+}
+
+/** A socket at a known place: who may put one there may speak at it. */
+function ofKnownPlace({ path, placers }: FoundSocket): EngineSocket {
+  return { path, authority: userAuthority(placers.includes(0) ? 0 : (placers[0] ?? 0)) }
+}
+
+/** The sockets of a daemon that it is believed to listen on. */
+function socketsOf({ pid, sockets }: Daemon, find: SocketFinder): (EngineSocket & Pick<FoundSocket, 'identity'>)[] {
+  const listener = processAuthority(pid)
+  if (listener === undefined) return []
+  return sockets.flatMap(path => {
+    const socket = find(path)
+    const authority = socket && believed(listener, socket)
+    return authority ? [{ identity: socket.identity, path: socket.path, authority, daemon: pid }] : []
+  })
 }
 
 /** The authority of a process that listens on a socket; undefined for one that cannot have put it there. */

@@ -31,14 +31,7 @@ function interfaceJson(
   all: Neighbours,
   idOfProcess: (pid: number) => string | undefined,
 ) {
-  const here = (interfaces: readonly DetailedInterface[]) => interfaces.map(other => ({ netns, nif: other }))
-  const lower = all.lowers.get(nif)
-  const uppers = all.uppers.get(nif) ?? []
-  const master = nif.kind === 'vlan' ? lower : here(own.filter(({ index }) => index === nif.master))[0]
-  const slaves = [...here(portsOf(nif, own)), ...ofKind(uppers, ['vlan', 'vxlan'])].sort(byPlace)
-  const macvlans = ofKind(uppers, macvlanKinds)
-  const parent = physicalFunctionOf(nif, own)
-  const { details, driver, network } = nif
+  const { network } = nif
   const alias = network?.name ?? nif.alias
   return {
     id: nifId(netns, nif.index),
@@ -56,18 +49,42 @@ function interfaceJson(
       ipv4: addressesJson(nif, 'ipv4'),
       ipv6: addressesJson(nif, 'ipv6'),
     },
+    ...linksJson({ netns, nif }, own, all),
+    ...kindJson(nif, all, idOfProcess),
+  }
+}
+
+/** Which interfaces it is stacked on, paired with, or part of. */
+function linksJson({ netns, nif }: Located, own: readonly DetailedInterface[], all: Neighbours) {
+  const here = (interfaces: readonly DetailedInterface[]) => interfaces.map(other => ({ netns, nif: other }))
+  const lower = all.lowers.get(nif)
+  const uppers = all.uppers.get(nif) ?? []
+  const master = nif.kind === 'vlan' ? lower : here(own.filter(({ index }) => index === nif.master))[0]
+  const slaves = [...here(portsOf(nif, own)), ...ofKind(uppers, ['vlan', 'vxlan'])].sort(byPlace)
+  const macvlans = ofKind(uppers, macvlanKinds)
+  const parent = physicalFunctionOf(nif, own)
+  return {
     ...(master && { master: reference(master) }),
     ...(slaves.length > 0 && { slaves: slaves.map(reference) }),
     ...(lower && macvlanKinds.includes(nif.kind) && { macvlan: reference(lower) }),
     ...(macvlans.length > 0 && { macvlans: macvlans.map(reference) }),
     ...(lower && nif.kind === 'veth' && { peer: peerJson(lower) }),
     ...(parent && { pf: reference({ netns, nif: parent }) }),
-    ...(details.mode && {
-      tuntap: { mode: details.mode, processors: ownersJson(all.servers.get(nif) ?? [], idOfProcess) },
-    }),
-    ...(details.vxlan && { vxlan: vxlanJson(details.vxlan, lower) }),
-    ...(details.vlan && { vlan: { vid: details.vlan.id, 'vlan-protocol': details.vlan.protocol } }),
-    ...(driver && driver.role > 0 && { 'sr-iov-role': driver.role }),
+  }
+}
+
+/** What only interfaces of its kind have. */
+function kindJson(
+  nif: DetailedInterface,
+  { lowers, servers }: Neighbours,
+  idOfProcess: (pid: number) => string | undefined,
+) {
+  const { mode, vxlan, vlan } = nif.details
+  return {
+    ...(mode && { tuntap: { mode, processors: ownersJson(servers.get(nif) ?? [], idOfProcess) } }),
+    ...(vxlan && { vxlan: vxlanJson(vxlan, lowers.get(nif)) }),
+    ...(vlan && { vlan: { vid: vlan.id, 'vlan-protocol': vlan.protocol } }),
+    ...(nif.driver && nif.driver.role > 0 && { 'sr-iov-role': nif.driver.role }),
   }
 }
 

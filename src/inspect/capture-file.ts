@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { type PcapngReader, pcapngReader } from '../pcapng/read.ts'
 import { isPcap, pcapFileReader } from '../pcapng/read-pcap.ts'
+import type { PcapngRecord } from '../pcapng/records.ts'
 import { nameOf, noPcapng, refuseForeign } from './foreign.ts'
 import type { CaptureSummary } from './model.ts'
 import { makeSummariser } from './summarise.ts'
@@ -26,27 +27,42 @@ const chunkSize = 1024 * 1024
 export async function inspectCapture(path: string, { signal }: { signal?: AbortSignal } = {}): Promise<CaptureSummary> {
   const fd = await openFile(path)
   const summariser = makeSummariser()
+  try {
+    const read = await readRecords(chunksOf(fd, path, signal), path, summariser.take)
+    return { file: path, ...read, ...summariser.result() }
+  } finally {
+    if (path !== '-') await promisify(close)(fd)
+  }
+}
+
+/** Hands over every record that can be read; returns how many bytes there were, and what is wrong with the end of them. */
+async function readRecords(
+  chunks: AsyncIterable<Buffer>,
+  path: string,
+  take: (record: PcapngRecord) => void,
+): Promise<Pick<CaptureSummary, 'bytes' | 'cutOff' | 'broken'>> {
   let reader: PcapngReader = pcapngReader()
   let bytes = 0
-  let broken: CaptureSummary['broken']
   try {
-    for await (const chunk of chunksOf(fd, path)) {
-      signal?.throwIfAborted()
-      if (bytes === 0 && isPcap(chunk)) reader = pcapFileReader()
-      else if (bytes === 0) refuseForeign(path, chunk)
+    for await (const chunk of chunks) {
+      if (bytes === 0) reader = readerFor(path, chunk)
       bytes += chunk.length
-      for (const record of reader.push(chunk)) summariser.take(record)
+      for (const record of reader.push(chunk)) take(record)
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     if (reader.position() === 0) throw noPcapng(path, error.message)
-    broken = { at: reader.position(), reason: error.message }
-  } finally {
-    if (path !== '-') await promisify(close)(fd)
+    return { bytes, cutOff: undefined, broken: { at: reader.position(), reason: error.message } }
   }
   if (bytes === 0) refuseForeign(path, Buffer.alloc(0))
-  const cutOff = broken === undefined && reader.pending() > 0 ? { bytes: reader.pending() } : undefined
-  return { file: path, bytes, ...summariser.result(), cutOff, broken }
+  return { bytes, cutOff: reader.pending() > 0 ? { bytes: reader.pending() } : undefined, broken: undefined }
+}
+
+/** The reader for a file that begins like this. */
+function readerFor(path: string, start: Buffer): PcapngReader {
+  if (isPcap(start)) return pcapFileReader()
+  refuseForeign(path, start)
+  return pcapngReader()
 }
 
 async function openFile(path: string): Promise<number> {
@@ -76,7 +92,7 @@ function openFailure(path: string, error: unknown): RemoraError {
 }
 
 /** Chunks of a file, each good until the next is asked for, and full but for the last: a pipe gives few bytes at a time. */
-async function* chunksOf(fd: number, path: string): AsyncGenerator<Buffer> {
+async function* chunksOf(fd: number, path: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
   const buffer = Buffer.alloc(chunkSize)
   for (let filled = chunkSize; filled === chunkSize; ) {
     filled = 0
@@ -85,6 +101,7 @@ async function* chunksOf(fd: number, path: string): AsyncGenerator<Buffer> {
       if (count === 0) break
       filled += count
     }
+    signal?.throwIfAborted()
     if (filled > 0) yield buffer.subarray(0, filled)
   }
 }

@@ -3,7 +3,14 @@
  * and come from anybody.
  */
 import type { NameRecord } from '../pcapng/block.ts'
-import type { InterfaceRecord, PacketRecord, PcapngRecord, SectionRecord } from '../pcapng/records.ts'
+import type {
+  InterfaceRecord,
+  NamesRecord,
+  PacketRecord,
+  PcapngRecord,
+  SectionRecord,
+  StatisticsRecord,
+} from '../pcapng/records.ts'
 import { nanosecondsBetween, type Time, timeText } from '../pcapng/time.ts'
 import { splitComments } from './documents.ts'
 import { type Counted, countedInterface, countPacket, countStatistics, interfaceSummary } from './interfaces.ts'
@@ -21,88 +28,116 @@ export interface Summariser {
   result(): RecordSummary
 }
 
-const mostSections = 1_000
-const mostInterfaces = 4_096
-const mostNames = 65_536
-const mostEntries = 100
+const maxSections = 1_000
+const maxInterfaces = 4_096
+const maxNames = 65_536
+const maxEntries = 100
 /** Comments of a section that are shown. */
-const mostComments = 10
+const maxSectionComments = 10
 
 /** A summary of nothing yet. */
 export function makeSummariser(): Summariser {
-  const sections: SectionSummary[] = []
-  const interfaces: Counted[] = []
-  const names = new Set<string>()
-  const gaps = shortList<Gap>(mostEntries)
-  const comments = shortList<PacketComment>(mostEntries)
-  const skipped = shortList<Damage>(mostEntries)
-  const points = makePoints()
-  const all = makeTally()
-  const secrets = { blocks: 0, bytes: 0 }
-  let outOfOrder = 0
-  let documents: { target?: string | undefined; context?: string | undefined } = {}
-  let sectionCount = 0
-  let moreInterfaces = 0
-  /** Interfaces of this section, by their number; those that are not listed are missing. */
-  let current: Counted[] = []
+  const records = new RecordCounts()
+  return { take: record => records.take(record), result: () => records.result() }
+}
 
-  const takeSection = (record: SectionRecord) => {
-    current = []
-    points.forget()
+class RecordCounts implements Summariser {
+  readonly #sections: SectionSummary[] = []
+  readonly #interfaces: Counted[] = []
+  readonly #names = new Set<string>()
+  readonly #gaps = shortList<Gap>(maxEntries)
+  readonly #comments = shortList<PacketComment>(maxEntries)
+  readonly #skipped = shortList<Damage>(maxEntries)
+  readonly #points = makePoints()
+  readonly #all = makeTally()
+  readonly #secrets = { blocks: 0, bytes: 0 }
+  #outOfOrder = 0
+  #documents: { target?: string | undefined; context?: string | undefined } = {}
+  #sectionCount = 0
+  #moreInterfaces = 0
+  /** Interfaces of this section, by their number; those that are not listed are missing. */
+  #current: Counted[] = []
+
+  take(record: PcapngRecord): void {
+    switch (record.kind) {
+      case 'packet':
+        this.#takePacket(record)
+        break
+      case 'section':
+        this.#takeSection(record)
+        break
+      case 'interface':
+        this.#takeInterface(record)
+        break
+      case 'statistics':
+        this.#takeStatistics(record)
+        break
+      case 'names':
+        this.#takeNames(record)
+        break
+      case 'secrets':
+        this.#secrets.blocks++
+        this.#secrets.bytes += record.length
+        break
+      case 'damage':
+        this.#skipped.add(() => ({ at: record.at, reason: record.reason }))
+    }
+  }
+
+  result(): RecordSummary {
+    return {
+      ...{ sections: this.#sections, moreSections: this.#sectionCount - this.#sections.length, ...this.#documents },
+      ...{ interfaces: this.#interfaces.map(interfaceSummary), moreInterfaces: this.#moreInterfaces },
+      ...{ totals: totals(this.#all), outOfOrder: this.#outOfOrder, names: this.#names.size, secrets: this.#secrets },
+      ...{ gaps: this.#gaps.result(), comments: this.#comments.result() },
+      ...{ points: this.#points.pairs(), skipped: this.#skipped.result() },
+    }
+  }
+
+  #takeSection(record: SectionRecord): void {
+    this.#current = []
+    this.#points.forget()
     const { target, context, others } = splitComments(record.comments)
     // Of several sections the first that tells of the target is the one: it is written before any packet.
-    if (documents.target === undefined && documents.context === undefined) documents = { target, context }
-    if (sectionCount++ < mostSections) sections.push(sectionSummary(record, others))
+    const known = this.#documents
+    if (known.target === undefined && known.context === undefined) this.#documents = { target, context }
+    if (this.#sectionCount++ < maxSections) this.#sections.push(sectionSummary(record, others))
   }
-  const takeInterface = (record: InterfaceRecord) => {
-    if (interfaces.length >= mostInterfaces) {
-      moreInterfaces++
+
+  #takeInterface(record: InterfaceRecord): void {
+    if (this.#interfaces.length >= maxInterfaces) {
+      this.#moreInterfaces++
       return
     }
-    const counted = countedInterface(interfaces.length, sectionCount - 1, record)
-    interfaces.push(counted)
-    current[record.number] = counted
+    const counted = countedInterface(this.#interfaces.length, this.#sectionCount - 1, record)
+    this.#interfaces.push(counted)
+    this.#current[record.number] = counted
   }
-  const takePacket = (packet: PacketRecord) => {
-    const counted = current[packet.interface]
-    if (isEarlier(packet.time, all.last)) outOfOrder++
-    count(all, packet)
+
+  #takePacket(packet: PacketRecord): void {
+    const counted = this.#current[packet.interface]
+    if (isEarlier(packet.time, this.#all.last)) this.#outOfOrder++
+    count(this.#all, packet)
     if (counted !== undefined) {
       countPacket(counted, packet)
-      if (packet.id !== undefined && packet.time !== undefined) points.see(counted.index, packet.id, packet.time)
+      if (packet.id !== undefined && packet.time !== undefined) this.#points.see(counted.index, packet.id, packet.time)
     }
     if (packet.dropped === 0 && packet.comments.length === 0) return
     const place = { time: packet.time && timeText(packet.time), interface: counted?.index }
-    if (packet.dropped > 0) gaps.add(() => ({ ...place, missing: packet.dropped }))
-    for (const text of packet.comments) comments.add(() => ({ ...place, text: shorten(text) }))
+    if (packet.dropped > 0) this.#gaps.add(() => ({ ...place, missing: packet.dropped }))
+    for (const text of packet.comments) this.#comments.add(() => ({ ...place, text: shorten(text) }))
   }
 
-  return {
-    take(record) {
-      if (record.kind === 'packet') takePacket(record)
-      else if (record.kind === 'section') takeSection(record)
-      else if (record.kind === 'interface') takeInterface(record)
-      else if (record.kind === 'statistics') {
-        const counted = current[record.interface]
-        if (counted !== undefined) countStatistics(counted, record)
-      } else if (record.kind === 'names') {
-        addNames(names, record.records)
-        // What was too long for the section stands here (Wireshark 4.0 takes short ones only).
-        const { context = '' } = splitComments(record.comments)
-        if (context.length > (documents.context ?? '').length) documents = { ...documents, context }
-      } else if (record.kind === 'secrets') {
-        secrets.blocks++
-        secrets.bytes += record.length
-      } else if (record.kind === 'damage') {
-        skipped.add(() => ({ at: record.at, reason: record.reason }))
-      }
-    },
-    result: () => ({
-      ...{ sections, moreSections: sectionCount - sections.length, ...documents },
-      ...{ interfaces: interfaces.map(interfaceSummary), moreInterfaces },
-      ...{ totals: totals(all), outOfOrder, names: names.size, secrets },
-      ...{ gaps: gaps.result(), comments: comments.result(), points: points.pairs(), skipped: skipped.result() },
-    }),
+  #takeStatistics(record: StatisticsRecord): void {
+    const counted = this.#current[record.interface]
+    if (counted !== undefined) countStatistics(counted, record)
+  }
+
+  #takeNames(record: NamesRecord): void {
+    addNames(this.#names, record.records)
+    // What was too long for the section stands here (Wireshark 4.0 takes short ones only).
+    const { context = '' } = splitComments(record.comments)
+    if (context.length > (this.#documents.context ?? '').length) this.#documents = { ...this.#documents, context }
   }
 }
 
@@ -114,7 +149,7 @@ function sectionSummary(record: SectionRecord, comments: readonly string[]): Sec
   const { byteOrder, application, os, hardware } = record
   return {
     ...{ byteOrder, application: shorten(application), os: shorten(os), hardware: shorten(hardware) },
-    comments: comments.slice(0, mostComments).map(text => shorten(text)),
+    comments: comments.slice(0, maxSectionComments).map(text => shorten(text)),
   }
 }
 
@@ -122,7 +157,7 @@ function sectionSummary(record: SectionRecord, comments: readonly string[]): Sec
 function addNames(known: Set<string>, records: readonly NameRecord[]): void {
   for (const { address, names } of records) {
     for (const name of names) {
-      if (known.size >= mostNames) return
+      if (known.size >= maxNames) return
       known.add(`${Buffer.from(address).toString('hex')} ${shorten(name)}`)
     }
   }

@@ -142,17 +142,16 @@ function worthAsking(unknown: readonly Foreign[], asked: NamespaceIds): number[]
   const ends = Map.groupBy(unknown.filter(isForeignVeth), ({ nif }) => `${nif.index} ${nif.lower.index}`)
   const weights = new Map([...Map.groupBy(unknown, ({ netns }) => netns)].map(([netns, own]) => [netns, own.length]))
   const weightOf = (netns: number) => (asked.has(netns) ? 0 : (weights.get(netns) ?? 0))
-  const chosen = new Set<number>()
-  for (const { netns, nif } of unknown) {
-    const mirrored = nif.kind === 'veth' ? (ends.get(`${nif.lower.index} ${nif.index}`) ?? []) : []
-    if (nif.kind !== 'veth' || mirrored.length > maxCompared) chosen.add(netns)
-    else {
-      for (const other of mirrored) {
-        if (other.netns === netns) continue
-        const [first, second] = netns < other.netns ? [netns, other.netns] : [other.netns, netns]
-        chosen.add(weightOf(second) > weightOf(first) ? second : first)
-      }
-    }
+  const heavier = (a: number, b: number) => {
+    const [first, second] = a < b ? [a, b] : [b, a]
+    return weightOf(second) > weightOf(first) ? second : first
   }
+  const candidates = ({ netns, nif }: Foreign): number[] => {
+    if (nif.kind !== 'veth') return [netns]
+    const mirrored = ends.get(`${nif.lower.index} ${nif.index}`) ?? []
+    if (mirrored.length > maxCompared) return [netns]
+    return mirrored.flatMap(other => (other.netns === netns ? [] : [heavier(netns, other.netns)]))
+  }
+  const chosen = new Set(unknown.flatMap(candidates))
   return [...chosen].filter(netns => !asked.has(netns)).sort((a, b) => a - b)
 }

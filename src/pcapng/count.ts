@@ -4,7 +4,7 @@ import { sectionByteOrder } from './block.ts'
 /** Types of the blocks that hold a packet: enhanced, simple, and the old kind (draft-ietf-opsawg-pcapng §4). */
 const packetTypes = new Set([6, 3, 2])
 /** Bytes from which the frame of a block and the byte order of a section are known. */
-const enough = 12
+const frameLength = 12
 
 /** A count of packets in a stream. */
 export interface PacketCounter {
@@ -24,11 +24,11 @@ export function packetCounter(): PacketCounter {
   /** Counts the blocks that begin in the bytes; nothing is made for one. */
   const count = (bytes: Buffer) => {
     let at = skip
-    while (at + enough <= bytes.length) {
+    while (at + frameLength <= bytes.length) {
       little = (sectionByteOrder(bytes, at) ?? (little ? 'LE' : 'BE')) === 'LE'
-      const type = little ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at)
-      const told = little ? bytes.readUInt32LE(at + 4) : bytes.readUInt32BE(at + 4)
-      if (told < enough) {
+      const type = readWord(bytes, at, little)
+      const told = readWord(bytes, at + 4, little)
+      if (told < frameLength) {
         lost = true
         return
       }
@@ -49,4 +49,8 @@ export function packetCounter(): PacketCounter {
     },
     packets: () => packets,
   }
+}
+
+function readWord(bytes: Buffer, at: number, little: boolean): number {
+  return little ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at)
 }

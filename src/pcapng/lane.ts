@@ -67,142 +67,168 @@ const byteOrderMagic = 0x1a2b3c4d
 const otherPackets = new Set([2, 3])
 
 /** Opens a lane. */
-export function openLane({ pool, describe, accept }: LaneSettings): Lane {
-  const segments: Segment[] = []
-  const statistics: Buffer[] = []
-  /** Numbers in the woven section, by those in the source. */
-  const numbers: number[] = []
-  let slab = pool.take()
-  let fill = 0
-  let scanned = 0
-  let lost = 0
-  let ended = false
-  let closed = false
+export function openLane(settings: LaneSettings): Lane {
+  return new SourceLane(settings)
+}
 
-  const numberOf = (words: Int32Array, at: number): number => {
-    const number = numbers[words[at + packetField.interface] as number]
+class SourceLane implements Lane {
+  readonly segments: Segment[] = []
+  readonly statistics: Buffer[] = []
+  queued = 0
+  readonly #settings: LaneSettings
+  /** Numbers in the woven section, by those in the source. */
+  readonly #numbers: number[] = []
+  #slab: Slab
+  #fill = 0
+  #scanned = 0
+  #lost = 0
+  #ended = false
+  #closed = false
+
+  constructor(settings: LaneSettings) {
+    this.#settings = settings
+    this.#slab = settings.pool.take()
+  }
+
+  space(): Buffer {
+    return this.#slab.bytes.subarray(this.#fill)
+  }
+
+  commit(count: number, discard = false): void {
+    if (this.#closed) return
+    this.#fill += count
+    this.#scan(discard)
+    this.#move()
+  }
+
+  push(chunk: Buffer, discard = false): void {
+    for (let at = 0; at < chunk.length && !this.#closed; ) {
+      const count = chunk.copy(this.#slab.bytes, this.#fill, at)
+      this.commit(count, discard)
+      at += count
+    }
+  }
+
+  lost(): number {
+    return this.#lost
+  }
+
+  end(): void {
+    this.#ended = true
+  }
+
+  isEnded(): boolean {
+    return this.#ended
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = this.#ended = true
+    this.#lost = 0
+    for (const segment of this.segments.splice(0)) this.#settings.pool.drop(segment.slab)
+    this.queued = 0
+    this.#settings.pool.drop(this.#slab)
+  }
+
+  /** Goes through the blocks that are whole. */
+  #scan(discard: boolean): void {
+    const { words } = this.#slab
+    let from = this.#scanned
+    let packets = 0
+    try {
+      while (this.#fill - this.#scanned >= 8) {
+        const at = this.#scanned >> 2
+        const length = lengthAt(words, at)
+        if (this.#fill - this.#scanned < length) break
+        if (words[at + (length >> 2) - 1] !== length) throw new RangeError('a block whose two lengths differ')
+        const type = words[at] as number
+        const isPacket = type === blockTypes.enhancedPacket
+        if (isPacket && this.#takes(words, at, length)) packets++
+        else if (isPacket || isControl(type)) {
+          this.#keep(from, this.#scanned, packets, discard)
+          from = this.#scanned
+          packets = 0
+          if (!isPacket) this.#control(type, from, length)
+          from += length
+        }
+        this.#scanned += length
+      }
+    } finally {
+      // Also before a block that is refused: what came whole is worth having, wherever the borders of pieces were.
+      this.#keep(from, this.#scanned, packets, discard)
+    }
+  }
+
+  /** Gives a packet the number of its interface in the woven section; whether it is taken. */
+  #takes(words: Int32Array, at: number, length: number): boolean {
+    const captured = words[at + packetField.captured] as number
+    if (captured < 0 || captured > length - packetOverhead) throw new RangeError('a packet longer than its block')
+    words[at + packetField.interface] = this.#numberOf(words, at)
+    const { accept } = this.#settings
+    return accept === undefined || accept(words, at)
+  }
+
+  #numberOf(words: Int32Array, at: number): number {
+    const number = this.#numbers[words[at + packetField.interface] as number]
     if (number === undefined) throw new RangeError('a packet of an interface that was not described')
     return number
   }
 
   /** Keeps a stretch of packets, or counts them as lost. */
-  const keep = (from: number, to: number, packets: number, discard: boolean) => {
+  #keep(from: number, to: number, packets: number, discard: boolean): void {
     if (from === to) return
     if (discard) {
-      lost += packets
+      this.#lost += packets
       return
     }
-    lane.queued += to - from
-    const last = segments.at(-1)
-    if (lost === 0 && last !== undefined && last.slab === slab && last.end === from >> 2) {
+    this.queued += to - from
+    const slab = this.#slab
+    const last = this.segments.at(-1)
+    if (this.#lost === 0 && last !== undefined && last.slab === slab && last.end === from >> 2) {
       last.end = to >> 2
       return
     }
     slab.uses++
-    segments.push({ slab, start: from >> 2, end: to >> 2, lost })
-    lost = 0
+    this.segments.push({ slab, start: from >> 2, end: to >> 2, lost: this.#lost })
+    this.#lost = 0
   }
 
   /** What is neither a packet nor unknown: it belongs to the section, not between packets. */
-  const control = (type: number, start: number, length: number) => {
-    const block = Buffer.from(slab.bytes.subarray(start, start + length))
+  #control(type: number, start: number, length: number): void {
+    const { bytes, words } = this.#slab
+    const block = Buffer.from(bytes.subarray(start, start + length))
     if (type === blockTypes.sectionHeader) {
-      if (slab.words[(start >> 2) + 2] !== byteOrderMagic) throw new RangeError('a section of the other byte order')
-      numbers.length = 0
+      if (words[(start >> 2) + 2] !== byteOrderMagic) throw new RangeError('a section of the other byte order')
+      this.#numbers.length = 0
     } else if (type === blockTypes.interfaceDescription) {
       if (timestampExponent(block) !== 9) throw new RangeError('an interface that does not count nanoseconds')
-      numbers.push(describe(block))
+      this.#numbers.push(this.#settings.describe(block))
     } else if (type === blockTypes.interfaceStatistics) {
-      slab.words[(start >> 2) + packetField.interface] = numberOf(slab.words, start >> 2)
-      statistics.push(Buffer.from(slab.bytes.subarray(start, start + length)))
+      words[(start >> 2) + packetField.interface] = this.#numberOf(words, start >> 2)
+      this.statistics.push(Buffer.from(bytes.subarray(start, start + length)))
     } else throw new RangeError(`a block of type ${type} cannot be woven`)
   }
 
-  const scan = (discard: boolean) => {
-    const { words } = slab
-    let from = scanned
-    let packets = 0
-    try {
-      while (fill - scanned >= 8) {
-        const at = scanned >> 2
-        const length = words[at + 1] as number
-        if (length < 12 || (length & 3) !== 0 || length > 2 * maximumBlockLength) {
-          throw new RangeError(`block of type ${(words[at] as number) >>> 0} has length ${length >>> 0}`)
-        }
-        if (fill - scanned < length) break
-        if (words[at + (length >> 2) - 1] !== length) throw new RangeError('a block whose two lengths differ')
-        const type = words[at] as number
-        if (type === blockTypes.enhancedPacket) {
-          const captured = words[at + packetField.captured] as number
-          if (captured < 0 || captured > length - packetOverhead) throw new RangeError('a packet longer than its block')
-          words[at + packetField.interface] = numberOf(words, at)
-          if (accept === undefined || accept(words, at)) packets++
-          else {
-            keep(from, scanned, packets, discard)
-            from = scanned + length
-            packets = 0
-          }
-        } else if (isControl(type)) {
-          keep(from, scanned, packets, discard)
-          from = scanned
-          packets = 0
-          control(type, scanned, length)
-          from = scanned + length
-        }
-        scanned += length
-      }
-    } finally {
-      // Also before a block that is refused: what came whole is worth having, wherever the borders of pieces were.
-      keep(from, scanned, packets, discard)
-    }
-  }
-
   /** Moves half a block to where the rest of it has room. */
-  const move = () => {
-    const rest = fill - scanned
-    const wanted = rest >= 8 ? (slab.words[(scanned >> 2) + 1] as number) : 0
-    if (slab.bytes.length - fill >= Math.max(leastRoom, wanted - rest)) return
-    const old = slab
-    if (slab.uses > 1 || slab.bytes.length > slabSize || wanted > slabSize) slab = pool.take(wanted + leastRoom)
-    old.bytes.copy(slab.bytes, 0, scanned, fill)
-    if (slab !== old) pool.drop(old)
-    fill = rest
-    scanned = 0
+  #move(): void {
+    const { pool } = this.#settings
+    const rest = this.#fill - this.#scanned
+    const wanted = rest >= 8 ? (this.#slab.words[(this.#scanned >> 2) + 1] as number) : 0
+    if (this.#slab.bytes.length - this.#fill >= Math.max(leastRoom, wanted - rest)) return
+    const old = this.#slab
+    if (old.uses > 1 || old.bytes.length > slabSize || wanted > slabSize) this.#slab = pool.take(wanted + leastRoom)
+    old.bytes.copy(this.#slab.bytes, 0, this.#scanned, this.#fill)
+    if (this.#slab !== old) pool.drop(old)
+    this.#fill = rest
+    this.#scanned = 0
   }
+}
 
-  const lane: Lane = {
-    segments,
-    queued: 0,
-    statistics,
-    space: () => slab.bytes.subarray(fill),
-    commit(count, discard = false) {
-      if (closed) return
-      fill += count
-      scan(discard)
-      move()
-    },
-    push(chunk, discard = false) {
-      for (let at = 0; at < chunk.length && !closed; ) {
-        const count = chunk.copy(slab.bytes, fill, at)
-        lane.commit(count, discard)
-        at += count
-      }
-    },
-    lost: () => lost,
-    end() {
-      ended = true
-    },
-    isEnded: () => ended,
-    close() {
-      if (closed) return
-      closed = ended = true
-      lost = 0
-      for (const segment of segments.splice(0)) pool.drop(segment.slab)
-      lane.queued = 0
-      pool.drop(slab)
-    },
-  }
-  return lane
+/** Bytes of the block at a word, as its head tells them. */
+function lengthAt(words: Int32Array, at: number): number {
+  const length = words[at + 1] as number
+  if (length >= 12 && (length & 3) === 0 && length <= 2 * maximumBlockLength) return length
+  throw new RangeError(`block of type ${(words[at] as number) >>> 0} has length ${length >>> 0}`)
 }
 
 function isControl(type: number): boolean {

@@ -65,6 +65,7 @@ const until = new Float64Array(1)
 const newest = new Float64Array(1)
 
 /** Merges as much as may go now. */
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: the loop runs for every packet, and numbers with a fraction that were handed to functions would be garbage
 export function merge(strands: readonly Strand[], outlet: Outlet, options: MergeOptions): MergeEnd {
   const { now, window, hold, pool } = options
   // Times are nanoseconds since an instant close by: of days around it a double holds every one.
@@ -158,8 +159,7 @@ function takeRun(strand: Strand, segment: Segment, outlet: Outlet, options: Merg
   const { words } = segment.slab
   const { start, end } = segment
   if (options.left <= 0) {
-    segment.start = end
-    strand.lane.queued -= (end - start) << 2
+    discard(strand, segment)
     return true
   }
   if (strand.decorate !== undefined || strand.comment !== undefined || segment.lost > 0) {
@@ -182,17 +182,26 @@ function takeRun(strand: Strand, segment: Segment, outlet: Outlet, options: Merg
     at = next
   }
   if (at === start) return false
-  if (last >= 0) {
-    strand.high = words[last + packetField.timeHigh] as number
-    strand.low = words[last + packetField.timeLow] as number
-    strand.packets += packets
-    // Without a limit it stays what it is, since a number that is no integer is made anew each time.
-    if (most !== Infinity) options.left -= packets
-  }
+  if (last >= 0) countRun(strand, words, last, packets, options)
   copyWords(words, start, at, outlet)
   segment.start = at
   strand.lane.queued -= (at - start) << 2
   return true
+}
+
+/** Throws away what waits of a segment. */
+function discard(strand: Strand, segment: Segment): void {
+  strand.lane.queued -= (segment.end - segment.start) << 2
+  segment.start = segment.end
+}
+
+/** Counts the packets of a run, the last of which stands at a word. */
+function countRun(strand: Strand, words: Int32Array, last: number, packets: number, options: MergeOptions): void {
+  strand.high = words[last + packetField.timeHigh] as number
+  strand.low = words[last + packetField.timeLow] as number
+  strand.packets += packets
+  // Without a limit it stays what it is, since a number that is no integer is made anew each time.
+  if (options.left !== Infinity) options.left -= packets
 }
 
 /** Bytes of a comment at most, and words of all that may be added. */

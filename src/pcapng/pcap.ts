@@ -22,51 +22,61 @@ export function pcapReader(
   take: (blocks: Buffer) => void,
   onCut: () => void = () => {},
 ): (chunk: Buffer) => void {
-  const target = scratch
   let rest: Buffer = Buffer.alloc(0)
   let snaplen: number | undefined
   return chunk => {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     let at = 0
-    let fill = 0
-    if (snaplen === undefined) {
-      if (bytes.length < headerLength) {
-        rest = Buffer.from(bytes)
-        return
-      }
-      if (view.getUint32(0, little) !== nanosecondMagic) throw new RangeError('no pcap with nanoseconds')
-      snaplen = view.getUint32(16, little)
-      take(describe(view.getUint32(20, little) & 0xffff, snaplen))
+    if (snaplen === undefined && bytes.length >= headerLength) {
+      const header = readHeader(bytes)
+      snaplen = header.snaplen
+      take(describe(header.linkType, snaplen))
       at = headerLength
     }
-    try {
-      while (bytes.length - at >= recordHeaderLength) {
-        const captured = view.getUint32(at + 8, little)
-        const length = packetOverhead + captured + (-captured & 3)
-        if (length > maximumBlockLength + packetOverhead) throw new RangeError(`packet of ${captured} bytes`)
-        if (bytes.length - at < recordHeaderLength + captured) break
-        if (captured < view.getUint32(at + 12, little) && captured < snaplen) onCut()
-        if (fill + length > slabSize && fill > 0) {
-          take(target.bytes.subarray(0, fill))
-          fill = 0
-        }
-        writePacket(target.words, fill >> 2, length, view, at)
-        bytes.copy(
-          target.bytes,
-          fill + packetField.data * 4,
-          at + recordHeaderLength,
-          at + recordHeaderLength + captured,
-        )
-        at += recordHeaderLength + captured
-        fill += length
-      }
-    } finally {
-      // Also before a record that is refused.
-      if (fill > 0) take(target.bytes.subarray(0, fill))
-    }
+    if (snaplen !== undefined) at = convertRecords(bytes, at, snaplen, { take, onCut })
     rest = Buffer.from(bytes.subarray(at))
   }
+}
+
+/** @throws RangeError when it is none with nanoseconds */
+function readHeader(bytes: Buffer): { readonly snaplen: number; readonly linkType: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, headerLength)
+  if (view.getUint32(0, little) !== nanosecondMagic) throw new RangeError('no pcap with nanoseconds')
+  return { snaplen: view.getUint32(16, little), linkType: view.getUint32(20, little) & 0xffff }
+}
+
+/** Makes blocks of the whole records from a place on; returns where the rest begins. */
+function convertRecords(
+  bytes: Buffer,
+  from: number,
+  snaplen: number,
+  { take, onCut }: { readonly take: (blocks: Buffer) => void; readonly onCut: () => void },
+): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  let at = from
+  let fill = 0
+  try {
+    while (bytes.length - at >= recordHeaderLength) {
+      const captured = view.getUint32(at + 8, little)
+      const end = at + recordHeaderLength + captured
+      const length = packetOverhead + captured + (-captured & 3)
+      if (length > maximumBlockLength + packetOverhead) throw new RangeError(`packet of ${captured} bytes`)
+      if (bytes.length < end) break
+      if (captured < view.getUint32(at + 12, little) && captured < snaplen) onCut()
+      if (fill + length > slabSize && fill > 0) {
+        take(scratch.bytes.subarray(0, fill))
+        fill = 0
+      }
+      writePacket(scratch.words, fill >> 2, length, view, at)
+      bytes.copy(scratch.bytes, fill + packetField.data * 4, at + recordHeaderLength, end)
+      at = end
+      fill += length
+    }
+  } finally {
+    // Also before a record that is refused.
+    if (fill > 0) take(scratch.bytes.subarray(0, fill))
+  }
+  return at
 }
 
 /** Writes everything of a block but its data. */

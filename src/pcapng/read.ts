@@ -11,7 +11,7 @@ import { makeSource, padded, read32, type Source } from './options.ts'
 import type { PcapngRecord } from './records.ts'
 
 /** Longest block that is read: 64 times what Wireshark takes from a pipe. */
-const longestBlock = 16 * 1024 * 1024
+const maxBlockLength = 16 * 1024 * 1024
 
 /** Bytes of the type, the length, and the byte order where it is a section header. */
 const headLength = 12
@@ -31,85 +31,94 @@ export interface PcapngReader {
 
 /** A reader at the start of a stream. */
 export function pcapngReader(): PcapngReader {
-  let position = 0
-  let little: boolean | undefined
-  let interfaces: Interface[] = []
-  let held = Buffer.alloc(0)
-  let pending = 0
+  return new BlockReader()
+}
 
-  const frameAt = (bytes: Buffer, start: number): BlockFrame | undefined => {
+class BlockReader implements PcapngReader {
+  #position = 0
+  #little: boolean | undefined
+  #interfaces: Interface[] = []
+  #held = Buffer.alloc(0)
+  #pending = 0
+
+  position(): number {
+    return this.#position
+  }
+
+  pending(): number {
+    return this.#pending
+  }
+
+  *push(chunk: Buffer): Generator<PcapngRecord, void> {
+    try {
+      let at = 0
+      if (this.#pending > 0) {
+        at = this.#hold(chunk, 0)
+        const end = yield* this.#decodeWhole(this.#held.subarray(0, this.#pending), 0)
+        if (end === 0) return
+        this.#pending = 0
+      }
+      at = yield* this.#decodeWhole(chunk, at)
+      this.#hold(chunk, at)
+    } catch (error) {
+      if (error instanceof RangeError) throw new RangeError(`at byte ${this.#position}: ${error.message}`)
+      throw error
+    }
+  }
+
+  /** The block at a place, as far as its beginning tells; undefined when too little of it is there. */
+  #frameAt(bytes: Buffer, start: number): BlockFrame | undefined {
     if (bytes.length - start < headLength) return undefined
     if (bytes.readUInt32LE(start) === blockTypes.sectionHeader) {
       const order = sectionByteOrder(bytes, start)
       if (order === undefined) throw new RangeError('a section header tells no byte order')
-      little = order === 'LE'
-      interfaces = []
+      this.#little = order === 'LE'
+      this.#interfaces = []
     }
-    if (little === undefined) throw new RangeError('it does not begin with a section header')
-    const frame = blockFrame(bytes, start, little)
-    if (frame !== undefined && frame.told > longestBlock) {
+    if (this.#little === undefined) throw new RangeError('it does not begin with a section header')
+    const frame = blockFrame(bytes, start, this.#little)
+    if (frame !== undefined && frame.told > maxBlockLength) {
       throw new RangeError(`block of type ${frame.type} has length ${frame.told}`)
     }
     return frame
   }
 
   /** Decodes the whole blocks from a place on; returns where the rest begins. */
-  function* decodeWhole(bytes: Buffer, from: number): Generator<PcapngRecord, number> {
+  *#decodeWhole(bytes: Buffer, from: number): Generator<PcapngRecord, number> {
     let at = from
     let source: Source | undefined
     for (;;) {
-      const frame = frameAt(bytes, at)
+      const frame = this.#frameAt(bytes, at)
       if (frame === undefined || at + frame.length > bytes.length) return at
-      if (source === undefined || source.little !== little) source = makeSource(bytes, little === true)
+      if (source === undefined || source.little !== this.#little) source = makeSource(bytes, this.#little === true)
       const { type, length, told } = frame
       const trailer = read32(source, at + length - 4)
       if (padded(trailer) !== length) {
         throw new RangeError(`block of type ${type} has lengths ${told} and ${trailer}`)
       }
-      const start = position
+      const start = this.#position
       source.damage = undefined
-      const record = decode(source, type, at, length, interfaces)
+      const record = decode(source, type, at, length, this.#interfaces)
       at += length
-      position += length
+      this.#position += length
       if (record !== undefined) yield record
       if (source.damage !== undefined) yield { kind: 'damage', at: start, reason: source.damage }
     }
   }
 
   /** Adds to the block that is held, up to its end; returns how much of the chunk that took. */
-  const hold = (chunk: Buffer, from: number): number => {
+  #hold(chunk: Buffer, from: number): number {
     let at = from
     while (at < chunk.length) {
-      const wanted = frameAt(held.subarray(0, pending), 0)?.length ?? headLength
-      const step = Math.min(wanted - pending, chunk.length - at)
+      const wanted = this.#frameAt(this.#held.subarray(0, this.#pending), 0)?.length ?? headLength
+      const step = Math.min(wanted - this.#pending, chunk.length - at)
       if (step === 0) break
-      held = withRoom(held, pending, Math.min(wanted, pending + step))
-      chunk.copy(held, pending, at, at + step)
-      pending += step
+      this.#held = withRoom(this.#held, this.#pending, Math.min(wanted, this.#pending + step))
+      chunk.copy(this.#held, this.#pending, at, at + step)
+      this.#pending += step
       at += step
     }
     return at
-  }
-
-  return {
-    *push(chunk) {
-      try {
-        let at = 0
-        if (pending > 0) {
-          at = hold(chunk, 0)
-          const end = yield* decodeWhole(held.subarray(0, pending), 0)
-          if (end === 0) return
-          pending = 0
-        }
-        at = yield* decodeWhole(chunk, at)
-        hold(chunk, at)
-      } catch (error) {
-        if (error instanceof RangeError) throw new RangeError(`at byte ${position}: ${error.message}`)
-        throw error
-      }
-    },
-    position: () => position,
-    pending: () => pending,
   }
 }
 

@@ -29,111 +29,131 @@ export interface FrameReader {
 }
 
 /** Bytes of a frame, and of all frames of a text. */
-const longestFrame = 16 * 1024 * 1024
-const longestText = 1024 * 1024
-const longestHead = 10
+const maxFrameBytes = 16 * 1024 * 1024
+const maxTextBytes = 1024 * 1024
+const maxHeadBytes = 10
 
 /** A reader of what a server sends, whose frames are not masked. */
 export function frameReader(events: FrameEvents): FrameReader {
-  const head = Buffer.alloc(longestHead)
-  let headLength = 0
-  /** The frame whose content is being read. */
-  let opcode = 0
-  let isFinal = false
-  let left = 0
-  let isInside = false
-  /** Kind of the message that is not at its end yet. */
-  let message: number | undefined
-  let control: Buffer[] = []
-  let text: Buffer[] = []
-  let textLength = 0
-  let isClosed = false
-  let fault: Error | undefined
+  return new ServerFrames(events)
+}
 
-  const begin = (length: number) => {
-    const first = head[0] ?? 0
-    opcode = first & 0x0f
-    isFinal = first >= 0x80
-    if (length > longestFrame) throw new Error(`a frame of ${length} bytes`)
-    if (opcode >= opcodes.close) {
-      if (!isFinal || length > 125) throw new Error('a control frame that is too long or in parts')
-      control = []
-    } else if (opcode === opcodes.continuation) {
-      if (message === undefined) throw new Error('a continuation of nothing')
-    } else {
-      if (message !== undefined) throw new Error('a message inside another')
-      message = opcode
-    }
-    left = length
-    isInside = true
+class ServerFrames implements FrameReader {
+  readonly #events: FrameEvents
+  readonly #head = Buffer.alloc(maxHeadBytes)
+  #headLength = 0
+  /** The frame whose content is being read. */
+  #opcode = 0
+  #isFinal = false
+  #left = 0
+  #isInside = false
+  /** Kind of the message that is not at its end yet. */
+  #message: number | undefined
+  #control: Buffer[] = []
+  #text: Buffer[] = []
+  #textLength = 0
+  #isClosed = false
+  #fault: Error | undefined
+  /** Where the content is that was read. */
+  #from = 0
+  #to = 0
+
+  constructor(events: FrameEvents) {
+    this.#events = events
   }
 
-  const finish = () => {
-    isInside = false
-    headLength = 0
-    if (opcode < opcodes.close) {
-      if (!isFinal) return
-      if (message === opcodes.text) events.text(textOf(Buffer.concat(text)))
-      message = undefined
-      text = []
-      textLength = 0
+  get fault(): Error | undefined {
+    return this.#fault
+  }
+
+  read(bytes: Buffer, end: number): Buffer {
+    if (this.#fault !== undefined) return bytes.subarray(0, 0)
+    this.#from = 0
+    this.#to = 0
+    try {
+      let at = 0
+      while (!this.#isClosed && (at < end || (this.#isInside && this.#left === 0))) {
+        at = this.#isInside ? this.#takeContent(bytes, at, end) : this.#takeHead(bytes, at)
+      }
+    } catch (error) {
+      this.#fault = error as Error
+    }
+    return bytes.subarray(this.#from, this.#to)
+  }
+
+  /** Takes a byte of the head of a frame, and begins its content after the last. */
+  #takeHead(bytes: Buffer, at: number): number {
+    this.#head[this.#headLength++] = bytes[at] ?? 0
+    const length = frameLength(this.#head, this.#headLength)
+    if (length !== undefined) this.#begin(length)
+    return at + 1
+  }
+
+  #begin(length: number): void {
+    const first = this.#head[0] ?? 0
+    this.#opcode = first & 0x0f
+    this.#isFinal = first >= 0x80
+    if (length > maxFrameBytes) throw new Error(`a frame of ${length} bytes`)
+    if (this.#opcode >= opcodes.close) {
+      if (!this.#isFinal || length > 125) throw new Error('a control frame that is too long or in parts')
+      this.#control = []
+    } else if (this.#opcode === opcodes.continuation) {
+      if (this.#message === undefined) throw new Error('a continuation of nothing')
+    } else {
+      if (this.#message !== undefined) throw new Error('a message inside another')
+      this.#message = this.#opcode
+    }
+    this.#left = length
+    this.#isInside = true
+  }
+
+  /** Takes what there is of the content of a frame; returns where the rest begins. */
+  #takeContent(bytes: Buffer, at: number, end: number): number {
+    const size = Math.min(this.#left, end - at)
+    if (this.#message === opcodes.binary && this.#opcode < opcodes.close) this.#moveTogether(bytes, at, size)
+    else if (size > 0) this.#keep(bytes.subarray(at, at + size))
+    this.#left -= size
+    if (this.#left === 0) this.#finish()
+    return at + size
+  }
+
+  #moveTogether(bytes: Buffer, at: number, size: number): void {
+    if (this.#to === 0) this.#from = this.#to = at
+    else if (this.#to !== at) bytes.copyWithin(this.#to, at, at + size)
+    this.#to += size
+  }
+
+  #keep(content: Buffer): void {
+    if (this.#opcode >= opcodes.close) {
+      this.#control.push(Buffer.from(content))
       return
     }
-    const content = Buffer.concat(control)
-    if (opcode === opcodes.ping) events.ping(content)
-    else if (opcode === opcodes.pong) events.pong()
+    this.#textLength += content.length
+    if (this.#textLength > maxTextBytes) throw new Error('a text that is too long')
+    this.#text.push(Buffer.from(content))
+  }
+
+  #finish(): void {
+    this.#isInside = false
+    this.#headLength = 0
+    if (this.#opcode >= opcodes.close) this.#finishControl(Buffer.concat(this.#control))
+    else if (this.#isFinal) this.#finishMessage()
+  }
+
+  #finishMessage(): void {
+    if (this.#message === opcodes.text) this.#events.text(textOf(Buffer.concat(this.#text)))
+    this.#message = undefined
+    this.#text = []
+    this.#textLength = 0
+  }
+
+  #finishControl(content: Buffer): void {
+    if (this.#opcode === opcodes.ping) this.#events.ping(content)
+    else if (this.#opcode === opcodes.pong) this.#events.pong()
     else {
-      isClosed = true
-      events.close(closeReason(content))
+      this.#isClosed = true
+      this.#events.close(closeReason(content))
     }
-  }
-
-  const keep = (content: Buffer) => {
-    if (opcode >= opcodes.close) return void control.push(Buffer.from(content))
-    textLength += content.length
-    if (textLength > longestText) throw new Error('a text that is too long')
-    text.push(Buffer.from(content))
-  }
-
-  /** Where the content is that was read. */
-  let from = 0
-  let to = 0
-  const readAll = (bytes: Buffer, end: number) => {
-    from = 0
-    to = 0
-    for (let at = 0; at < end || (isInside && left === 0); ) {
-      if (isClosed) return
-      if (!isInside) {
-        head[headLength++] = bytes[at++] ?? 0
-        const length = frameLength(head, headLength)
-        if (length !== undefined) begin(length)
-        if (!isInside || left > 0) continue
-      }
-      const size = Math.min(left, end - at)
-      if (message === opcodes.binary && opcode < opcodes.close) {
-        if (to === 0) from = to = at
-        else if (to !== at) bytes.copyWithin(to, at, at + size)
-        to += size
-      } else if (size > 0) keep(bytes.subarray(at, at + size))
-      at += size
-      left -= size
-      if (left === 0) finish()
-    }
-  }
-
-  return {
-    read(bytes, end) {
-      if (fault !== undefined) return bytes.subarray(0, 0)
-      try {
-        readAll(bytes, end)
-      } catch (error) {
-        fault = error as Error
-      }
-      return bytes.subarray(from, to)
-    },
-    get fault() {
-      return fault
-    },
   }
 }
 

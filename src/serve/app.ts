@@ -37,19 +37,9 @@ const shareHeaders = {
 export function makeApp(): Hono<Environment> {
   const app = new Hono<Environment>()
   app.use(async (c, next) => {
-    const { incoming, outgoing, address, service } = c.env
-    checkPlace(incoming, address, service.rules)
-    if (isForeign(incoming, service.rules)) {
-      for (const [name, value] of Object.entries(shareHeaders)) outgoing.setHeader(name, value)
-      outgoing.setHeader('access-control-allow-origin', incoming.headers.origin ?? '')
-      if (c.req.method === 'OPTIONS') return c.body(null, 204)
-    }
-    const isTicket = c.req.path.startsWith('/v1/capture/')
-    if (isTicket || c.req.path === '/v1/targets/watch') checkStream(c)
-    if (!open.has(c.req.path) && !isTicket) {
-      checkToken(incoming, address, service.rules)
-      service.connections.admit(incoming.socket)
-    }
+    checkPlace(c.env.incoming, c.env.address, c.env.service.rules)
+    if (shareWithPage(c) && c.req.method === 'OPTIONS') return c.body(null, 204)
+    admit(c)
     await next()
     for (const [name, value] of Object.entries(securityHeaders)) c.header(name, value)
   })
@@ -85,6 +75,27 @@ export function makeApp(): Hono<Environment> {
   )
   app.onError((error, c) => failed(c, toRemoraError(error)))
   return app
+}
+
+/** Allows the page of another site to read the answer, where the service does; whether it does. */
+function shareWithPage({ env: { incoming, outgoing, service } }: RouteContext): boolean {
+  if (!isForeign(incoming, service.rules)) return false
+  for (const [name, value] of Object.entries(shareHeaders)) outgoing.setHeader(name, value)
+  outgoing.setHeader('access-control-allow-origin', incoming.headers.origin ?? '')
+  return true
+}
+
+/**
+ * Lets a request in that may come.
+ * @throws RemoraError for one that may not
+ */
+function admit(c: RouteContext): void {
+  const { incoming, address, service } = c.env
+  const isTicket = c.req.path.startsWith('/v1/capture/')
+  if (isTicket || c.req.path === '/v1/targets/watch') checkStream(c)
+  if (isTicket || open.has(c.req.path)) return
+  checkToken(incoming, address, service.rules)
+  service.connections.admit(incoming.socket)
 }
 
 /**

@@ -104,21 +104,15 @@ export async function followEngine(
 function processWatch(): () => boolean {
   const host = findHost()?.netns
   let known = new Map<number, number | undefined>()
+  const hasOthers = (these: typeof known, those: typeof known) =>
+    [...these].some(([pid, netns]) => !those.has(pid) && netns !== undefined && netns !== host)
   const look = (): boolean => {
-    const now = new Map<number, number | undefined>()
-    let changed = false
     const pids = listProcesses()
     // This process is there at least: /proc could not be read, which tells of no change.
     if (pids.length === 0) return false
-    for (const pid of pids) {
-      const before = known.has(pid)
-      const netns = before ? known.get(pid) : readNamespaceInode(pid, 'net')
-      now.set(pid, netns)
-      if (!before && netns !== undefined && netns !== host) changed = true
-    }
-    for (const [pid, netns] of known) if (!now.has(pid) && netns !== undefined && netns !== host) changed = true
-    known = now
-    return changed
+    const before = known
+    known = new Map(pids.map(pid => [pid, before.has(pid) ? before.get(pid) : readNamespaceInode(pid, 'net')]))
+    return hasOthers(known, before) || hasOthers(before, known)
   }
   look()
   return look

@@ -36,24 +36,8 @@ export async function openContainer(
   for (let attempt = 0; attempt < attempts; attempt++) {
     const before = await engine.process(container.id, signal)
     if (before === undefined) break
-    const pid = await hostPid(engine, before.pid, makePidTranslator(signal))
-    const namespace = openIfThere(() => openProcessNamespace(pid))
-    if (namespace === undefined) continue
-    try {
-      const isItsOwn = mayTellOf(engine, pid)
-      // Else the number that was looked at may be another's by now.
-      const isSame = isStillThere(namespace)
-      if (isSame && !isItsOwn) throw notItsOwn(engine, container, pid)
-      const asking = engine.process(container.id, signal)
-      asking.catch(() => {})
-      if (isSame) onOpen?.(namespace)
-      const after = await asking
-      if (isSame && after?.incarnation === before.incarnation) return { namespace, process: after }
-    } catch (error) {
-      namespace.close()
-      throw error
-    }
-    namespace.close()
+    const opened = await openThrough(before, engine, container, signal, onOpen)
+    if (opened !== undefined) return opened
   }
   if ((await engine.process(container.id, signal)) === undefined) {
     throw new RemoraError('TARGET_NOT_FOUND', `the container ${container.name} has stopped`, {
@@ -63,6 +47,35 @@ export async function openContainer(
   throw new RemoraError('TARGET_STALE', `the container ${container.name} restarts again and again`, {
     hint: `Look at its log: ${container.engine} logs ${container.name}`,
   })
+}
+
+/** Opens the namespace of a process; undefined when that is not, or no longer, the container's. */
+async function openThrough(
+  before: ContainerProcess,
+  engine: Engine,
+  container: Container,
+  signal: AbortSignal,
+  onOpen: OnOpen | undefined,
+): Promise<OpenedContainer | undefined> {
+  const pid = await hostPid(engine, before.pid, makePidTranslator(signal))
+  const namespace = openIfThere(() => openProcessNamespace(pid))
+  if (namespace === undefined) return undefined
+  try {
+    const isItsOwn = mayTellOf(engine, pid)
+    // Else the number that was looked at may be another's by now.
+    const isSame = isStillThere(namespace)
+    if (isSame && !isItsOwn) throw notItsOwn(engine, container, pid)
+    const asking = engine.process(container.id, signal)
+    asking.catch(() => {})
+    if (isSame) onOpen?.(namespace)
+    const after = await asking
+    if (isSame && after?.incarnation === before.incarnation) return { namespace, process: after }
+  } catch (error) {
+    namespace.close()
+    throw error
+  }
+  namespace.close()
+  return undefined
 }
 
 /** Whether an engine may tell of a process of this host. */

@@ -83,29 +83,16 @@ interface Look {
 export function makeKnownHost(signal: AbortSignal, env?: NodeJS.ProcessEnv): KnownHost {
   const options = { signal, ...(env && { env }) }
   const about = rememberAbouts()
-  let following: { readonly engines: EngineWatch; readonly end: AbortController } | undefined
-  let idle: NodeJS.Timeout | undefined
   let known: Look | undefined
   /** Found behind an answer: to look through all threads and descriptors takes too long for one. */
   let held: readonly NamespaceHolder[] | undefined
   let looks = 0
   let refreshing = false
 
-  const follow = (): EngineWatch => {
-    clearTimeout(idle)
-    idle = setTimeout(() => {
-      following?.end.abort()
-      following = undefined
-      known = undefined
-      held = undefined
-    }, times.idle).unref()
-    if (following === undefined) {
-      const end = new AbortController()
-      const engines = watchEngines(AbortSignal.any([signal, end.signal]), about.forget)
-      following = { engines, end }
-    }
-    return following.engines
-  }
+  const follow = followWhileAsked(signal, about.forget, () => {
+    known = undefined
+    held = undefined
+  })
   const see = async (engines: EngineWatch): Promise<Seen> => {
     const view = await viewHost(signal, env)
     engines.follow(view.engines)
@@ -140,24 +127,22 @@ export function makeKnownHost(signal: AbortSignal, env?: NodeJS.ProcessEnv): Kno
       const ranOut = watchExhaustion()
       const engines = follow()
       const seen = await see(engines)
-      const age = known === undefined ? Number.POSITIVE_INFINITY : performance.now() - known.began
-      const kept = known !== undefined && age < times.most ? known : undefined
-      const look =
-        kept !== undefined && holds(kept, seen, engines)
-          ? kept
-          : await lookAtAll(seen, kept?.namespaces ?? namespaceCache(intervals))
+      const age = ageOf(known)
+      const before = age < times.most ? known : undefined
+      const isKept = before !== undefined && holds(before, seen, engines)
+      const look = isKept ? before : await lookAtAll(seen, before?.namespaces ?? namespaceCache(intervals))
       known = look
-      const { targets, warnings } = interfaces
-        ? await fillIn(look, signal)
-        : { targets: look.discovery.targets, warnings: [] }
+      const filled = interfaces ? await fillIn(look, signal) : { targets: look.discovery.targets, warnings: [] }
       if (ranOut()) {
         known = undefined
         throw exhausted()
       }
-      if (held === undefined || (look === kept && age > times.refresh)) void refresh(seen)
+      if (held === undefined || (isKept && age > times.refresh)) void refresh(seen)
       return {
         ...look.discovery,
-        ...{ targets, warnings: [...look.discovery.warnings, ...warnings], table: seen.view.table },
+        targets: filled.targets,
+        warnings: [...look.discovery.warnings, ...filled.warnings],
+        table: seen.view.table,
         revision: `${look.number} ${look.namespaces.changes()}`,
         facts() {
           look.facts ??= hostFacts(look.discovery, { ...options, about: about.ask })
@@ -166,6 +151,38 @@ export function makeKnownHost(signal: AbortSignal, env?: NodeJS.ProcessEnv): Kno
       }
     },
   }
+}
+
+/**
+ * Follows the engines from a question until there was none for a while.
+ * @returns to be called with each question
+ */
+function followWhileAsked(
+  signal: AbortSignal,
+  onEngineGone: (engine: Engine) => void,
+  onIdle: () => void,
+): () => EngineWatch {
+  let following: { readonly engines: EngineWatch; readonly end: AbortController } | undefined
+  let idle: NodeJS.Timeout | undefined
+  const stop = () => {
+    following?.end.abort()
+    following = undefined
+    onIdle()
+  }
+  return () => {
+    clearTimeout(idle)
+    idle = setTimeout(stop, times.idle).unref()
+    if (following === undefined) {
+      const end = new AbortController()
+      following = { engines: watchEngines(AbortSignal.any([signal, end.signal]), onEngineGone), end }
+    }
+    return following.engines
+  }
+}
+
+/** Milliseconds since a look began. */
+function ageOf(look: Look | undefined): number {
+  return look === undefined ? Number.POSITIVE_INFINITY : performance.now() - look.began
 }
 
 /** Adds namespaces that are held to what was seen. */

@@ -71,6 +71,24 @@ export function namespaceCache(intervals: CacheIntervals = watchIntervals): Name
     namespace.comparedAt = now
     return networkFingerprint(pid, netns) !== fingerprint
   }
+  /** Forgets what is gone, and what is to be read anew. */
+  const forget = (targets: readonly Target[], changes: readonly HostChange[]) => {
+    const changed = new Set(changes.flatMap(change => (change.source === 'container' ? change.event.id : [])))
+    const present = new Set(targets.map(({ netns }) => netns))
+    for (const netns of known.keys()) if (!present.has(netns)) known.delete(netns)
+    for (const { reference, pid, container, members = [], netns } of targets) {
+      if (pid === 0 && known.get(netns)?.reference !== reference) known.delete(netns)
+      if ([container, ...members].some(holder => holder !== undefined && changed.has(holder.id))) known.delete(netns)
+    }
+  }
+  /** Notes what was read of a namespace just now. */
+  const note = ({ reference, netns, pid, interfaces, addresses }: Target, fingerprint: string | undefined) => {
+    const details = { interfaces, addresses }
+    const before = known.get(netns)
+    if (before !== undefined && !isDeepStrictEqual(before.details, details)) differences++
+    const now = performance.now()
+    known.set(netns, { reference, details, pid, fingerprint, readAt: now, comparedAt: now, isOld: false })
+  }
   return {
     changes: () => differences,
     async findOld() {
@@ -81,30 +99,15 @@ export function namespaceCache(intervals: CacheIntervals = watchIntervals): Name
       return [...known.values()].some(namespace => namespace.isOld)
     },
     async fill(targets, changes, signal) {
-      const changed = new Set(changes.flatMap(change => (change.source === 'container' ? change.event.id : [])))
-      const present = new Set(targets.map(({ netns }) => netns))
-      for (const netns of known.keys()) if (!present.has(netns)) known.delete(netns)
-      for (const { reference, pid, container, members = [], netns } of targets) {
-        if (pid === 0 && known.get(netns)?.reference !== reference) known.delete(netns)
-        if ([container, ...members].some(holder => holder !== undefined && changed.has(holder.id))) known.delete(netns)
-      }
+      forget(targets, changes)
       const unread = oneOfEach(targets).filter(({ netns }) => known.get(netns)?.isOld !== false)
       // Taken before, so that what changes while they are read is found with the next comparison.
       const look = ({ pid, netns }: Target) => [netns, networkFingerprint(pid, netns)] as const
       const fingerprints = new Map(await inPieces(unread, look, signal))
       const read = await addInterfaces(unread, signal)
-      const now = performance.now()
       for (const [index, target] of read.targets.entries()) {
         // What could not be read is tried again with the next look.
-        if (target === unread[index]) continue
-        const { reference, netns, pid, interfaces, addresses } = target
-        const details = { interfaces, addresses }
-        const before = known.get(netns)
-        if (before !== undefined && !isDeepStrictEqual(before.details, details)) differences++
-        known.set(netns, {
-          ...{ reference, details, pid, fingerprint: fingerprints.get(netns) },
-          ...{ readAt: now, comparedAt: now, isOld: false },
-        })
+        if (target !== unread[index]) note(target, fingerprints.get(target.netns))
       }
       const filled = targets.map(target => ({ ...target, ...known.get(target.netns)?.details }))
       return { targets: filled, warnings: read.warnings }

@@ -63,26 +63,36 @@ async function readBatch(
       noteEmpty(namespaces, sockets, signal),
     ])
     signal.throwIfAborted()
-    return opened.map(({ netns, targets, namespace }): Stack => {
-      const nothing = { netns, targets, interfaces: [], routes: [], forwards: [] }
-      const at = namespace instanceof Error ? -1 : namespaces.indexOf(namespace)
-      const netstack = namespace instanceof Error ? namespace : netstacks[at]
-      if (netstack === undefined || netstack instanceof Error) {
-        if (!hasGone(netstack)) warn(`network stack not read: ${reasonOf(netstack)}`)
-        return nothing
-      }
-      const found = forwards[at] ?? []
-      if (found instanceof Error) warn(`part of a network stack not read: ${reasonOf(found)}`)
-      const { interfaces, routes } = netstack
-      const isOwn = !(namespace instanceof Error) && namespace.own
-      return {
-        ...{ ...nothing, routes, interfaces: isOwn ? interfaces.map(withDriver) : interfaces },
-        ...(!(found instanceof Error) && { forwards: found }),
-      }
+    return opened.map(({ namespace, ...group }): Stack => {
+      if (namespace instanceof Error) return toStack(group, { netstack: namespace, forwards: [], isOwn: false }, warn)
+      const at = namespaces.indexOf(namespace)
+      return toStack(group, { netstack: netstacks[at], forwards: forwards[at], isOwn: namespace.own }, warn)
     })
   } finally {
     for (const namespace of namespaces) namespace.close()
   }
+}
+
+/** The stack of targets from what was read of it, or from why it was not. */
+function toStack(
+  { netns, targets }: Pick<Stack, 'netns' | 'targets'>,
+  read: {
+    readonly netstack: Pick<Netstack, 'interfaces' | 'routes'> | Error | undefined
+    readonly forwards: Netstack['forwards'] | Error | undefined
+    /** Its interfaces may be real devices, which have drivers. */
+    readonly isOwn: boolean
+  },
+  warn: (warning: string) => void,
+): Stack {
+  const { netstack, isOwn } = read
+  if (netstack === undefined || netstack instanceof Error) {
+    if (!hasGone(netstack)) warn(`network stack not read: ${reasonOf(netstack)}`)
+    return { netns, targets, interfaces: [], routes: [], forwards: [] }
+  }
+  const { interfaces, routes } = netstack
+  if (read.forwards instanceof Error) warn(`part of a network stack not read: ${reasonOf(read.forwards)}`)
+  const forwards = read.forwards instanceof Error ? [] : (read.forwards ?? [])
+  return { netns, targets, routes, interfaces: isOwn ? interfaces.map(withDriver) : interfaces, forwards }
 }
 
 /** Takes note of namespaces without a process that have no sockets: each would have to be entered for its tables. */

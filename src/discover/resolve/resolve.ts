@@ -101,7 +101,13 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
     const told = await askHost(timeoutFor(ofContainers), signal, env, { found: engines, addresses: names })
     return { told, monitors }
   }
-  const found = new Map<number, FoundTarget & { readonly from: string[] }>()
+  const found: FoundByNamespace = new Map()
+  const refuse = (text: string, error: unknown): [] => {
+    if (ranOut()) throw exhausted()
+    if (onMissing === undefined || !(error instanceof RemoraError)) throw error
+    onMissing(text, error)
+    return []
+  }
   // What is waited for may be about to be mounted: that is opened last.
   const direct: DirectTargets = onOpen ? await openEveryDirect(references, match, signal, onOpen) : new Map()
   try {
@@ -112,30 +118,33 @@ export async function resolveTargets(texts: readonly string[], options: ResolveM
       onOpen?.(namespace)
       if (names) around.begin(namespace)
     }
+    const open = async (reference: Reference, at: number) =>
+      isContainerReference(reference)
+        ? openContainers(reference, { answers, monitors }, signal, match, onOpenContainer)
+        : (takeDirect(direct, at) ?? openDirect(reference, { match, signal }))
     for (const [at, { text, reference }] of references.entries()) {
-      try {
-        const targets = isContainerReference(reference)
-          ? await openContainers(reference, { answers, monitors }, signal, match, onOpenContainer)
-          : (takeDirect(direct, at) ?? (await openDirect(reference, { match, signal })))
-        for (const target of targets) {
-          const known = found.get(target.namespace.inode)
-          if (known === undefined) found.set(target.namespace.inode, { ...target, from: [text] })
-          else {
-            known.from.push(text)
-            target.namespace.close()
-          }
-        }
-      } catch (error) {
-        if (ranOut()) throw exhausted()
-        if (onMissing === undefined || !(error instanceof RemoraError)) throw error
-        onMissing(text, error)
-      }
+      addFound(found, await open(reference, at).catch(error => refuse(text, error)), text)
     }
     const namesOf = names ? await around.names() : () => []
     return [...found.values()].map(({ owner, ...target }) => ({ ...target, names: namesOf(target, owner) }))
   } catch (error) {
     for (const { namespace } of [...found.values(), ...untaken(direct)]) namespace.close()
     throw error
+  }
+}
+
+/** Targets by the inode of their namespace, with the references that mean them. */
+type FoundByNamespace = Map<number, FoundTarget & { readonly from: string[] }>
+
+/** Keeps each namespace once; the further descriptor of one is closed. */
+function addFound(found: FoundByNamespace, targets: readonly FoundTarget[], text: string): void {
+  for (const target of targets) {
+    const known = found.get(target.namespace.inode)
+    if (known === undefined) found.set(target.namespace.inode, { ...target, from: [text] })
+    else {
+      known.from.push(text)
+      target.namespace.close()
+    }
   }
 }
 

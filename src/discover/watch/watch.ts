@@ -64,25 +64,28 @@ export async function watchTargets({ signal, env, timeout, onEvent, onWarning }:
   const looks = setInterval(async () => {
     if (await namespaces.findOld()) changes.raise()
   }, lookInterval)
+  /** Looks at the host; returns the milliseconds until the next look at the latest. */
+  const look = async (): Promise<number> => {
+    const seen = told
+    told = []
+    const found = await discover({ signal, timeout, interfaces: false, ...(env && { env }) }).catch(unlessExhausted)
+    if (found === undefined) {
+      told = [...seen, ...told]
+      return retryInterval
+    }
+    const { targets, warnings, answered } = found
+    const present = state.take({ targets, answered, changes: seen, now: performance.now() })
+    const { targets: shown } = await namespaces.fill(present, seen, signal)
+    for (const event of state.differences(shown)) onEvent(event)
+    for (const warning of warnings) if (!warned.includes(warning)) onWarning(warning)
+    warned = warnings
+    return state.isUnsettled() ? settling / 4 : reconciliation
+  }
   try {
     while (!signal.aborted) {
-      const seen = told
-      told = []
-      const found = await discover({ signal, timeout, interfaces: false, ...(env && { env }) }).catch(unlessExhausted)
-      if (found === undefined) {
-        told = [...seen, ...told]
-        timer = setTimeout(() => changes.raise(), retryInterval)
-        await changes.next()
-        continue
-      }
-      const { targets, warnings, answered } = found
-      const present = state.take({ targets, answered, changes: seen, now: performance.now() })
-      const { targets: shown } = await namespaces.fill(present, seen, signal)
-      for (const event of state.differences(shown)) onEvent(event)
-      for (const warning of warnings) if (!warned.includes(warning)) onWarning(warning)
-      warned = warnings
+      const delay = await look()
       clearTimeout(timer)
-      timer = setTimeout(() => changes.raise(), state.isUnsettled() ? settling / 4 : reconciliation)
+      timer = setTimeout(() => changes.raise(), delay)
       await changes.next()
     }
   } catch (error) {

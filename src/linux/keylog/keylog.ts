@@ -41,9 +41,9 @@ export interface KeylogFollower {
 }
 
 /** What a turn may take: milliseconds for the look at processes, names that are followed, bytes read. */
-const turnLimits = { patience: 2, names: 8, bytes: 256 * 1024 }
-const startLimits = { patience: 50, names: Number.POSITIVE_INFINITY, bytes: 768 * 1024 }
-const startTime = 1_000
+const turnLimits = { searchMs: 2, names: 8, bytes: 256 * 1024 }
+const startLimits = { searchMs: 50, names: Number.POSITIVE_INFINITY, bytes: 768 * 1024 }
+const startTimeoutMs = 1_000
 
 /** Names that are followed: in all, and of one namespace. */
 const maximumSources = 256
@@ -58,33 +58,15 @@ export function followKeylogs(options: KeylogOptions): KeylogFollower {
   const { signal, onKeys, onFound, interval = 50, lookInterval = 200, proc = '/proc', namespaces = () => [] } = options
   const files = openKeylogFiles()
   const sources = new Map((options.files ?? []).map(path => [path, fileSource(path)]))
-  let wanted: ReadonlySet<number> = new Set()
-  const isWanted = (netns: number) => wanted.has(netns)
-  let pass: ReturnType<typeof findKeylogs> | undefined
-  let nextPass = 0
 
   const note = (place: KeylogPlace) => {
     const known = sources.get(place.id)
     if (known !== undefined) return known.add(place)
     const siblings = [...sources.values()].filter(({ netns }) => netns === place.netns)
     if (sources.size >= maximumSources || siblings.length >= sourcesByNamespace) return
-    sources.set(place.id, processSource(place, isWanted, proc))
+    sources.set(place.id, processSource(place, search.isWanted, proc))
   }
-  const lookAround = (patience: number) => {
-    const now = performance.now()
-    if (pass === undefined && now < nextPass) return
-    if (pass === undefined) {
-      nextPass = now + lookInterval
-      wanted = new Set(namespaces().map(({ inode }) => inode))
-      if (wanted.size === 0) return
-    }
-    pass ??= findKeylogs(isWanted, proc)
-    do {
-      const { done, value } = pass.next()
-      if (value) note(value)
-      if (done) pass = undefined
-    } while (pass !== undefined && performance.now() - now < patience)
-  }
+  const search = makeSearch({ namespaces, lookInterval, proc, onPlace: note })
   const followNames = (count: number) => {
     for (const source of [...sources.values()].slice(0, count)) {
       if (signal.aborted) return
@@ -102,8 +84,8 @@ export function followKeylogs(options: KeylogOptions): KeylogFollower {
     if (keys.length > 0) onKeys(keys)
     return bytes
   }
-  const takeTurn = ({ patience, names, bytes }: typeof turnLimits) => {
-    lookAround(patience)
+  const takeTurn = ({ searchMs, names, bytes }: typeof turnLimits) => {
+    search.step(searchMs)
     followNames(names)
     return read(bytes)
   }
@@ -117,8 +99,8 @@ export function followKeylogs(options: KeylogOptions): KeylogFollower {
     }, interval)
   }
   const start = async () => {
-    const end = performance.now() + startTime
-    for (let bytes = 1; !signal.aborted && performance.now() < end && (bytes > 0 || pass !== undefined); await turn())
+    const end = performance.now() + startTimeoutMs
+    for (let bytes = 1; !signal.aborted && performance.now() < end && (bytes > 0 || search.isInside()); await turn())
       bytes = takeTurn(startLimits)
     goOn()
   }
@@ -128,4 +110,48 @@ export function followKeylogs(options: KeylogOptions): KeylogFollower {
   }
   signal.addEventListener('abort', stop, { once: true })
   return { ready: start(), readNow: () => void read(startLimits.bytes), counts: () => files.counts() }
+}
+
+/** A search for keys among all processes, in passes that are made step by step. */
+interface KeylogSearch {
+  /** Goes on for so many milliseconds, once it is time for a pass. */
+  step(durationMs: number): void
+  /** Whether a pass has begun and not ended. */
+  isInside(): boolean
+  /** Whether the processes of a network namespace are looked at. */
+  isWanted(netns: number): boolean
+}
+
+function makeSearch({
+  namespaces,
+  lookInterval,
+  proc,
+  onPlace,
+}: Required<Pick<KeylogOptions, 'namespaces' | 'lookInterval' | 'proc'>> & {
+  readonly onPlace: (place: KeylogPlace) => void
+}): KeylogSearch {
+  let wanted: ReadonlySet<number> = new Set()
+  let pass: ReturnType<typeof findKeylogs> | undefined
+  let nextPass = 0
+  const isWanted = (netns: number) => wanted.has(netns)
+  const begin = (now: number) => {
+    if (now < nextPass) return undefined
+    nextPass = now + lookInterval
+    wanted = new Set(namespaces().map(({ inode }) => inode))
+    return wanted.size === 0 ? undefined : findKeylogs(isWanted, proc)
+  }
+  return {
+    step(durationMs) {
+      const now = performance.now()
+      pass ??= begin(now)
+      while (pass !== undefined) {
+        const { done, value } = pass.next()
+        if (value) onPlace(value)
+        if (done) pass = undefined
+        if (performance.now() - now >= durationMs) return
+      }
+    },
+    isInside: () => pass !== undefined,
+    isWanted,
+  }
 }

@@ -205,48 +205,56 @@ function mountOf(descriptor: number): number {
   return Number(id)
 }
 
-/** Descriptor of the place that a path means, and the names that lead to it. */
-function walk({
-  root,
-  path,
-  blocked,
-  step,
-  mayPass,
-}: {
+/** How a path is walked, and what of it may be entered. */
+interface Walk {
   readonly root: number
   readonly path: string
   readonly blocked: ReadonlySet<string>
+  /** Opens the next place; undefined where that may never answer. */
   readonly step: (place: string) => number | undefined
   readonly mayPass: (folder: Stats) => boolean
-}): { readonly place: number; readonly names: readonly string[] } | undefined {
+}
+
+/** Names that lead to a place, and the descriptors of all places on the way, the root first. */
+interface Way {
+  readonly names: readonly string[]
+  readonly places: readonly number[]
+}
+
+/** Descriptor of the place that a path means, and the names that lead to it. */
+function walk(options: Walk): { readonly place: number; readonly names: readonly string[] } | undefined {
+  const { root, path } = options
   const pending = path.split('/').reverse()
-  let [names, places]: [string[], number[]] = [[], [root]]
+  const start: Way = { names: [], places: [root] }
+  let way = start
   for (let [links, steps] = [0, 0]; pending.length > 0; steps++) {
-    const name = pending.pop() ?? ''
     if (steps > maximumSteps) return undefined
-    if (name === '' || name === '.') continue
-    if (name === '..') {
-      names = names.slice(0, -1)
-      places = places.length > 1 ? places.slice(0, -1) : places
-      continue
-    }
-    if (blocked.has(`/${[...names, name].join('/')}`)) return undefined
-    const next = `/proc/self/fd/${places.at(-1)}/${name}`
-    const place = step(next)
-    if (place === undefined) return undefined
-    const stats = fstatSync(place)
-    if (stats.isDirectory() && !mayPass(stats)) return undefined
-    if (!stats.isSymbolicLink()) {
-      names = [...names, name]
-      places = [...places, place]
+    const next = advance(way, pending.pop() ?? '', options)
+    if (next === undefined) return undefined
+    if (typeof next !== 'string') {
+      way = next
       continue
     }
     if (++links > maximumLinks) return undefined
-    const target = readlinkSync(next)
-    if (target.startsWith('/')) [names, places] = [[], [root]]
-    pending.push(...target.split('/').reverse())
+    if (next.startsWith('/')) way = start
+    pending.push(...next.split('/').reverse())
   }
-  return { place: places.at(-1) ?? root, names }
+  return { place: way.places.at(-1) ?? root, names: way.names }
+}
+
+/** The way after one more name, or the target of the link that the name is; undefined when it leads nowhere. */
+function advance(way: Way, name: string, { blocked, step, mayPass }: Walk): Way | string | undefined {
+  const { names, places } = way
+  if (name === '' || name === '.') return way
+  if (name === '..') return { names: names.slice(0, -1), places: places.length > 1 ? places.slice(0, -1) : places }
+  if (blocked.has(`/${[...names, name].join('/')}`)) return undefined
+  const next = `/proc/self/fd/${places.at(-1)}/${name}`
+  const place = step(next)
+  if (place === undefined) return undefined
+  const stats = fstatSync(place)
+  if (stats.isSymbolicLink()) return readlinkSync(next)
+  if (stats.isDirectory() && !mayPass(stats)) return undefined
+  return { names: [...names, name], places: [...places, place] }
 }
 
 function readStart(file: number, size: number): string {

@@ -46,15 +46,22 @@ export function forwardsOf({ hooks, chains }: NatRules): Forward[] {
     const key = JSON.stringify(next)
     if (seen.has(key)) continue
     seen.add(key)
-    for (const rule of chains.get(next.chain) ?? []) {
-      steps++
-      const matched = narrow(next.matched, rule)
-      if (matched === undefined) continue
+    const rules = chains.get(next.chain) ?? []
+    steps += rules.length
+    for (const { rule, matched } of reachable(rules, next.matched)) {
       for (const forward of translate(matched, rule)) found.set(JSON.stringify(forward), forward)
       if (rule.jump !== undefined) pending.push({ chain: rule.jump, matched })
     }
   }
   return [...found.values()]
+}
+
+/** The rules of a chain that a packet can match, and what is matched after each. */
+function reachable(rules: readonly NatRule[], before: Matched) {
+  return rules.flatMap(rule => {
+    const matched = narrow(before, rule)
+    return matched === undefined ? [] : [{ rule, matched }]
+  })
 }
 
 /** What is matched after one more rule; undefined when nothing can be. */

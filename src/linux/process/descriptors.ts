@@ -21,14 +21,18 @@ export async function readHolders(signal?: AbortSignal, proc = '/proc'): Promise
     for (const descriptor of listDescriptors(pid, proc)) {
       const target = readLink(`${proc}/${pid}/fd/${descriptor}`) ?? ''
       if (target.startsWith('socket:[')) note(sockets, Number(target.slice(8, -1)), pid)
-      else if (target.endsWith('/net/tun')) {
-        const [, name] = /^iff:\t(.*)$/m.exec(readText(`${proc}/${pid}/fdinfo/${descriptor}`) ?? '') ?? []
-        if (name !== undefined && name !== '') note(taps, pid, name)
-      }
+      const tap = target.endsWith('/net/tun') ? tapName(`${proc}/${pid}/fdinfo/${descriptor}`) : ''
+      if (tap !== '') note(taps, pid, tap)
     }
   }
   await inPieces(listProcesses(proc), readOne, signal)
   return { sockets, taps }
+}
+
+/** The interface that a descriptor of /dev/net/tun serves; empty when it serves none. */
+function tapName(fdinfo: string): string {
+  const [, name = ''] = /^iff:\t(.*)$/m.exec(readText(fdinfo) ?? '') ?? []
+  return name
 }
 
 function note<K, V>(map: Map<K, V[]>, key: K, value: V): void {

@@ -36,13 +36,13 @@ export class CaptureSocket extends WebSocket {
 }
 
 /** Milliseconds between pings; the second that is not answered makes the client count as gone. */
-const pingInterval = 20_000
-const longestSilence = 30_000
+const pingIntervalMs = 20_000
+const maxSilenceMs = 30_000
 /** Milliseconds the client has to answer our close frame. */
-const closeTime = 2_000
+const closeTimeoutMs = 2_000
 
 /** Bytes on their way to a client above which it is told nothing beside the packets. */
-const mostBehind = 1024 * 1024
+const maxBufferedBytes = 1024 * 1024
 
 interface Watch {
   /** The connection below the WebSocket, into which packets are written as frames. */
@@ -58,18 +58,8 @@ interface Watch {
 /** The channel of a WebSocket; from now on it is looked after here. */
 export function websocketChannel(socket: CaptureSocket, { connection, onAsked, isAlive, stock }: Watch): Channel {
   const gone = new AbortController()
-  let lastSign = performance.now()
-  const sign = () => {
-    lastSign = performance.now()
-  }
-  const timer = setInterval(async () => {
-    if (socket.readyState !== WebSocket.OPEN) return
-    socket.ping()
-    if (performance.now() - lastSign < longestSilence) return
-    if (!(await isAlive())) socket.terminate()
-  }, pingInterval)
-  const hasRoom = () => socket.readyState === WebSocket.OPEN && socket.bufferedAmount < mostBehind
-  for (const event of ['pong', 'ping', 'message']) socket.on(event, sign)
+  watchAnswers(socket, isAlive)
+  const hasRoom = () => socket.readyState === WebSocket.OPEN && socket.bufferedAmount < maxBufferedBytes
   socket.on(
     'ping',
     guarded(data => {
@@ -91,13 +81,12 @@ export function websocketChannel(socket: CaptureSocket, { connection, onAsked, i
       // The client broke the protocol; the library has just named the code for it.
       gone.abort()
       socket.conclude(socket.asked?.code ?? 1002, '')
-      setTimeout(() => socket.terminate(), closeTime).unref()
+      setTimeout(() => socket.terminate(), closeTimeoutMs).unref()
     }),
   )
   socket.on(
     'close',
     guarded(() => {
-      clearInterval(timer)
       if (!isAnswered()) gone.abort()
     }),
   )
@@ -108,7 +97,7 @@ export function websocketChannel(socket: CaptureSocket, { connection, onAsked, i
     // A stock client expects its own code back, and this word.
     if (asked === undefined) socket.conclude(code, shorten(reason))
     else socket.conclude(asked.code === 1005 ? 1000 : asked.code, 'ciao')
-    const limit = setTimeout(() => socket.terminate(), closeTime)
+    const limit = setTimeout(() => socket.terminate(), closeTimeoutMs)
     await closed
     clearTimeout(limit)
   }
@@ -138,6 +127,25 @@ export function websocketChannel(socket: CaptureSocket, { connection, onAsked, i
       await conclude(code, reason)
     },
   }
+}
+
+/** Pings the client, and ends the connection when no sign of it comes any more. */
+function watchAnswers(socket: CaptureSocket, isAlive: Watch['isAlive']): void {
+  let lastSign = performance.now()
+  const sign = () => {
+    lastSign = performance.now()
+  }
+  for (const event of ['pong', 'ping', 'message']) socket.on(event, sign)
+  const timer = setInterval(async () => {
+    if (socket.readyState !== WebSocket.OPEN) return
+    socket.ping()
+    if (performance.now() - lastSign < maxSilenceMs) return
+    if (!(await isAlive())) socket.terminate()
+  }, pingIntervalMs)
+  socket.on(
+    'close',
+    guarded(() => clearInterval(timer)),
+  )
 }
 
 /**

@@ -17,19 +17,9 @@ const mostWarnings = 5
 async function followEvents() {
   for (let wait = backOff.first; ; wait = Math.min(2 * wait, backOff.most)) {
     try {
-      const response = await call('GET', 'v1/targets/watch')
-      byId('token').hidden = true
-      byId('warnings').replaceChildren()
-      beginTargets()
-      for await (const { event, data } of eventsOf(response)) {
-        if (event === 'warning') showWarning(data.warning)
-        else if (event !== 'ready') takeTarget(data)
-        else {
-          targetsReady()
-          showState('Live')
-          wait = backOff.first
-        }
-      }
+      await takeEvents(await call('GET', 'v1/targets/watch'), () => {
+        wait = backOff.first
+      })
     } catch (error) {
       if (error instanceof ServiceError && error.code === 'UNAUTHORIZED') await askForToken()
       else if (error instanceof ServiceError && error.code !== '') showWarning(error.message)
@@ -39,6 +29,26 @@ async function followEvents() {
       new Promise(resolve => setTimeout(resolve, byId('token').hidden ? wait * 1000 : 0)),
       new Promise(resolve => addEventListener('online', resolve, { once: true })),
     ])
+  }
+}
+
+/**
+ * Shows what the service tells, until it ends.
+ * @param {Response} response
+ * @param {() => void} onReady called when all targets there are were told
+ */
+async function takeEvents(response, onReady) {
+  byId('token').hidden = true
+  byId('warnings').replaceChildren()
+  beginTargets()
+  for await (const { event, data } of eventsOf(response)) {
+    if (event === 'warning') showWarning(data.warning)
+    else if (event !== 'ready') takeTarget(data)
+    else {
+      targetsReady()
+      showState('Live')
+      onReady()
+    }
   }
 }
 

@@ -63,49 +63,77 @@ export function makeRow(first) {
     },
   }
 
-  /** @param {string} words @param {{ wrong?: boolean, code?: string }} [more] */
-  const tell = (words, { wrong = false, code = '' } = {}) => {
-    message.textContent = words
-    if (code !== '') message.appendChild(document.createElement('code')).textContent = code
-    message.classList.toggle('wrong', wrong)
-    message.hidden = words === ''
-    // One place that is read out, instead of one in each of a thousand rows.
-    fill(byId('spoken'), words && `${target.name}: ${words}`)
-  }
+  const tell = teller(message, () => target.name)
 
   interfaces.addEventListener('change', ({ target: box }) => {
     // A capture of no interface at all is none: the last one stays.
     if (box instanceof HTMLInputElement && !boxes().some(({ checked }) => checked)) box.checked = true
     row.updateLink()
   })
-  command.addEventListener('click', async () => {
-    const line = captureCommand(target, options())
-    try {
-      await navigator.clipboard.writeText(line)
-      tell('Copied; for a terminal on your computer:', { code: line })
-    } catch {
-      // Browsers have no clipboard for a page that came by plain http from another machine.
-      tell('Copy this, for a terminal on your computer:', { code: line })
-      getSelection()?.selectAllChildren(message.lastElementChild ?? message)
-    }
-  })
+  command.addEventListener('click', () => copyCommand(captureCommand(target, options()), message, tell))
   download.addEventListener('click', async () => {
     if (asking || !input('seconds').reportValidity()) return
     asking = true
-    const seconds = Number(input('seconds').value)
-    try {
-      await startDownload(target, options(), seconds)
-      const words = `Started, for ${seconds} s; the file is among your browser's downloads.`
-      tell(words)
-      setTimeout(() => message.textContent === words && tell(''), seconds * 1000 + 2000)
-    } catch (error) {
-      const { message: what, hint = '' } = /** @type {import('./api.js').ServiceError} */ (error)
-      tell([what, hint].join('\n').trim(), { wrong: true })
-    }
+    await downloadFor(target, options(), message, tell)
     asking = false
   })
   row.update(first)
   return row
+}
+
+/** @typedef {(words: string, more?: { wrong?: boolean, code?: string }) => void} Tell */
+
+/**
+ * Writes messages of a row into its place for them.
+ * @param {HTMLElement} message
+ * @param {() => string} name
+ * @returns {Tell}
+ */
+function teller(message, name) {
+  return (words, { wrong = false, code = '' } = {}) => {
+    message.textContent = words
+    if (code !== '') message.appendChild(document.createElement('code')).textContent = code
+    message.classList.toggle('wrong', wrong)
+    message.hidden = words === ''
+    // One place that is read out, instead of one in each of a thousand rows.
+    fill(byId('spoken'), words && `${name()}: ${words}`)
+  }
+}
+
+/**
+ * @param {string} line
+ * @param {HTMLElement} message
+ * @param {Tell} tell
+ */
+async function copyCommand(line, message, tell) {
+  try {
+    await navigator.clipboard.writeText(line)
+    tell('Copied; for a terminal on your computer:', { code: line })
+  } catch {
+    // Browsers have no clipboard for a page that came by plain http from another machine.
+    tell('Copy this, for a terminal on your computer:', { code: line })
+    getSelection()?.selectAllChildren(message.lastElementChild ?? message)
+  }
+}
+
+/**
+ * Downloads a capture of as many seconds as are chosen, and tells of it.
+ * @param {Target} target
+ * @param {import('./links.js').CaptureOptions} options
+ * @param {HTMLElement} message
+ * @param {Tell} tell
+ */
+async function downloadFor(target, options, message, tell) {
+  const seconds = Number(input('seconds').value)
+  try {
+    await startDownload(target, options, seconds)
+    const words = `Started, for ${seconds} s; the file is among your browser's downloads.`
+    tell(words)
+    setTimeout(() => message.textContent === words && tell(''), seconds * 1000 + 2000)
+  } catch (error) {
+    const { message: what, hint = '' } = /** @type {import('./api.js').ServiceError} */ (error)
+    tell([what, hint].join('\n').trim(), { wrong: true })
+  }
 }
 
 /**
