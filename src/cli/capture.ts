@@ -1,27 +1,26 @@
 /** `remora capture`: packets to a file or to standard output, one updating line for people, one report at the end. */
 import { isAbort } from '../base/abort.ts'
 import { openLog } from '../base/log.ts'
-import { printable, printableJson } from '../base/write.ts'
+import { printableJson } from '../base/write.ts'
 import type { OutputRequest } from '../capture/output/output.ts'
 import type { RemoteRequest } from '../capture/remote.ts'
 import { type Lifetime, signalLifetime } from '../capture/request/lifetime.ts'
 import { sessionConnections } from '../capture/request/own-stream.ts'
-import type { CaptureReport, Progress } from '../capture/request/report.ts'
 import { type CaptureRequest, shownTargets } from '../capture/request/request.ts'
 import { captureRequest, refuseLosses, remoteRequest, type TypedOptions } from './capture-request.ts'
-import { progressLine, summary } from './render/progress.ts'
-import { hasTerminal, print, warn } from './render/terminal.ts'
+import { captureTeller, type TellingOptions } from './capture-teller.ts'
+import { print } from './render/terminal.ts'
 
-interface CaptureOptions extends TypedOptions {
+interface CaptureOptions extends TypedOptions, TellingOptions {
   readonly write?: string
   readonly dryRun?: boolean
-  readonly json?: boolean
 }
 
 /** Captures until a stop condition, a signal, or the end of the target. */
 export async function capture(targets: readonly string[], options: CaptureOptions): Promise<void> {
   const destination = outputRequest(options.write)
   const request = withoutSession(captureRequest(targets, options), destination, options)
+  const teller = captureTeller(shownTargets(request), destination, options)
   const lifetime = signalLifetime()
   const remote = await remoteRequest(request, options)
   if (options.dryRun) {
@@ -33,33 +32,14 @@ export async function capture(targets: readonly string[], options: CaptureOption
       if (!isAbort(error, lifetime.stop)) throw error
     })
   }
-  const line = hasTerminal() ? progressLine() : undefined
-  const context = {
-    lifetime,
-    log: openLog(),
-    counting: line !== undefined,
-    onSilence(text: string) {
-      line?.clear()
-      warn(`${printable(text)}\n`)
-    },
-    onWarning(text: string) {
-      line?.clear()
-      warn(`warning: ${printable(text)}\n`)
-    },
-    ...(line && {
-      onPending: () => line.pending(shownTargets(request)),
-      onArmed: () => line.armed(shownTargets(request)),
-      onProgress: (progress: Progress) => line.update(progress),
-    }),
-  }
+  const context = { lifetime, log: openLog(), ...teller.listeners }
   const capturing =
     remote === undefined
       ? (await import('../capture/capture.ts')).runCapture(request, destination, context)
       : (await import('../capture/run-remote.ts')).runRemoteCapture(Promise.resolve(remote), destination, context)
-  const report = await capturing.finally(() => line?.clear())
+  const report = await capturing.finally(teller.clear)
   if (report === undefined) return
-  if (options.json) (destination.kind === 'file' ? print : warn)(`${printableJson(reportJson(report, destination))}\n`)
-  else if (line !== undefined || report.goneInterface !== undefined) warn(summary(report, destination))
+  teller.end(report)
   refuseLosses(report, options)
 }
 
@@ -74,10 +54,6 @@ function withoutSession(
 
 function outputRequest(write = '-'): OutputRequest {
   return write === '-' ? { kind: 'stdout' } : { kind: 'file', path: write }
-}
-
-function reportJson(report: CaptureReport, destination: OutputRequest): Record<string, unknown> {
-  return { ...report, ...(destination.kind === 'file' && { file: destination.path }) }
 }
 
 async function previewRemote(remote: RemoteRequest, { stop }: Lifetime, json: boolean): Promise<void> {

@@ -57,6 +57,13 @@ const commands: Readonly<Record<string, AddCommand>> = {
       .option('-w, --write <FILE>', 'file to write, - for standard output; default: standard output')
       .option('--dry-run', 'show what would be captured, and how, and do nothing')
       .option('--json', 'print a report in JSON at the end; on standard error when the packets go to standard output')
+      .addOption(
+        new Option(
+          '--json-lines',
+          'print events, one JSON object a line, where --json prints: waiting, armed, and ended with the report',
+        ).conflicts(['json', 'dryRun']),
+      )
+      .option('--ready-fd <N>', 'write an empty line to this descriptor when the capture is armed, and close it')
       .action(async (targets, options) => (await import('./capture.ts')).capture(targets, options))
   },
   open(remora) {
