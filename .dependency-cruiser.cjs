@@ -5,6 +5,15 @@
 const formats = '^(src/(model|reference|pcapng|metadata|protocol|ghostwire)/|extcap/sentence\\.ts$)'
 const adapters = '^src/(engine|linux|remote)/'
 const useCases = '^src/(capture|discover|diagnose|inspect|setup)/'
+const host = '^src/host/'
+/** Use cases that a face may enter beside `src/host`: what is asked and reported; files and the installation; what only this machine has. */
+const doors = [
+  '^src/capture/request/',
+  '^src/(inspect|setup)/',
+  '^src/capture/(wrap|open|preview|stream|check-filter|cleanup)\\.ts$',
+  '^src/capture/(plan/plan|output/liveness)\\.ts$',
+  '^src/discover/(list/(known-host|mobyshark|topology)|watch/(watch|watch-state)|resolve/packetflix)\\.ts$',
+]
 const faces = '^(extcap/(?!sentence\\.ts)|src/(cli|serve|hook)/)'
 
 /** Folders of a folder, the lowest first: each imports only those before it, and files beside them are above all of them. */
@@ -81,7 +90,7 @@ module.exports = {
     never(
       'adapters-know-no-use-case',
       { path: adapters },
-      { path: ['^bin', useCases, faces] },
+      { path: ['^bin', useCases, host, faces] },
       'adapters serve use cases, never the reverse',
     ),
     ...Object.entries(orders).flatMap(ordered),
@@ -94,8 +103,21 @@ module.exports = {
     never(
       'use-cases-know-no-face',
       { path: useCases },
-      { path: ['^bin', faces] },
+      { path: ['^bin', host, faces] },
       'a use case does not know who called it',
+    ),
+    never('host-knows-no-face', { path: host }, { path: ['^bin', faces] }, 'a host does not know who asks it'),
+    never(
+      'host-uses-use-cases',
+      { path: host },
+      { path: '^src/(engine|linux)/' },
+      'a host does what use cases do, and speaks to services',
+    ),
+    never(
+      'faces-enter-by-doors',
+      { path: faces },
+      { path: useCases, pathNot: doors },
+      'a face asks a host, and does not know how that answers',
     ),
     never(
       'use-cases-use-entrances',

@@ -3,7 +3,6 @@
  * list, since Wireshark has no other place for it.
  */
 import { RemoraError, toRemoraError } from '../src/base/errors.ts'
-import { listRemoteTargets } from '../src/capture/remote-list.ts'
 import type { Target, TargetType } from '../src/model/target.ts'
 import { stockTargetJson } from '../src/protocol/packetflix/target.ts'
 import { qualifiedName } from '../src/reference/grammar/containers.ts'
@@ -11,7 +10,7 @@ import { type ArgumentValues, textValue } from './argv.ts'
 import { dockerHostInterface, stableInterfaces } from './interfaces.ts'
 import { kinds } from './kinds.ts'
 import { sentence } from './sentence.ts'
-import { chosenTarget, serviceOf } from './service-arguments.ts'
+import { chosenTarget, hostOf } from './service-arguments.ts'
 
 /** Milliseconds the dialog waits: a Ghostwire takes 11 s where it meets an engine that does not answer; its own clients give it 30 s. */
 const reloadTimeoutMs = 30_000
@@ -30,10 +29,8 @@ export async function serviceValues(option: string, values: ArgumentValues): Pro
 
 async function containerValues(arg: number, values: ArgumentValues): Promise<string> {
   try {
-    const { targets } = await listRemoteTargets(
-      serviceOf(values, textValue(values, 'dockerhosturl')),
-      AbortSignal.timeout(reloadTimeoutMs),
-    )
+    const host = hostOf(values, textValue(values, 'dockerhosturl'))
+    const { targets } = await host.list({ signal: AbortSignal.timeout(reloadTimeoutMs), thorough: true })
     const wanted = shownTypes(values)
     const shown = targets.filter(({ type }) => wanted.includes(type))
     const first = shown.length === 0 ? `Nothing of these kinds there (${targets.length} others)` : 'Choose one'

@@ -1,32 +1,39 @@
-/** From the arguments of `mobyshark` and `packetflix` to a service and what is asked of it. */
+/** From the arguments of `mobyshark` and `packetflix` to a host behind a service and what is asked of it. */
 
 import type { Credentials } from '../src/base/credentials.ts'
 import { RemoraError } from '../src/base/errors.ts'
-import type { RemoteRequest } from '../src/capture/remote.ts'
-import { namedService } from '../src/capture/service.ts'
+import { namedHost } from '../src/host/choose.ts'
+import type { HostRequest } from '../src/host/run.ts'
+import type { ServiceRequest } from '../src/host/service/prepare.ts'
+import type { ServiceHost } from '../src/host/service.ts'
 import { parseTarget, type StockParameters } from '../src/protocol/packetflix/parameters.ts'
 import type { StockTarget } from '../src/protocol/packetflix/target.ts'
 import { parsePacketflixUrl } from '../src/protocol/packetflix/url.ts'
 import { type ArgumentValues, type CaptureStep, textValue } from './argv.ts'
 import { dockerHostInterface } from './interfaces.ts'
 
+/** What is asked of a service. */
+interface AskedService extends HostRequest<ServiceRequest> {
+  readonly host: ServiceHost
+}
+
 /**
  * What a capture on one of these interfaces asks for.
  * @throws RemoraError USAGE
  */
-export function serviceRequest({ interface: nif, values, filter }: CaptureStep): RemoteRequest {
+export function serviceRequest({ interface: nif, values, filter }: CaptureStep): AskedService {
   if (nif === dockerHostInterface) return dockerHostRequest(values, filter)
   const text = textValue(values, 'url')
   if (text === '') throw missing('a packetflix: URL', 'Fill it in, or click a link on the page of a capture service.')
   const url = parsePacketflixUrl(text)
   // Whoever made the link chose the host: the token of the environment was not meant for it.
-  const service = serviceOf(values, url.base, url, {})
-  if (url.kind === 'ticket') return { kind: 'ticket', service, path: url.path }
+  const host = hostOf(values, url.base, url, {})
+  if (url.kind === 'ticket') return { host, request: { ticket: url.path } }
   const { parameters } = url
-  return { kind: 'stock', service, parameters: { ...parameters, filter: joined(parameters.filter, filter) } }
+  return { host, request: { packetflix: { ...parameters, filter: joined(parameters.filter, filter) } } }
 }
 
-function dockerHostRequest(values: ArgumentValues, filter: string): RemoteRequest {
+function dockerHostRequest(values: ArgumentValues, filter: string): AskedService {
   const address = textValue(values, 'dockerhosturl')
   if (address === '') throw missing('the URL of a Docker host', 'Click the wheel beside the interface, and fill it in.')
   const target = chosenTarget(textValue(values, 'container'))
@@ -39,20 +46,20 @@ function dockerHostRequest(values: ArgumentValues, filter: string): RemoteReques
     promiscuous: values.noprom !== true,
     includeSelf: false,
   }
-  return { kind: 'stock', service: serviceOf(values, address), parameters }
+  return { host: hostOf(values, address), request: { packetflix: parameters } }
 }
 
 /**
- * The service of these arguments. Proxies that were filled in take the place of those in the environment, where what
+ * The host of these arguments. Proxies that were filled in take the place of those in the environment, where what
  * chooses between them looks.
  * @param env where a token is taken from that was given in no other way
  */
-export function serviceOf(
+export function hostOf(
   values: ArgumentValues,
   host: string,
   credentials: Partial<Credentials> = {},
   env?: NodeJS.ProcessEnv,
-) {
+): ServiceHost {
   const proxies = { HTTP_PROXY: 'httpproxy', HTTPS_PROXY: 'httpsproxy', NO_PROXY: 'noproxy' }
   for (const [name, call] of Object.entries(proxies)) {
     const value = textValue(values, call)
@@ -61,7 +68,7 @@ export function serviceOf(
     process.env[name] = value
   }
   const token = textValue(values, 'token') || credentials.token
-  const service = {
+  const address = {
     host,
     insecure: values.insecure === true,
     direct: values.proxyoff === true,
@@ -70,7 +77,7 @@ export function serviceOf(
     token,
     login: credentials.login,
   }
-  return namedService(service, env)
+  return namedHost(address, env)
 }
 
 /**

@@ -4,8 +4,6 @@
  */
 import { RemoraError } from '../src/base/errors.ts'
 import { printable, writeFully } from '../src/base/write.ts'
-import { runCapture } from '../src/capture/capture.ts'
-import type { RemoteRequest } from '../src/capture/remote.ts'
 import type { Lifetime } from '../src/capture/request/lifetime.ts'
 import type { CaptureReport } from '../src/capture/request/report.ts'
 import {
@@ -16,10 +14,12 @@ import {
   parseReferences,
   parseSnaplen,
 } from '../src/capture/request/request.ts'
-import { localService, type RemoteService } from '../src/capture/service.ts'
+import { usualHost } from '../src/host/choose.ts'
+import type { Host } from '../src/host/host.ts'
+import { type HostRequest, runCapture } from '../src/host/run.ts'
+import type { ServiceRequest } from '../src/host/service/prepare.ts'
 import { type CaptureStep, textValue, unknownArguments } from './argv.ts'
 import { dockerHostInterface, localInterface, packetflixInterface } from './interfaces.ts'
-import { listRunning } from './running.ts'
 import type { StepContext } from './step.ts'
 import { requireInterface } from './step-dlts.ts'
 import { uniqueInterfaces } from './step-interfaces.ts'
@@ -42,44 +42,28 @@ export async function capture(step: CaptureStep, { log }: StepContext, lifetime:
   const destination = { kind: 'fifo', path: step.fifo } as const
   // A word on standard error would be an error box when the capture ends.
   const context = { lifetime, log, parent, onSilence: (line: string) => log.info(line) }
-  const remote = remoteRequest(step, await localService(), lifetime.stop)
-  // It may fail while what will look at it is still being loaded.
-  remote?.catch(() => {})
-  const report =
-    remote === undefined
-      ? await runCapture(captureRequest(step, lifetime.stop), destination, context)
-      : await (await import('../src/capture/run-remote.ts')).runRemoteCapture(remote, destination, context)
+  const { interface: nif } = step
+  const report = await (nif === dockerHostInterface || nif === packetflixInterface
+    ? runCapture(serviceRequest(step), destination, context)
+    : runCapture(hostRequest(step, await usualHost(), lifetime.stop), destination, context))
   if (report !== undefined) explain(report)
 }
 
-/** The capture of a service elsewhere, or of the one on this host; undefined: this program captures itself. */
-function remoteRequest(
-  step: CaptureStep,
-  local: RemoteService | undefined,
-  signal: AbortSignal,
-): Promise<RemoteRequest> | undefined {
-  const { interface: nif, unknown } = step
-  if (nif === dockerHostInterface || nif === packetflixInterface) {
-    return import('./service-arguments.ts').then(({ serviceRequest }) => {
-      if (unknown.length > 0) throw unknownArguments(unknown)
-      return serviceRequest(step)
-    })
-  }
-  if (local === undefined) return undefined
-  return captureRequest(step, signal).then(request => ({
-    kind: 'request',
-    service: local,
-    request,
-    includeSelf: false,
-  }))
+async function serviceRequest(step: CaptureStep): Promise<HostRequest<ServiceRequest>> {
+  if (step.unknown.length > 0) throw unknownArguments(step.unknown)
+  return (await import('./service-arguments.ts')).serviceRequest(step)
 }
 
-async function captureRequest(step: CaptureStep, signal: AbortSignal): Promise<CaptureRequest> {
+async function hostRequest(step: CaptureStep, host: Host, signal: AbortSignal): Promise<HostRequest<CaptureRequest>> {
+  return { host, request: await captureRequest(step, host, signal) }
+}
+
+async function captureRequest(step: CaptureStep, host: Host, signal: AbortSignal): Promise<CaptureRequest> {
   const { values, filter, unknown } = step
   requireInterface(step.interface)
   if (unknown.length > 0) throw unknownArguments(unknown)
   return {
-    targets: await targetReferences(step, signal),
+    targets: await targetReferences(step, host, signal),
     interfaces: parseInterfaceNames([textValue(values, 'interface')]),
     filter,
     snaplen: parseSnaplen(textValue(values, 'snaplen')),
@@ -97,14 +81,18 @@ async function captureRequest(step: CaptureStep, signal: AbortSignal): Promise<C
 }
 
 /** The targets of the general interface are in its arguments, that of a container's own is in its name. */
-async function targetReferences({ interface: nif, values }: CaptureStep, signal: AbortSignal): Promise<string[]> {
+async function targetReferences(
+  { interface: nif, values }: CaptureStep,
+  host: Host,
+  signal: AbortSignal,
+): Promise<string[]> {
   if (nif === localInterface) {
     const [first = textValue(values, 'target'), ...others] = parseReferences(textValue(values, 'reference'))
     const together = parseReferences(textValue(values, 'together'))
     const all = [...new Set([first, ...others, ...together])].filter(text => text !== '')
     return all.length === 0 ? ['host'] : all
   }
-  const containers = await listRunning(engineTimeout, signal)
+  const containers = await host.running(engineTimeout, signal)
   const match = uniqueInterfaces(containers).find(({ value }) => value === nif)
   if (match === undefined) {
     throw new RemoraError('TARGET_NOT_FOUND', `the container or pod of interface ${nif} is no longer running`, {

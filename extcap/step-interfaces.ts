@@ -28,8 +28,8 @@ export async function printInterfaces({ log, write }: StepContext): Promise<void
 }
 
 async function listedContainers(limit: number): Promise<{ value: string; display: string }[]> {
-  const { listRunning } = await import('./running.ts')
-  const containers = await listRunning(listTimeout, new AbortController().signal)
+  const { usualHost } = await import('../src/host/choose.ts')
+  const containers = await (await usualHost()).running(listTimeout, new AbortController().signal)
   return uniqueInterfaces(containers)
     .slice(0, limit)
     .map(({ value, container: { name, type } }) => ({

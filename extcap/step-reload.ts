@@ -2,11 +2,11 @@
  * `--extcap-reload-option`: fresh values for a selector. Prints nothing when it fails, which keeps the old list.
  */
 import { RemoraError } from '../src/base/errors.ts'
+import { usualHost } from '../src/host/choose.ts'
 import { qualifiedName } from '../src/reference/grammar/containers.ts'
 import { type ArgumentValues, textValue } from './argv.ts'
 import { dockerHostInterface, localInterface, stableInterfaces } from './interfaces.ts'
 import { kinds } from './kinds.ts'
-import { listInterfaces, listTargets } from './running.ts'
 import { sentence } from './sentence.ts'
 import { listTimeout, type StepContext } from './step.ts'
 import { requireInterface } from './step-dlts.ts'
@@ -36,7 +36,8 @@ export async function targetValues(values: ArgumentValues): Promise<string> {
   const ticked = Object.keys(kinds).filter(flag => values[flag] === true)
   const types = (ticked.length > 0 ? ticked : Object.keys(kinds)).flatMap(flag => kinds[flag] ?? [])
   const match = textValue(values, 'match').toLowerCase()
-  const targets = await listTargets(listTimeout, new AbortController().signal)
+  const { signal } = new AbortController()
+  const { targets } = await (await usualHost()).list({ signal, engineTimeoutMs: listTimeout, thorough: false })
   const arg = argumentNumber('target')
   return [
     sentence('value', { arg, value: '', display: 'This host', default: true }),
@@ -58,7 +59,7 @@ export function everyInterface(arg: number): string {
 /** Values of the interface selector, for the target that is chosen at the moment. */
 async function interfaceValues(values: ArgumentValues): Promise<string> {
   const reference = textValue(values, 'reference') || textValue(values, 'target') || 'host'
-  const names = await listInterfaces(reference, AbortSignal.timeout(2_000))
+  const names = await (await usualHost()).interfaces(reference, AbortSignal.timeout(2_000))
   const arg = argumentNumber('interface')
   return [
     everyInterface(arg),

@@ -1,80 +1,63 @@
 /**
  * The use case: from a request to a report. Everything that can be refused is refused in {@link prepareCapture}, before a
- * byte is written; {@link runCapture} then only runs what was planned.
+ * byte is written; {@link runPrepared} then only runs what was planned.
  */
-import { isAbort } from '../base/abort.ts'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import { runLocal } from './direct/run.ts'
-import { interestCheck, whileWanted } from './output/liveness.ts'
-import { discard, type Output, type OutputRequest, openOutput } from './output/output.ts'
+import type { Output } from './output/output.ts'
 import { type PreparedCapture, prepareCapture } from './prepare/prepare.ts'
+import type { CapturePreview } from './preview.ts'
 import type { CaptureContext } from './request/context.ts'
 import type { CaptureReport, RunOptions } from './request/report.ts'
 import type { CaptureRequest } from './request/request.ts'
 
+/** What a capture has around it, and who is told of it. */
+export type RunContext = CaptureContext & Omit<RunOptions, 'lifetime'>
+
+/** A capture that may begin, whichever host it is on. */
+export interface RunnableCapture {
+  /** What is captured, for the title of a window. */
+  readonly name: string
+  /** Shows what it will be; nothing is captured. */
+  preview(signal: AbortSignal): Promise<PreviewedCapture>
+  /** Captures into an output, and ends that as the capture ended. */
+  run(output: Output): Promise<CaptureReport>
+  /** Releases what was prepared; called once, in any case. */
+  close(): void
+}
+
+/** What a capture would be. */
+export interface PreviewedCapture {
+  /** All of it, as JSON. */
+  readonly whole: object
+  /** What is known of each target; empty when only the whole is told. */
+  readonly targets: readonly CapturePreview[]
+}
+
 /**
- * Captures from start to end.
- * @param request may still be in the making; a failure there ends like any other
- * @returns undefined when asked to stop before the capture had begun
- * @throws RemoraError when the capture cannot start or breaks; what was written by then is kept
+ * Prepares a capture that this program makes.
+ * @throws RemoraError as {@link prepareCapture} does
  */
-export async function runCapture(
-  request: CaptureRequest | Promise<CaptureRequest>,
-  destination: OutputRequest,
-  context: CaptureContext & Omit<RunOptions, 'lifetime'>,
-): Promise<CaptureReport | undefined> {
-  const { lifetime } = context
-  // The fifo is opened meanwhile, and in any case: older Wiresharks hang when nobody ever opens it.
-  const opening = openOutput(destination, lifetime.stop)
-  opening.catch(() => {})
-  try {
-    const prepared = await prepare(request, opening, context).catch(error => discard(opening, error))
-    try {
-      const output = await opening
-      return await runPrepared(prepared, output, context)
-    } finally {
-      prepared.close()
-    }
-  } catch (error) {
-    if (error instanceof Unwanted || isAbort(error, lifetime.stop)) return undefined
-    throw error
+export async function prepareRunnable(
+  request: CaptureRequest,
+  context: RunContext,
+  signal?: AbortSignal,
+): Promise<RunnableCapture> {
+  const prepared = await prepareCapture(request, context, signal)
+  return {
+    name: prepared.plan.name,
+    preview: async signal => (await import('./preview.ts')).previewWhole(prepared, signal),
+    run: output => runPrepared(prepared, output, context),
+    close: () => prepared.close(),
   }
 }
-
-/** Prepares, and waits no longer than somebody wants the capture. */
-async function prepare(
-  making: CaptureRequest | Promise<CaptureRequest>,
-  opening: Promise<Output>,
-  context: CaptureContext & Pick<RunOptions, 'parent'>,
-): Promise<PreparedCapture> {
-  const { lifetime, parent } = context
-  const request = await making
-  if (request.wait === undefined) return prepareCapture(request, context)
-  let check = interestCheck(undefined, parent)
-  opening.then(
-    output => {
-      check = interestCheck(output.fd, parent)
-    },
-    () => {},
-  )
-  const prepared = await whileWanted(
-    () => check(),
-    lifetime.stop,
-    signal => prepareCapture(request, context, signal),
-  )
-  if (typeof prepared === 'string') throw new Unwanted()
-  return prepared
-}
-
-/** Nobody wants the capture any more; no failure. */
-class Unwanted extends Error {}
 
 /** Runs a prepared capture into an output, and ends the output as the capture ended. */
 export async function runPrepared(
   prepared: PreparedCapture,
   output: Output,
-  context: CaptureContext & Omit<RunOptions, 'lifetime'>,
+  context: RunContext,
 ): Promise<CaptureReport> {
   const { log = silentLog } = context
   const { plan, lives } = prepared

@@ -9,27 +9,23 @@ import { makeFifos } from '../linux/files/fifo.ts'
 import { makeTemporaryFolder, removeTemporaryFolder } from '../linux/files/temporary.ts'
 import { spawnCommand, startFailure } from '../linux/programs/run.ts'
 import { findTool } from '../linux/programs/tools.ts'
-import { runPrepared } from './capture.ts'
+import type { RunContext, RunnableCapture } from './capture.ts'
 import { type Output, openOutput } from './output/output.ts'
-import { prepareCapture } from './prepare/prepare.ts'
-import type { RemoteRequest } from './remote.ts'
-import type { CaptureContext } from './request/context.ts'
 import type { CaptureReport } from './request/report.ts'
-import type { CaptureRequest } from './request/request.ts'
 
 /** Characters of the name of many targets; a file name has 255 at most. */
 const longestName = 100
 
 /**
  * Starts Wireshark on a live capture.
+ * @param prepare asked when there is a Wireshark to show it
  * @returns undefined when asked to stop before the capture had begun
  * @throws RemoraError as a capture does, TOOL_MISSING without Wireshark
  */
 export async function openInWireshark(
-  request: CaptureRequest | RemoteRequest,
-  context: CaptureContext,
+  prepare: () => Promise<RunnableCapture>,
+  { lifetime, env = process.env }: RunContext,
 ): Promise<CaptureReport | undefined> {
-  const { lifetime, env = process.env } = context
   const wireshark = findTool('wireshark', env)
   if (!env.DISPLAY && !env.WAYLAND_DISPLAY) {
     throw new RemoraError('USAGE', 'there is no display to show Wireshark on', {
@@ -38,7 +34,7 @@ export async function openInWireshark(
   }
   try {
     // Refused before a window opens that would stay empty.
-    const prepared = 'service' in request ? await remotely(request, context) : await locally(request, context)
+    const prepared = await prepare()
     try {
       return await prepared.run(await openWindow(wireshark, prepared.name, lifetime.stop, env))
     } finally {
@@ -70,28 +66,6 @@ async function openWindow(
   } finally {
     removeTemporaryFolder(folder, [title])
   }
-}
-
-/** A capture that may begin, from here or from elsewhere. */
-interface Ready {
-  readonly name: string
-  run(output: Output): Promise<CaptureReport>
-  close(): void
-}
-
-async function locally(request: CaptureRequest, context: CaptureContext): Promise<Ready> {
-  const prepared = await prepareCapture(request, context)
-  return {
-    name: prepared.plan.name,
-    run: output => runPrepared(prepared, output, context),
-    close: () => prepared.close(),
-  }
-}
-
-async function remotely(request: RemoteRequest, context: CaptureContext): Promise<Ready> {
-  const [{ prepareRemote }, { runRemote }] = await Promise.all([import('./remote.ts'), import('./run-remote.ts')])
-  const prepared = await prepareRemote(request, context.lifetime.stop)
-  return { name: prepared.name, run: output => runRemote(prepared, output, context), close: () => {} }
 }
 
 /** @returns a promise that only ever fails: when Wireshark cannot start, or ends before it reads */

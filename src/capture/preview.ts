@@ -64,15 +64,19 @@ export interface PreviewedInterface {
 const sampleTime = 500
 
 /**
- * Shows what a prepared capture would do, target by target.
+ * Shows what a prepared capture would do, as a whole and target by target.
  * @param prepared stays the caller's
  * @throws RemoraError when a target has gone meanwhile; the reason of the signal
  */
-export function previewCapture(
+export async function previewWhole(
   { plan, lives, request }: PreparedCapture,
   signal: AbortSignal,
-): Promise<CapturePreview[]> {
-  return Promise.all(lives.map(life => previewTarget(life, plan, request, signal)))
+): Promise<{ readonly whole: object; readonly targets: CapturePreview[] }> {
+  const targets = await Promise.all(lives.map(life => previewTarget(life, plan, request, signal)))
+  const { reference, name, route, reasons, window } = plan
+  const [only] = targets
+  const isOne = only !== undefined && targets.length === 1
+  return { whole: isOne ? only : { reference, name, route, reasons, window, sources: targets }, targets }
 }
 
 async function previewTarget(

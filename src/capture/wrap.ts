@@ -7,8 +7,8 @@ import { RemoraError, toRemoraError } from '../base/errors.ts'
 import { setTimeout } from '../base/timers.ts'
 import { isInForeground } from '../linux/process/foreground.ts'
 import { type CommandEnd, type RunningCommand, signalStatus, startCommand } from '../linux/programs/command.ts'
-import type { OutputRequest, Settlement } from './output/output.ts'
 import type { Lifetime } from './request/lifetime.ts'
+import type { OutputRequest, Settlement } from './request/output.ts'
 import type { CaptureReport } from './request/report.ts'
 
 /** A command, and where the packets of its time go. */
@@ -35,7 +35,7 @@ export interface AroundResult {
   readonly kept: boolean
 }
 
-/** Starts the capture, here or elsewhere; as `runCapture` and `runRemoteCapture` do. */
+/** Starts the capture, as `runCapture` of a host does. */
 export type StartCapture = (
   destination: OutputRequest,
   context: { readonly lifetime: Lifetime; readonly onArmed: () => void },

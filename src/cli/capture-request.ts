@@ -1,6 +1,5 @@
 /** From what was typed for a capture to what is meant. */
 import { RemoraError } from '../base/errors.ts'
-import type { RemoteRequest } from '../capture/remote.ts'
 import type { CaptureReport } from '../capture/request/report.ts'
 import {
   type CaptureRequest,
@@ -12,10 +11,10 @@ import {
   parseWait,
   parseWindow,
 } from '../capture/request/request.ts'
-import { findService, type ServiceOptions } from '../capture/service.ts'
+import type { HostOptions } from '../host/choose.ts'
 
 /** The options of capture-like commands, as commander names them. */
-export interface TypedOptions extends ServiceOptions {
+export interface TypedOptions extends HostOptions {
   readonly includeSelf?: boolean
   readonly interface?: readonly string[]
   readonly filter?: string
@@ -62,24 +61,8 @@ export function captureRequest(targets: readonly string[], options: TypedOptions
     at: parsePoint(options.at) ?? 'inside',
     match: parseMatch(options.match),
     keys,
+    includeSelf: options.includeSelf ?? false,
   }
-}
-
-/**
- * The same for a capture service, where one was named, or is the only way for this user.
- * @throws RemoraError USAGE
- */
-export async function remoteRequest(
-  request: CaptureRequest,
-  options: TypedOptions,
-): Promise<RemoteRequest | undefined> {
-  const service = await findService(options)
-  if (service !== undefined && request.keys !== undefined && request.keys.files.length > 0) {
-    throw new RemoraError('USAGE', 'a key log file of this machine cannot be sent to a capture service', {
-      hint: 'Use --tls-keys for the keys of the targets, or give the file to Wireshark (tls.keylog_file).',
-    })
-  }
-  return service && { kind: 'request', service, request, includeSelf: options.includeSelf ?? false }
 }
 
 /**

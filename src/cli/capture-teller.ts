@@ -1,6 +1,6 @@
 /** What `remora capture` tells while it runs and at its end: people on standard error, programs in JSON and on a descriptor. */
 import { printable, printableJson } from '../base/write.ts'
-import type { OutputRequest } from '../capture/output/output.ts'
+import type { OutputRequest } from '../capture/request/output.ts'
 import type { CaptureReport, Progress } from '../capture/request/report.ts'
 import { openReady } from './ready.ts'
 import { progressLine, summary } from './render/progress.ts'

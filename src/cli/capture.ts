@@ -2,12 +2,14 @@
 import { isAbort } from '../base/abort.ts'
 import { openLog } from '../base/log.ts'
 import { printableJson } from '../base/write.ts'
-import type { OutputRequest } from '../capture/output/output.ts'
-import type { RemoteRequest } from '../capture/remote.ts'
 import { type Lifetime, signalLifetime } from '../capture/request/lifetime.ts'
+import type { OutputRequest } from '../capture/request/output.ts'
 import { sessionConnections } from '../capture/request/own-stream.ts'
 import { type CaptureRequest, shownTargets } from '../capture/request/request.ts'
-import { captureRequest, refuseLosses, remoteRequest, type TypedOptions } from './capture-request.ts'
+import { chooseHost } from '../host/choose.ts'
+import type { Host } from '../host/host.ts'
+import { runCapture } from '../host/run.ts'
+import { captureRequest, refuseLosses, type TypedOptions } from './capture-request.ts'
 import { captureTeller, type TellingOptions } from './capture-teller.ts'
 import { print } from './render/terminal.ts'
 
@@ -22,22 +24,14 @@ export async function capture(targets: readonly string[], options: CaptureOption
   const request = withoutSession(captureRequest(targets, options), destination, options)
   const teller = captureTeller(shownTargets(request), destination, options)
   const lifetime = signalLifetime()
-  const remote = await remoteRequest(request, options)
+  const host = await chooseHost(options)
   if (options.dryRun) {
-    const showing =
-      remote === undefined
-        ? preview(request, lifetime, options.json ?? false)
-        : previewRemote(remote, lifetime, options.json ?? false)
-    return showing.catch(error => {
+    return preview(host, request, lifetime, options.json ?? false).catch(error => {
       if (!isAbort(error, lifetime.stop)) throw error
     })
   }
   const context = { lifetime, log: openLog(), ...teller.listeners }
-  const capturing =
-    remote === undefined
-      ? (await import('../capture/capture.ts')).runCapture(request, destination, context)
-      : (await import('../capture/run-remote.ts')).runRemoteCapture(Promise.resolve(remote), destination, context)
-  const report = await capturing.finally(teller.clear)
+  const report = await runCapture({ host, request }, destination, context).finally(teller.clear)
   if (report === undefined) return
   teller.end(report)
   refuseLosses(report, options)
@@ -56,28 +50,13 @@ function outputRequest(write = '-'): OutputRequest {
   return write === '-' ? { kind: 'stdout' } : { kind: 'file', path: write }
 }
 
-async function previewRemote(remote: RemoteRequest, { stop }: Lifetime, json: boolean): Promise<void> {
-  const [{ prepareRemote }, { renderRemotePlan }] = await Promise.all([
-    import('../capture/remote.ts'),
-    import('./render/plan.ts'),
-  ])
-  const { plan } = await prepareRemote(remote, stop)
-  print(json ? `${printableJson(plan, 2)}\n` : renderRemotePlan(plan))
-}
-
-async function preview(request: CaptureRequest, lifetime: Lifetime, json: boolean): Promise<void> {
-  const [{ prepareCapture }, { previewCapture }, { renderPlan }] = await Promise.all([
-    import('../capture/prepare/prepare.ts'),
-    import('../capture/preview.ts'),
-    import('./render/plan.ts'),
-  ])
-  const prepared = await prepareCapture(request, { lifetime })
+async function preview(host: Host, request: CaptureRequest, lifetime: Lifetime, json: boolean): Promise<void> {
+  const { renderFields, renderPlan } = await import('./render/plan.ts')
+  const prepared = await host.prepare(request, { lifetime })
   try {
-    const targets = await previewCapture(prepared, lifetime.stop)
-    const { reference, name, route, reasons, window } = prepared.plan
-    const [only] = targets
-    const whole = targets.length === 1 ? only : { reference, name, route, reasons, window, sources: targets }
-    print(json ? `${printableJson(whole, 2)}\n` : targets.map(renderPlan).join('\n'))
+    const { whole, targets } = await prepared.preview(lifetime.stop)
+    const shown = targets.length > 0 ? targets.map(renderPlan).join('\n') : renderFields(whole)
+    print(json ? `${printableJson(whole, 2)}\n` : shown)
   } finally {
     prepared.close()
   }

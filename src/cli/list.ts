@@ -1,15 +1,14 @@
 /** `remora list`: what can be captured, as a table for people or as JSON with the fields of a Packetflix target. */
 import { RemoraError } from '../base/errors.ts'
 import { printable, printableJson } from '../base/write.ts'
-import { findService, type ServiceOptions } from '../capture/service.ts'
-import { discover } from '../discover/list/discover.ts'
+import { chooseHost, type HostOptions } from '../host/choose.ts'
 import { containerEngines, containerStates, otherTypes, type Target } from '../model/target.ts'
 import { targetJson } from '../protocol/v1/target-json.ts'
 import { qualifiedName } from '../reference/grammar/containers.ts'
 import { targetTable } from './render/targets.ts'
 import { print, warn } from './render/terminal.ts'
 
-interface ListOptions extends ServiceOptions {
+interface ListOptions extends HostOptions {
   readonly type?: string
   readonly engine?: string
   readonly state?: string
@@ -30,19 +29,16 @@ export async function list(patterns: readonly string[], options: ListOptions): P
     (engines.length === 0 || enginesOf(target).some(engine => engines.includes(engine))) &&
     (states.length === 0 || statesOf(target).some(state => states.includes(state))) &&
     (filters.length === 0 || filters.some(filter => filter.test(qualifiedName(target))))
-  const service = await findService(options)
+  const host = await chooseHost(options)
   if (options.host !== undefined && options.format !== undefined) {
     throw new RemoraError('USAGE', '--format tells of this host only', {
       hint: 'GET /mobyshark and /json of the service tell the same.',
     })
   }
   if (options.format !== undefined) return (await import('./list-format.ts')).listFormat(options.format, isWanted)
-  if (options.watch) return (await import('./watch.ts')).watch(isWanted, options.json ?? false, service)
+  if (options.watch) return (await import('./watch.ts')).watch(host, isWanted, options.json ?? false)
   const { signal } = new AbortController()
-  const { targets, warnings } =
-    service === undefined
-      ? await discover({ signal, interfaces: true, held: 'all' })
-      : await (await import('../capture/remote-list.ts')).listRemoteTargets(service, signal)
+  const { targets, warnings } = await host.list({ signal, thorough: true })
   const chosen = targets.filter(isWanted)
   if (options.json) print(`${printableJson(chosen.map(targetJson), 2)}\n`)
   else print(targetTable(chosen, options.wide ?? false))

@@ -2,7 +2,8 @@
 import { openLog } from '../base/log.ts'
 import { openInWireshark } from '../capture/open.ts'
 import { signalLifetime } from '../capture/request/lifetime.ts'
-import { captureRequest, remoteRequest, type TypedOptions } from './capture-request.ts'
+import { chooseHost } from '../host/choose.ts'
+import { captureRequest, type TypedOptions } from './capture-request.ts'
 import { summary } from './render/progress.ts'
 import { warn } from './render/terminal.ts'
 
@@ -10,7 +11,8 @@ import { warn } from './render/terminal.ts'
 export async function open(targets: readonly string[], options: TypedOptions): Promise<void> {
   const request = captureRequest(targets, options)
   const lifetime = signalLifetime()
-  const remote = await remoteRequest(request, options)
-  const report = await openInWireshark(remote ?? request, { lifetime, log: openLog() })
+  const host = await chooseHost(options)
+  const context = { lifetime, log: openLog() }
+  const report = await openInWireshark(() => host.prepare(request, context), context)
   if (report !== undefined) warn(summary(report, { kind: 'stdout' }))
 }

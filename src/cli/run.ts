@@ -7,9 +7,10 @@ import { complain } from '../base/complain.ts'
 import { RemoraError } from '../base/errors.ts'
 import { openLog } from '../base/log.ts'
 import { printable, printableJson } from '../base/write.ts'
-import { runCapture } from '../capture/capture.ts'
 import { type AroundResult, captureAround, type StartCapture } from '../capture/wrap.ts'
-import { captureRequest, remoteRequest, type TypedOptions } from './capture-request.ts'
+import { chooseHost } from '../host/choose.ts'
+import { runCapture } from '../host/run.ts'
+import { captureRequest, type TypedOptions } from './capture-request.ts'
 import { runSummary } from './render/progress.ts'
 import { warn } from './render/terminal.ts'
 
@@ -35,14 +36,9 @@ export async function run(command: readonly string[], options: RunOptions): Prom
 
 async function startCapture(options: RunOptions): Promise<StartCapture> {
   const request = captureRequest(options.capture, options)
-  const remote = await remoteRequest(request, options)
+  const host = await chooseHost(options)
   const log = openLog()
-  if (remote === undefined) return (destination, context) => runCapture(request, destination, { ...context, log })
-  return async (destination, context) =>
-    (await import('../capture/run-remote.ts')).runRemoteCapture(Promise.resolve(remote), destination, {
-      ...context,
-      log,
-    })
+  return (destination, context) => runCapture({ host, request }, destination, { ...context, log })
 }
 
 function needsFile(): RemoraError {

@@ -2,9 +2,8 @@
 import { printable, printableJson } from '../base/write.ts'
 import { interestCheck, whileWanted } from '../capture/output/liveness.ts'
 import { signalLifetime } from '../capture/request/lifetime.ts'
-import type { RemoteService } from '../capture/service.ts'
-import { watchTargets } from '../discover/watch/watch.ts'
 import type { TargetEvent } from '../discover/watch/watch-state.ts'
+import type { Host } from '../host/host.ts'
 import { targetKey } from '../model/key.ts'
 import type { Target } from '../model/target.ts'
 import { targetJson } from '../protocol/v1/target-json.ts'
@@ -14,13 +13,8 @@ import { print, warn } from './render/terminal.ts'
 /**
  * Prints what happens to the targets that are wanted.
  * @param json one JSON object a line, numbered
- * @param service whose targets; undefined: this host's
  */
-export async function watch(
-  isWanted: (target: Target) => boolean,
-  json: boolean,
-  service?: RemoteService,
-): Promise<void> {
+export async function watch(host: Host, isWanted: (target: Target) => boolean, json: boolean): Promise<void> {
   let sequence = 0
   const onlyWanted = wantedEvents(isWanted)
   const onEvent = (told: TargetEvent) => {
@@ -37,11 +31,7 @@ export async function watch(
   }
   const { stop } = signalLifetime()
   const onWarning = (warning: string) => warn(`warning: ${printable(warning)}\n`)
-  await whileWanted(interestCheck(1, undefined), stop, async signal =>
-    service === undefined
-      ? watchTargets({ signal, onEvent, onWarning })
-      : (await import('../capture/remote-list.ts')).watchRemoteTargets(service, { signal, onEvent, onWarning }),
-  )
+  await whileWanted(interestCheck(1, undefined), stop, signal => host.watch({ signal, onEvent, onWarning }))
 }
 
 /** Events of the targets that are wanted: one that comes to be wanted appears, one that is wanted no longer has gone. */

@@ -4,11 +4,9 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { abortAfter } from '../base/abort.ts'
 import { type ErrorCode, RemoraError, reasonOf } from '../base/errors.ts'
 import { selfCommand } from '../base/self.ts'
 import { version } from '../base/version.ts'
-import { localService, usableSocket } from '../capture/service.ts'
 import { askEngines, findEngines, kindOf } from '../engine/engines.ts'
 import { checkFilter } from '../linux/capturing/dumpcap.ts'
 import { findOrphans } from '../linux/capturing/orphans.ts'
@@ -17,8 +15,6 @@ import { openProcessNamespace } from '../linux/namespace/netns.ts'
 import { hasCapability } from '../linux/process/proc.ts'
 import { toolEnvironment } from '../linux/programs/run.ts'
 import { installCommand, lookUpTool, type Tool } from '../linux/programs/tools.ts'
-import { ask } from '../remote/http.ts'
-import type { RemoteService } from '../remote/service.ts'
 import { findFolders, reportedFolders } from './folders.ts'
 import { isListedByTshark } from './install.ts'
 import { runTool } from './run-tool.ts'
@@ -35,43 +31,25 @@ export interface Check {
   readonly code?: ErrorCode
 }
 
-/** Runs every check, in the order a capture needs things. */
-export async function diagnoseSetup(env: NodeJS.ProcessEnv = process.env): Promise<Check[]> {
-  const service = await localService(env)
-  const groups = await Promise.all([
-    // Where the service captures for this user, he needs neither tools nor rights of his own.
-    ...(service === undefined ? [toolChecks(env), rightsChecks(), engineChecks(env)] : [serviceCheck(service)]),
-    Promise.resolve(service === undefined ? deadServiceCheck(usableSocket(env)) : []),
-    folderChecks(env),
-    listingCheck(env),
-    Promise.resolve(orphanCheck()),
-  ])
-  return groups.flat()
+/** Checks what a capture by this program itself needs. */
+export async function checkCapture(env: NodeJS.ProcessEnv = process.env): Promise<Check[]> {
+  return (await Promise.all([toolChecks(env), rightsChecks(), engineChecks(env)])).flat()
 }
 
-function good(name: string, detail: string): Check {
+/** Checks whether Wireshark finds this remora, and whether killed ones have left anything behind. */
+export async function checkInstallation(env: NodeJS.ProcessEnv = process.env): Promise<Check[]> {
+  return [...(await Promise.all([folderChecks(env), listingCheck(env)])).flat(), orphanCheck()]
+}
+
+/** A check that found nothing wrong. */
+export function good(name: string, detail: string): Check {
   return { name, ok: true, detail }
 }
 
-function bad(name: string, detail: string, code: ErrorCode, fix: string): Check {
+/** A check that found something wrong, and the command that mends it. */
+export function bad(name: string, detail: string, code: ErrorCode, fix: string): Check {
   return { name, ok: false, detail, code, fix }
 }
-
-async function serviceCheck(service: RemoteService): Promise<Check[]> {
-  try {
-    const { status } = await ask(service, 'GET', '/healthz', { signal: abortAfter(2_000) })
-    if (status === 200) return [good('service', `${service.base}: captures for this user`)]
-    return [bad('service', `${service.base} answers with status ${status}`, 'PEER_FAILED', serviceFix)]
-  } catch (error) {
-    return [bad('service', reasonOf(error), 'PEER_FAILED', serviceFix)]
-  }
-}
-
-function deadServiceCheck(socket: string | undefined): Check[] {
-  return socket === undefined ? [] : [bad('service', `nobody listens on ${socket} any more`, 'PEER_FAILED', serviceFix)]
-}
-
-const serviceFix = 'sudo systemctl restart remora'
 
 /** Tools a local capture cannot do without. */
 const needed: readonly Tool[] = ['dumpcap', 'nsenter', 'ip']

@@ -2,9 +2,10 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { runCapture } from '../../src/capture/capture.ts'
 import type { CaptureReport } from '../../src/capture/request/report.ts'
 import type { CaptureRequest } from '../../src/capture/request/request.ts'
+import { thisMachine } from '../../src/host/local.ts'
+import { runCapture } from '../../src/host/run.ts'
 import { pingsIn } from '../helpers/capture-file.ts'
 import { must, run, until } from '../helpers/command.ts'
 import { untilReading } from '../helpers/leaks.ts'
@@ -36,7 +37,7 @@ function follow(
     ...more,
   }
   const lifetime = { stop: stop.signal, kill: new AbortController().signal }
-  const result = runCapture(request, { kind: 'file', path: file }, { lifetime, onPending })
+  const result = runCapture({ host: thisMachine, request }, { kind: 'file', path: file }, { lifetime, onPending })
   result.catch(() => {})
   return result
 }

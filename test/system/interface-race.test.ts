@@ -1,9 +1,10 @@
 /** Interfaces that come and go while a capture of every interface starts: nobody named them, so it goes on with the others. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { runCapture } from '../../src/capture/capture.ts'
 import type { CaptureReport } from '../../src/capture/request/report.ts'
 import type { CaptureRequest } from '../../src/capture/request/request.ts'
+import { thisMachine } from '../../src/host/local.ts'
+import { runCapture } from '../../src/host/run.ts'
 import { end, must, type Running, start } from '../helpers/command.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
 import { scratch } from '../helpers/scratch.ts'
@@ -34,7 +35,11 @@ async function capture(more: Partial<CaptureRequest>): Promise<CaptureReport | u
   const stop = new AbortController()
   const lifetime = { stop: stop.signal, kill: new AbortController().signal }
   const onArmed = () => stop.abort('armed')
-  return await runCapture(request, { kind: 'file', path: join(scratch(), 'race.pcapng') }, { lifetime, onArmed })
+  return await runCapture(
+    { host: thisMachine, request },
+    { kind: 'file', path: join(scratch(), 'race.pcapng') },
+    { lifetime, onArmed },
+  )
 }
 
 describe.each([

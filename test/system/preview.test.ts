@@ -1,7 +1,7 @@
 /** What a dry run finds out, in a real namespace, with a process in it and without. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { prepareCapture } from '../../src/capture/prepare/prepare.ts'
-import { previewCapture } from '../../src/capture/preview.ts'
+import { previewWhole } from '../../src/capture/preview.ts'
 import { captureRequest, type TypedOptions } from '../../src/cli/capture-request.ts'
 import { renderPlan } from '../../src/cli/render/plan.ts'
 import { compileFilter } from '../../src/linux/capturing/filter-program.ts'
@@ -37,7 +37,8 @@ async function preview(target: string, options: Partial<TypedOptions> = {}) {
   const central = target === 'host' && { ownStream: [connection] }
   const prepared = await prepareCapture({ ...request, ...central }, { lifetime: { stop: never, kill: never } })
   try {
-    const [first] = await previewCapture(prepared, never)
+    const { targets } = await previewWhole(prepared, never)
+    const [first] = targets
     if (first === undefined) throw new Error('nothing is captured')
     return first
   } finally {

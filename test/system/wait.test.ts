@@ -2,9 +2,10 @@
 import { chmodSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { runCapture } from '../../src/capture/capture.ts'
 import type { CaptureReport } from '../../src/capture/request/report.ts'
 import type { CaptureRequest } from '../../src/capture/request/request.ts'
+import { thisMachine } from '../../src/host/local.ts'
+import { runCapture } from '../../src/host/run.ts'
 import { end, must, type Running, start, until } from '../helpers/command.ts'
 import { type FakeDocker, fakeDocker } from '../helpers/fake-docker.ts'
 import { environment, executable } from '../helpers/remora.ts'
@@ -50,7 +51,7 @@ function waitFor(...targets: string[]): Waiting {
     names: false,
   }
   const result = runCapture(
-    request,
+    { host: thisMachine, request },
     { kind: 'file', path: join(scratch(), 'file.pcapng') },
     {
       lifetime: { stop: stop.signal, kill: new AbortController().signal },

@@ -19,6 +19,7 @@ import { isatty } from 'node:tty'
 import { RemoraError, reasonOf, systemCode } from '../../base/errors.ts'
 import { isPipe, openFifo, reopenPipe } from '../../linux/files/fifo.ts'
 import { isOpenSomewhere } from '../../linux/files/readers.ts'
+import type { OutputRequest, Settlement } from '../request/output.ts'
 import { isFull, writeFailure } from './termination.ts'
 import { trimToWholeBlocks } from './trim.ts'
 
@@ -32,28 +33,6 @@ export interface Output {
    */
   finish(whole: boolean): void
   /** Takes the output back: nothing worth keeping was written. */
-  discard(): void
-}
-
-/** Where packets are to go. */
-export type OutputRequest =
-  | { readonly kind: 'stdout' }
-  | {
-      readonly kind: 'file'
-      readonly path: string
-      /** Called in place of giving the file its name, for a caller who decides later. Only a regular file will do then. */
-      readonly onWritten?: (settlement: Settlement) => void
-    }
-  | { readonly kind: 'fifo'; readonly path: string }
-
-/** What becomes of a file that was written; the first call counts. */
-export interface Settlement {
-  /**
-   * Gives the file its name.
-   * @throws RemoraError CAPTURE_FAILED when it cannot be renamed
-   */
-  keep(): void
-  /** Takes it away; what had its name before stays. */
   discard(): void
 }
 

@@ -31,6 +31,8 @@ export interface CaptureRequest {
   readonly place?: RequestPlace | undefined
   /** Connections that carry the capture away, and are left out of it. */
   readonly ownStream?: readonly StreamConnection[]
+  /** Leave nothing out, also where the connection is only known at the host that is asked. */
+  readonly includeSelf?: boolean
   /** Milliseconds a packet waits for earlier ones of other sources; undefined: as long as dumpcap may be late. */
   readonly window?: number | undefined
   /** Tell of each packet whether it was received or sent (epb_flags). */

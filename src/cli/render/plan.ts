@@ -36,8 +36,8 @@ export function renderPlan(preview: CapturePreview): string {
   return `${lines.join('')}\n${renderInterfaces(preview.interfaces)}${renderPrograms(captured)}`
 }
 
-/** Renders what a service elsewhere says of a capture: which fields it has is up to the service. */
-export function renderRemotePlan(plan: Readonly<Record<string, unknown>>): string {
+/** Renders a plan of which only the whole is told: which fields it has is up to the host. */
+export function renderFields(plan: object): string {
   const textOf = (value: unknown): string => {
     if (Array.isArray(value)) return value.map(textOf).join(', ') || 'none'
     return typeof value === 'string' ? value || 'none' : JSON.stringify(value)

@@ -1,7 +1,7 @@
 /** A capture in one updating line, and in one sentence when it is over. */
 
 import { printable } from '../../base/write.ts'
-import type { OutputRequest } from '../../capture/output/output.ts'
+import type { OutputRequest } from '../../capture/request/output.ts'
 import type { CaptureReport, Progress } from '../../capture/request/report.ts'
 import type { CaptureEnd } from '../../protocol/v1/values.ts'
 import { bytes, count } from './quantity.ts'

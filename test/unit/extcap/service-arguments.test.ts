@@ -39,29 +39,29 @@ describe('a capture', () => {
   test('of the dialog', () => {
     const values = { dockerhosturl: 'http://:t@server:5001/', container: 'web', nif: 'lo/eth0', noprom: true }
     expect(capture('mobyshark', { ...values, proxyoff: true, insecure: true }, 'tcp')).toMatchObject({
-      kind: 'stock',
-      service: { base: 'http://server:5001', token: 't', insecure: true, direct: true },
-      parameters: { interfaces: ['lo', 'eth0'], filter: 'tcp', promiscuous: false, includeSelf: false },
+      host: { service: { base: 'http://server:5001', token: 't', insecure: true, direct: true } },
+      request: {
+        packetflix: { interfaces: ['lo', 'eth0'], filter: 'tcp', promiscuous: false, includeSelf: false },
+      },
     })
   })
 
   test.each(['', 'any', 'all'])('on interface "%s" is on every one', nif => {
     expect(capture('mobyshark', { dockerhosturl: 'server', container: 'web', nif })).toMatchObject({
-      parameters: { interfaces: undefined },
+      request: { packetflix: { interfaces: undefined } },
     })
   })
 
   test('of a ticket', () => {
     expect(capture('packetflix', { url: 'packetflix:ws://:t@server/edge/v1/capture/abc' })).toMatchObject({
-      kind: 'ticket',
-      path: '/v1/capture/abc',
-      service: { base: 'http://server/edge', token: 't' },
+      host: { service: { base: 'http://server/edge', token: 't' } },
+      request: { ticket: '/v1/capture/abc' },
     })
   })
 
   test('takes the token of the dialog before that of the URL', () => {
     const url = 'ws://:of-the-url@server/capture?netns=7'
-    expect(capture('packetflix', { url, token: 'said' })).toMatchObject({ service: { token: 'said' } })
+    expect(capture('packetflix', { url, token: 'said' })).toMatchObject({ host: { service: { token: 'said' } } })
   })
 })
 
@@ -72,9 +72,9 @@ describe('the token of the environment', () => {
 
   test('is for the host that was typed, not for the one a link names', () => {
     const typed = capture('mobyshark', { dockerhosturl: 'server', container })
-    expect(typed.service.token).toBe('of-the-environment')
+    expect(typed.host.service.token).toBe('of-the-environment')
     for (const url of ['packetflix:ws://evil/capture?netns=7', 'packetflix:wss://evil/v1/capture/abc'])
-      expect(capture('packetflix', { url }).service.token).toBeUndefined()
+      expect(capture('packetflix', { url }).host.service.token).toBeUndefined()
   })
 
   test('nor is a token file that Wireshark has kept, when a link is clicked', () => {

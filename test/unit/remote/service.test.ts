@@ -1,11 +1,9 @@
-import { existsSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { findService, namedService } from '../../../src/capture/service.ts'
+import { namedService } from '../../../src/host/service/find.ts'
 import { authorization, describeService, parseServiceAddress } from '../../../src/remote/service.ts'
-import { run } from '../../helpers/command.ts'
 import { scratch } from '../../helpers/scratch.ts'
 
 describe('the address of a service', () => {
@@ -124,20 +122,4 @@ describe('the token', () => {
       expect(() => authorization({ base: 'http://server', token })).toThrow(/^the token has characters/)
     }
   })
-})
-
-test('an empty name of a host is no way to this host', async () => {
-  expect(await findService({}, { REMORA_SOCKET: '/nonexistent' })).toBeUndefined()
-  await expect(findService({ host: '' }, {})).rejects.toThrow(/is no address/)
-})
-
-test('the socket of a service that was killed is no way either', async () => {
-  const path = join(scratch(), 'socket')
-  const listen = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`
-  await run([process.execPath, '-e', listen, path])
-  expect(existsSync(path)).toBe(true)
-  expect(await findService({}, { REMORA_SOCKET: path })).toBeUndefined()
-  const server = createServer().listen(`${path}-2`)
-  expect(await findService({}, { REMORA_SOCKET: `${path}-2` })).toEqual({ base: `unix:${path}-2` })
-  server.close()
 })

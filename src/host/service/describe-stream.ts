@@ -2,21 +2,21 @@
  * What a user of remora expects in the first section of a file, for a stream of a service that does not say it: the target as every
  * tool of Packetflix knows it, which those services leave to their clients, and what is known of where it was.
  */
-import { version } from '../base/version.ts'
+import { version } from '../../base/version.ts'
 import {
   type CaptureContextFacts,
   contextComment,
   contextMarker,
   sectionCommentLimits,
   type TargetContext,
-} from '../metadata/context.ts'
-import { type EditComment, type SectionEditor, sectionEditor } from '../pcapng/section-edit.ts'
-import { type CommentFields, targetComment, withoutTarget } from '../protocol/packetflix/comment.ts'
-import type { StockParameters, StockSubject } from '../protocol/packetflix/parameters.ts'
-import { stockReference } from './remote-stock.ts'
+} from '../../metadata/context.ts'
+import { type EditComment, type SectionEditor, sectionEditor } from '../../pcapng/section-edit.ts'
+import { type CommentFields, targetComment, withoutTarget } from '../../protocol/packetflix/comment.ts'
+import type { StockParameters, StockSubject } from '../../protocol/packetflix/parameters.ts'
+import { packetflixReference } from './packetflix.ts'
 
 /** What was asked of a service. */
-export type StockCapture = Pick<StockParameters, 'subjects' | 'filter' | 'promiscuous'>
+export type PacketflixCapture = Pick<StockParameters, 'subjects' | 'filter' | 'promiscuous'>
 
 /** Bytes of a whole section header: Wireshark 4.0 reads no longer one from a pipe (docs/internals/discoveries). */
 const longestHeader = { file: sectionCommentLimits.file, stream: 2_048 } as const
@@ -25,7 +25,7 @@ const longestHeader = { file: sectionCommentLimits.file, stream: 2_048 } as cons
  * Edits the stream of a capture as it passes. Comments of others stay; a stream of a remora says all of it already.
  * @param isFile whether it goes into a file, which may say more
  */
-export function describeStream(capture: StockCapture, isFile: boolean): SectionEditor {
+export function describeStream(capture: PacketflixCapture, isFile: boolean): SectionEditor {
   const edit: EditComment = (comments, spare) => {
     if (comments.some(comment => comment.includes(`---\n${contextMarker}\n`))) return undefined
     const rests = comments.map(withoutTarget)
@@ -41,12 +41,12 @@ export function describeStream(capture: StockCapture, isFile: boolean): SectionE
 }
 
 /** The target as csharg tells of it. */
-function targetOf({ subjects: [subject], filter, promiscuous }: StockCapture): string {
+function targetOf({ subjects: [subject], filter, promiscuous }: PacketflixCapture): string {
   const { name, type, node, cluster } = factsOf(subject)
   return targetComment({ name, type, node, cluster, filter, promiscuous })
 }
 
-function contextOf({ subjects }: StockCapture): CaptureContextFacts {
+function contextOf({ subjects }: PacketflixCapture): CaptureContextFacts {
   const known = subjects.map(factsOf)
   return {
     remora: version,
@@ -70,7 +70,7 @@ function factsOf(subject: StockSubject): Facts {
   const { target } = subject
   const { name, type, netns, pid, starttime, 'node-name': node, cluster } = target
   return {
-    ...{ reference: stockReference(target), name, type, netns, node, cluster: cluster?.uid },
+    ...{ reference: packetflixReference(target), name, type, netns, node, cluster: cluster?.uid },
     ...(pid > 0 && { incarnation: { pid, ...(starttime > 0 && { startTime: starttime }) } }),
   }
 }

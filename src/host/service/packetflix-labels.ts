@@ -1,11 +1,11 @@
-/** Labels of what a stock service lists. The list itself has none; the document of the Ghostwire behind it has (`/json`). */
+/** Labels of what a Packetflix service lists. The list itself has none; the document of the Ghostwire behind it has (`/json`). */
 import * as v from 'valibot'
-import { RemoraError } from '../base/errors.ts'
-import { readJson } from '../protocol/json.ts'
-import type { StockTarget } from '../protocol/packetflix/target.ts'
-import { type ContainerReference, matchContainers } from '../reference/reference.ts'
-import { ask } from '../remote/http.ts'
-import { describeService, type RemoteService } from '../remote/service.ts'
+import { RemoraError } from '../../base/errors.ts'
+import { readJson } from '../../protocol/json.ts'
+import type { StockTarget } from '../../protocol/packetflix/target.ts'
+import { type ContainerReference, matchContainers } from '../../reference/reference.ts'
+import { ask } from '../../remote/http.ts'
+import { describeService, type RemoteService } from '../../remote/service.ts'
 
 const text = v.nullish(v.string(), '')
 const topology = v.object({

@@ -1,19 +1,14 @@
-/**
- * Which capture service is meant, if any: one that was named; or, for a user who may not capture himself, the one that runs
- * on this host for such users.
- */
+/** Capture services: one that was named, and the one that runs on this host for users who may not capture themselves. */
 import { accessSync, constants } from 'node:fs'
 import { connect } from 'node:net'
-import type { Login } from '../base/credentials.ts'
-import { RemoraError, systemCode } from '../base/errors.ts'
-import { findToken, parseServiceAddress, type RemoteService } from '../remote/service.ts'
-
-export type { RemoteService }
+import type { Login } from '../../base/credentials.ts'
+import { RemoraError, systemCode } from '../../base/errors.ts'
+import { findToken, parseServiceAddress, type RemoteService } from '../../remote/service.ts'
 
 /** What was said about a service. */
-export interface ServiceOptions {
-  /** Its address: `HOST[:PORT]`, a URL, or `unix:PATH`. */
-  readonly host?: string
+export interface ServiceAddress {
+  /** Where it is: `HOST[:PORT]`, a URL, or `unix:PATH`. */
+  readonly host: string
   readonly tokenFile?: string
   /** File with the authorities to trust beside those of the system (PEM). */
   readonly ca?: string
@@ -31,27 +26,11 @@ export interface ServiceOptions {
 const localSocket = '/run/remora/remora.sock'
 
 /**
- * The service to ask; undefined: this program does it itself.
- * @throws RemoraError USAGE
- */
-export async function findService(
-  options: ServiceOptions,
-  env: NodeJS.ProcessEnv = process.env,
-): Promise<RemoteService | undefined> {
-  const { host, tokenFile, ca, insecure } = options
-  if (host === undefined && (tokenFile ?? ca ?? insecure) !== undefined) {
-    throw new RemoraError('USAGE', '--token-file, --ca and --insecure are for a service: name it with --host')
-  }
-  // An empty name, as of a variable that is not set, must not turn into this host.
-  return host === undefined ? localService(env) : namedService({ ...options, host }, env)
-}
-
-/**
  * The service at an address.
  * @throws RemoraError USAGE
  */
 export function namedService(
-  { host, tokenFile, token, login, ca, insecure, direct }: ServiceOptions & { readonly host: string },
+  { host, tokenFile, token, login, ca, insecure, direct }: ServiceAddress,
   env: NodeJS.ProcessEnv = process.env,
 ): RemoteService {
   const { base, zone, ...said } = parseServiceAddress(host)
@@ -66,8 +45,8 @@ export function namedService(
   })
 }
 
-/** The service of this host that a user without rights may use; REMORA_SOCKET names another place for it. */
-export async function localService(env: NodeJS.ProcessEnv = process.env): Promise<RemoteService | undefined> {
+/** Finds the service of this host that a user without rights may use; REMORA_SOCKET names another place for it. */
+export async function findLocalService(env: NodeJS.ProcessEnv = process.env): Promise<RemoteService | undefined> {
   const path = usableSocket(env)
   return path !== undefined && (await isListenedOn(path)) ? { base: `unix:${path}` } : undefined
 }

@@ -3,16 +3,20 @@
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { describeStream, type StockCapture } from '../../../src/capture/describe-stream.ts'
-import { stockTarget } from '../../../src/protocol/packetflix/target.ts'
-import { blocksIn, type Option } from '../../helpers/pcapng-builder.ts'
+import { describeStream, type PacketflixCapture } from '../../../../src/host/service/describe-stream.ts'
+import { stockTarget } from '../../../../src/protocol/packetflix/target.ts'
+import { blocksIn, type Option } from '../../../helpers/pcapng-builder.ts'
 
 const { section, description } = blocksIn('LE')
 const target = v.parse(stockTarget, {
   ...{ name: 'web', type: 'docker', netns: 4026532573, pid: 41234, starttime: 918273 },
   ...{ 'node-name': 'edge', cluster: { context: 'c', uid: 'u-1' } },
 })
-const capture: StockCapture = { subjects: [{ kind: 'container', target }], filter: 'tcp port 80', promiscuous: false }
+const capture: PacketflixCapture = {
+  subjects: [{ kind: 'container', target }],
+  filter: 'tcp port 80',
+  promiscuous: false,
+}
 const block = '---\n# capture target information\ncontainer-name: other\ncontainer-type: pod\nnode-name: x\n'
 
 /** Comments of the header that comes out. */

@@ -1,28 +1,28 @@
 /**
- * Asks a service elsewhere for a capture. remora's own services check everything first and hand out a ticket; stock ones are
- * asked as their own clients do.
+ * Asks a service elsewhere for a capture. remora's own services check everything first and hand out a ticket; those of Packetflix are asked
+ * as their own clients do.
  */
-import { RemoraError } from '../base/errors.ts'
-import { formatParameters, type StockParameters, type StockSubject } from '../protocol/packetflix/parameters.ts'
-import type { CaptureBodyJson } from '../protocol/v1/body.ts'
-import { ticket } from '../protocol/v1/ticket.ts'
-import { parseAnswer, statusFailure, toldFailure } from '../remote/failure.ts'
-import { ask } from '../remote/http.ts'
-import { describeService, hostOf, type RemoteService } from '../remote/service.ts'
-import type { StockCapture } from './describe-stream.ts'
-import { findStockSubject } from './remote-stock.ts'
-import { type CaptureRequest, shownTargets } from './request/request.ts'
+import { RemoraError } from '../../base/errors.ts'
+import { type CaptureRequest, shownTargets } from '../../capture/request/request.ts'
+import { formatParameters, type StockParameters, type StockSubject } from '../../protocol/packetflix/parameters.ts'
+import type { CaptureBodyJson } from '../../protocol/v1/body.ts'
+import { ticket } from '../../protocol/v1/ticket.ts'
+import { parseAnswer, statusFailure, toldFailure } from '../../remote/failure.ts'
+import { ask } from '../../remote/http.ts'
+import { describeService, hostOf, type RemoteService } from '../../remote/service.ts'
+import type { PacketflixCapture } from './describe-stream.ts'
+import { findPacketflixSubject } from './packetflix.ts'
 
-/** What is asked of a service. */
-export type RemoteRequest = { readonly service: RemoteService } & (
-  | { readonly kind: 'request'; readonly request: CaptureRequest; readonly includeSelf: boolean }
-  | { readonly kind: 'stock'; readonly parameters: StockParameters }
+/** What a service can be asked for, beside what every host can. */
+export type ServiceRequest =
+  | CaptureRequest
+  /** As the clients of Packetflix ask. */
+  | { readonly packetflix: StockParameters }
   /** Path of a capture that was granted already. */
-  | { readonly kind: 'ticket'; readonly path: string }
-)
+  | { readonly ticket: string }
 
 /** A capture that a service will run. */
-export interface RemoteCapture {
+export interface ServiceCapture {
   /** What will be captured, as the service or the request has it. */
   readonly reference: string
   readonly name: string
@@ -33,22 +33,27 @@ export interface RemoteCapture {
   readonly path: string
   readonly headers?: Record<string, string>
   /** What a service was asked for that does not describe it in its stream. */
-  readonly undescribed?: StockCapture
+  readonly undescribed?: PacketflixCapture
+  /** Seconds after which it is asked to end, where it does not stop by itself. */
+  readonly duration?: number | undefined
 }
 
 /**
  * Asks for a capture; nothing runs yet.
  * @throws RemoraError for everything the service has against it, PEER_FAILED when there is none
  */
-export async function prepareRemote(remote: RemoteRequest, signal: AbortSignal): Promise<RemoteCapture> {
-  const { service } = remote
-  if (remote.kind === 'ticket') {
+export async function prepare(
+  service: RemoteService,
+  request: ServiceRequest,
+  signal: AbortSignal,
+): Promise<ServiceCapture> {
+  if ('ticket' in request) {
     const host = describeService(service)
-    return { reference: host, name: host, plan: { path: remote.path }, service, path: remote.path }
+    return { reference: host, name: host, plan: { path: request.ticket }, service, path: request.ticket }
   }
-  if (remote.kind === 'stock') return stockCapture(service, remote.parameters)
-  const { request, includeSelf } = remote
-  const { status, body } = await ask(service, 'POST', '/v1/captures', { body: requestBody(remote), signal })
+  if ('packetflix' in request) return packetflixCapture(service, request.packetflix)
+  refuseOwnFiles(request)
+  const { status, body } = await ask(service, 'POST', '/v1/captures', { body: requestBody(request), signal })
   if (status === 201) {
     const granted = parseAnswer(service, ticket, body, 'answers something else')
     const { url: _, download: __, expires: ___, path, reference, name = shownTargets(request), ...plan } = granted
@@ -56,16 +61,28 @@ export async function prepareRemote(remote: RemoteRequest, signal: AbortSignal):
   }
   if (toldFailure(body) !== undefined || status === 401 || status === 403) throw statusFailure(service, status, body)
   // It knows nothing of remora's own protocol.
-  const { filter, promiscuous, interfaces } = request
-  refuseForStock(service, request)
+  const { filter, promiscuous, interfaces, includeSelf = false, stop } = request
+  refuseForPacketflix(service, request)
   const [target = ''] = request.targets
-  const subject = await findStockSubject(service, target, signal)
+  const subject = await findPacketflixSubject(service, target, signal)
   const wanted = interfaces.length > 0 ? interfaces : undefined
-  return stockCapture(service, { subjects: [subject], interfaces: wanted, filter, promiscuous, includeSelf })
+  const parameters = { subjects: [subject], interfaces: wanted, filter, promiscuous, includeSelf } as const
+  return { ...packetflixCapture(service, parameters), duration: stop.duration }
 }
 
-function requestBody({ request, includeSelf }: Extract<RemoteRequest, { kind: 'request' }>): CaptureBodyJson {
-  const { ownStream: _, place: __, keys, targets, snaplen = 0, interfaces, ...rest } = request
+/**
+ * Refuses files that only this machine can read.
+ * @throws RemoraError USAGE
+ */
+function refuseOwnFiles({ keys }: CaptureRequest): void {
+  if (keys === undefined || keys.files.length === 0) return
+  throw new RemoraError('USAGE', 'a key log file of this machine cannot be sent to a capture service', {
+    hint: 'Use --tls-keys for the keys of the targets, or give the file to Wireshark (tls.keylog_file).',
+  })
+}
+
+function requestBody(request: CaptureRequest): CaptureBodyJson {
+  const { ownStream: _, place: __, keys, targets, snaplen = 0, includeSelf = false, interfaces, ...rest } = request
   const [target = ''] = targets
   return {
     ...(targets.length === 1 ? { target } : { targets: [...targets] }),
@@ -77,7 +94,7 @@ function requestBody({ request, includeSelf }: Extract<RemoteRequest, { kind: 'r
   }
 }
 
-function stockCapture(service: RemoteService, parameters: StockParameters): RemoteCapture {
+function packetflixCapture(service: RemoteService, parameters: StockParameters): ServiceCapture {
   const [subject] = parameters.subjects
   const asked = { ...parameters, subjects: withNodeName(service, parameters.subjects) }
   const { query, headers } = formatParameters(asked)
@@ -105,7 +122,7 @@ function withNodeName(service: RemoteService, subjects: StockParameters['subject
 }
 
 /** What the original protocol has no words for. */
-function refuseForStock(service: RemoteService, request: CaptureRequest): void {
+function refuseForPacketflix(service: RemoteService, request: CaptureRequest): void {
   const {
     targets,
     snaplen,

@@ -1,16 +1,16 @@
-/** A target reference against what a stock service lists: it only takes targets as it describes them. */
-import { RemoraError } from '../base/errors.ts'
-import { didYouMean, nearestNames } from '../base/nearest.ts'
-import { readJson } from '../protocol/json.ts'
-import type { StockSubject } from '../protocol/packetflix/parameters.ts'
-import { type StockTarget, stockTargets } from '../protocol/packetflix/target.ts'
-import { qualifiedName } from '../reference/grammar/containers.ts'
-import { describesTarget, formatReference, isContainerReference, parseReference } from '../reference/reference.ts'
-import { containerScheme } from '../reference/schemes.ts'
-import { statusFailure } from '../remote/failure.ts'
-import { ask } from '../remote/http.ts'
-import { describeService, type RemoteService } from '../remote/service.ts'
-import { findLabelled } from './stock-labels.ts'
+/** A target reference against what a Packetflix service lists: it only takes targets as it describes them. */
+import { RemoraError } from '../../base/errors.ts'
+import { didYouMean, nearestNames } from '../../base/nearest.ts'
+import { readJson } from '../../protocol/json.ts'
+import type { StockSubject } from '../../protocol/packetflix/parameters.ts'
+import { type StockTarget, stockTargets } from '../../protocol/packetflix/target.ts'
+import { qualifiedName } from '../../reference/grammar/containers.ts'
+import { describesTarget, formatReference, isContainerReference, parseReference } from '../../reference/reference.ts'
+import { containerScheme } from '../../reference/schemes.ts'
+import { statusFailure } from '../../remote/failure.ts'
+import { ask } from '../../remote/http.ts'
+import { describeService, type RemoteService } from '../../remote/service.ts'
+import { findLabelled } from './packetflix-labels.ts'
 
 /** Where the list is, beside the capture service or in a Ghostwire of its own. */
 const places = ['/discover/mobyshark', '/mobyshark']
@@ -19,7 +19,10 @@ const places = ['/discover/mobyshark', '/mobyshark']
  * Everything a service lists.
  * @throws RemoraError PEER_FAILED when it lists nothing
  */
-export async function listStockTargets(service: RemoteService, signal: AbortSignal): Promise<readonly StockTarget[]> {
+export async function listPacketflixTargets(
+  service: RemoteService,
+  signal: AbortSignal,
+): Promise<readonly StockTarget[]> {
   let refusal: RemoraError | undefined
   for (const place of places) {
     const { status, body } = await ask(service, 'GET', place, { signal })
@@ -37,10 +40,10 @@ export async function listStockTargets(service: RemoteService, signal: AbortSign
 }
 
 /**
- * What to ask a stock service for.
+ * What to ask a Packetflix service for.
  * @throws RemoraError USAGE, TARGET_NOT_FOUND, TARGET_AMBIGUOUS or PEER_FAILED
  */
-export async function findStockSubject(
+export async function findPacketflixSubject(
   service: RemoteService,
   text: string,
   signal: AbortSignal,
@@ -48,7 +51,7 @@ export async function findStockSubject(
   const reference = parseReference(text)
   const compares = containerScheme(reference)?.compares
   if (compares === 'environment') throw tellsNoEnvironment(service)
-  const targets = await listStockTargets(service, signal).catch(error => {
+  const targets = await listPacketflixTargets(service, signal).catch(error => {
     if (reference.scheme === 'netns') return []
     throw error
   })
@@ -84,7 +87,7 @@ function tellsNoEnvironment(service: RemoteService): RemoraError {
 }
 
 /** What finds a target again that has no reference of its own. */
-export function stockReference({ name, prefix, type, pid, starttime }: StockTarget): string {
+export function packetflixReference({ name, prefix, type, pid, starttime }: StockTarget): string {
   if (type === 'proc') return pid > 0 ? formatReference({ scheme: 'pid', pid, startTime: starttime }) : 'host'
   if (type === 'bindmount') return formatReference({ scheme: 'file', path: name })
   return formatReference({ scheme: type === 'pod' ? 'pod' : 'container', name: qualifiedName({ prefix, name }) })

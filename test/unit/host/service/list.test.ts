@@ -2,8 +2,8 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { prepareRemote } from '../../../src/capture/remote.ts'
-import { listRemoteTargets, watchRemoteTargets } from '../../../src/capture/remote-list.ts'
+import { listTargets, watchTargets } from '../../../../src/host/service/list.ts'
+import { prepare } from '../../../../src/host/service/prepare.ts'
 
 const servers: Server[] = []
 afterEach(() => {
@@ -32,7 +32,7 @@ describe('a list', () => {
       { reference: 'x:y', type: 'hologram' },
     ]
     const service = await saying(JSON.stringify({ targets, warnings: ['podman does not answer'], more: 1 }))
-    expect(await listRemoteTargets(service, signal)).toMatchObject({
+    expect(await listTargets(service, signal)).toMatchObject({
       targets: [
         { reference: 'docker:web', name: 'web', netns: 7, pid: 0, startTime: 0, interfaces: ['lo'], addresses: [] },
         { reference: 'x:y', name: '', interfaces: [] },
@@ -50,7 +50,7 @@ describe('a list', () => {
     ['a page', '<html>'],
     ['nothing', ''],
   ])('of %s is a failure of the service', async (_, body) => {
-    await expect(listRemoteTargets(await saying(body), signal)).rejects.toMatchObject({ code: 'PEER_FAILED' })
+    await expect(listTargets(await saying(body), signal)).rejects.toMatchObject({ code: 'PEER_FAILED' })
   })
 
   test('without end is not kept', { timeout: 30_000 }, async () => {
@@ -62,7 +62,7 @@ describe('a list', () => {
       response.on('drain', go)
       go()
     })
-    await expect(listRemoteTargets(service, signal)).rejects.toMatchObject({
+    await expect(listTargets(service, signal)).rejects.toMatchObject({
       code: 'PEER_FAILED',
       message: expect.stringMatching(/too large/),
     })
@@ -70,7 +70,7 @@ describe('a list', () => {
 
   test('that does not come in time is told as such', async () => {
     const service = await answering(() => {})
-    await expect(listRemoteTargets(service, AbortSignal.timeout(200))).rejects.toMatchObject({
+    await expect(listTargets(service, AbortSignal.timeout(200))).rejects.toMatchObject({
       code: 'PEER_FAILED',
       message: expect.stringMatching(/did not answer in time/),
     })
@@ -82,7 +82,7 @@ describe('a watch', () => {
     const told: unknown[] = []
     const onEvent = (event: unknown) => told.push(event)
     const onWarning = (warning: string) => told.push(warning)
-    const error = await watchRemoteTargets(await saying(body, type), { signal, onEvent, onWarning }).catch(
+    const error = await watchTargets(await saying(body, type), { signal, onEvent, onWarning }).catch(
       (thrown: unknown) => thrown,
     )
     return { told, error }
@@ -123,7 +123,7 @@ test.each([
     follow: false,
     names: true,
   }
-  await expect(prepareRemote({ kind: 'request', service, request, includeSelf: false }, signal)).rejects.toMatchObject({
+  await expect(prepare(service, request, signal)).rejects.toMatchObject({
     code: 'PEER_FAILED',
   })
 })

@@ -1,7 +1,7 @@
 /** References against the list of a stock service, which a stock server tells. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { findStockSubject } from '../../../src/capture/remote-stock.ts'
-import { type StockServer, startStockServer } from '../../helpers/stock-server.ts'
+import { findPacketflixSubject } from '../../../../src/host/service/packetflix.ts'
+import { type StockServer, startStockServer } from '../../../helpers/stock-server.ts'
 
 const entry = (name: string, type: string, netns: number, more: Record<string, unknown> = {}) => ({
   ...{ name, type, netns, 'network-interfaces': ['lo', 'eth0'], pid: netns, starttime: 7, prefix: '' },
@@ -46,7 +46,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-const find = (text: string) => findStockSubject({ base: server.url }, text, new AbortController().signal)
+const find = (text: string) => findPacketflixSubject({ base: server.url }, text, new AbortController().signal)
 
 test.each([
   ['web', 101],
@@ -82,7 +82,7 @@ test('a namespace is asked for by a target in it, and by its number where the se
   const byNumber = { kind: 'netns', netns: 4026532573 }
   expect(await find('netns:4026532573')).toEqual(byNumber)
   const silent = await startStockServer({ requireToken: 'x' })
-  expect(await findStockSubject({ base: silent.url }, 'netns:4026532573', new AbortController().signal)).toEqual(
+  expect(await findPacketflixSubject({ base: silent.url }, 'netns:4026532573', new AbortController().signal)).toEqual(
     byNumber,
   )
   await silent.close()
@@ -109,11 +109,13 @@ test.each([
 test.each(['label:app=web', 'compose:shop'])('a service without labels says so: %s', async text => {
   for (const told of [undefined, {}, { 'network-namespaces': [{ id: 'x' }] }]) {
     const silent = await startStockServer({ document: { metadata: {}, containers }, topology: told })
-    await expect(findStockSubject({ base: silent.url }, text, new AbortController().signal)).rejects.toMatchObject({
-      code: 'USAGE',
-      message: expect.stringMatching(/tells no labels/),
-      hint: expect.stringMatching(/name/),
-    })
+    await expect(findPacketflixSubject({ base: silent.url }, text, new AbortController().signal)).rejects.toMatchObject(
+      {
+        code: 'USAGE',
+        message: expect.stringMatching(/tells no labels/),
+        hint: expect.stringMatching(/name/),
+      },
+    )
     await silent.close()
   }
 })

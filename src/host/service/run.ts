@@ -4,73 +4,31 @@
  */
 
 import { fstatSync } from 'node:fs'
-import { isAbort } from '../base/abort.ts'
-import { RemoraError, systemCode } from '../base/errors.ts'
-import { silentLog } from '../base/log.ts'
-import { afterOwnTime } from '../base/own-time.ts'
-import { setInterval, setTimeout } from '../base/timers.ts'
-import { openSink } from '../linux/files/sink.ts'
-import { watchWriteback } from '../linux/files/writeback.ts'
-import { packetCounter } from '../pcapng/count.ts'
-import { parseNote } from '../protocol/v1/notes.ts'
-import type { CaptureEnd } from '../protocol/v1/values.ts'
-import { closedFailure, strangeAnswer } from '../remote/failure.ts'
-import { describeService, type RemoteService } from '../remote/service.ts'
-import { dial, type StreamEnd } from '../remote/websocket.ts'
+import { RemoraError } from '../../base/errors.ts'
+import { silentLog } from '../../base/log.ts'
+import { afterOwnTime } from '../../base/own-time.ts'
+import { setInterval, setTimeout } from '../../base/timers.ts'
+import type { RunContext } from '../../capture/capture.ts'
+import { interestCheck, watchInterval } from '../../capture/output/liveness.ts'
+import type { Output } from '../../capture/output/output.ts'
+import { openWriter } from '../../capture/output/writer.ts'
+import type { CaptureReport } from '../../capture/request/report.ts'
+import { packetCounter } from '../../pcapng/count.ts'
+import { parseNote } from '../../protocol/v1/notes.ts'
+import type { CaptureEnd } from '../../protocol/v1/values.ts'
+import { closedFailure, strangeAnswer } from '../../remote/failure.ts'
+import { describeService, type RemoteService } from '../../remote/service.ts'
+import { dial, type StreamEnd } from '../../remote/websocket.ts'
 import { describeStream } from './describe-stream.ts'
-import { interestCheck, watchInterval } from './output/liveness.ts'
-import { discard, type Output, type OutputRequest, openOutput } from './output/output.ts'
-import { writeFailure } from './output/termination.ts'
-import { settleWritten } from './output/unwritten.ts'
-import { prepareRemote, type RemoteCapture, type RemoteRequest } from './remote.ts'
-import type { CaptureContext } from './request/context.ts'
-import type { CaptureReport, RunOptions } from './request/report.ts'
-
-/** What a remote capture is told beside where it comes from and goes to. */
-type RemoteContext = CaptureContext & Omit<RunOptions, 'lifetime'>
-
-/**
- * Captures from start to end.
- * @param making what to ask for; may fail, which ends like any other failure
- * @returns undefined when asked to stop before the capture had begun
- * @throws RemoraError when the capture cannot start or breaks; what was written by then is kept
- */
-export async function runRemoteCapture(
-  making: Promise<RemoteRequest>,
-  destination: OutputRequest,
-  context: RemoteContext,
-): Promise<CaptureReport | undefined> {
-  const { lifetime } = context
-  // The fifo is opened in any case: older Wiresharks hang when nobody ever opens it.
-  const opening = openOutput(destination, lifetime.stop)
-  opening.catch(() => {})
-  try {
-    const remote = await making.catch(error => discard(opening, error))
-    const prepared = await prepareRemote(remote, lifetime.stop).catch(error => discard(opening, error))
-    const duration = remote.kind === 'request' ? remote.request.stop.duration : undefined
-    return await runRemote(prepared, await opening, context, duration)
-  } catch (error) {
-    if (isAbort(error, lifetime.stop)) return undefined
-    throw error
-  }
-}
+import type { ServiceCapture } from './prepare.ts'
 
 /** Milliseconds a service has to end a capture whose reader has gone. */
 const longestEnd = 6_000
 
-/**
- * Runs a capture that was asked for into an output, and ends the output as the capture ended.
- * @param duration seconds, for services that do not stop by themselves
- */
-export async function runRemote(
-  remote: RemoteCapture,
-  output: Output,
-  context: RemoteContext,
-  duration?: number,
-): Promise<CaptureReport> {
+/** Runs a capture that was asked for into an output, and ends the output as the capture ended. */
+export async function run(remote: ServiceCapture, output: Output, context: RunContext): Promise<CaptureReport> {
   const { lifetime, parent, log = silentLog, onArmed, onPending, onProgress, onSilence } = context
-  const { service, path, headers } = remote
-  const sink = openSink(output.fd)
+  const { service, path, headers, duration } = remote
   const counter = packetCounter()
   const editor = remote.undescribed && describeStream(remote.undescribed, fstatSync(output.fd).isFile())
   const cleanUp = new AbortController()
@@ -78,7 +36,7 @@ export async function runRemote(
   let told: CaptureReport | undefined
   let report: CaptureReport
   /** What came could not be written, whatever the service says of it. */
-  let unwritten: RemoraError | undefined
+  let unwritten: unknown
   let bytes = 0
   let begun: number | undefined
   const seconds = () => (begun === undefined ? 0 : (performance.now() - begun) / 1000)
@@ -86,24 +44,22 @@ export async function runRemote(
     if (begun !== undefined) return
     begun = performance.now()
     onArmed?.()
-    // A remora stops by itself, and knows better when.
-    if (duration === undefined || headers === undefined) return
+    if (duration === undefined) return
     const enough = setTimeout(() => end('stop-condition'), duration * 1000)
     waits.push(() => clearTimeout(enough))
   }
   const waits: (() => void)[] = []
   let end: (why: CaptureEnd) => void = () => {}
-  const writeback = watchWriteback(output.fd, error => {
-    unwritten ??= writeFailure(error)
+  const writer = openWriter(output.fd, error => {
+    unwritten ??= error
     end('reader-gone')
   })
   const write = async (bytes: Buffer) => {
     try {
-      if (bytes.length > 0) await sink.write(bytes)
+      if (!(await writer.write(bytes))) end('reader-gone')
     } catch (error) {
-      if (systemCode(error) === 'EPIPE') return end('reader-gone')
-      unwritten = writeFailure(error)
-      throw unwritten
+      unwritten ??= error
+      throw error
     }
   }
   const taker = {
@@ -135,7 +91,7 @@ export async function runRemote(
       stream.close()
       waits.push(
         afterOwnTime(longestEnd, () => {
-          sink.close()
+          writer.close()
           stream.destroy()
         }),
       )
@@ -145,7 +101,7 @@ export async function runRemote(
       'abort',
       () => {
         reason = 'killed'
-        sink.close()
+        writer.close()
         stream.destroy()
       },
       { signal: cleanUp.signal },
@@ -164,20 +120,19 @@ export async function runRemote(
     if (editor !== undefined && !lifetime.kill.aborted) await write(editor.rest())
     if (unwritten !== undefined && !lifetime.kill.aborted) throw unwritten
     report = conclude(remote, ended, reason, { told, packets: counter.packets(), seconds: seconds() })
-    await settleWritten(writeback, lifetime.kill)
+    await writer.settle(lifetime.kill)
   } catch (error) {
-    sink.close()
+    writer.close()
     if (bytes > 0) output.finish(false)
     else output.discard()
     throw error
   } finally {
     cleanUp.abort()
     for (const cancel of waits) cancel()
-    writeback.close()
+    writer.close()
   }
   log.info(`the capture ended: ${JSON.stringify(report)}`)
-  sink.close()
-  // A stock service that is asked to end does so in the middle of whatever it was sending.
+  // A Packetflix service that is asked to end does so in the middle of whatever it was sending.
   output.finish(report.complete && told !== undefined)
   return report
 }
@@ -194,7 +149,7 @@ function checkBeginning(service: RemoteService, chunk: Buffer, at: number): void
 
 /** From the end of the connection to the end of the capture. */
 function conclude(
-  { service, reference }: RemoteCapture,
+  { service, reference }: ServiceCapture,
   { code, reason: text, failure }: StreamEnd,
   reason: CaptureEnd | undefined,
   { told, packets, seconds }: { told: CaptureReport | undefined; packets: number; seconds: number },
