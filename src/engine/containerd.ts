@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { countOf, parsedSpec, specConfiguration } from './answer.ts'
+import { dockerNamespace, shimMonitors } from './containerd-shim.ts'
 import { mayHaveTasks } from './containerd-state.ts'
 import { type Configuration, type Container, type ContainerProcess, type Engine, newestFirst } from './engine.ts'
 import { type Connection, unlessUnknown, untilAborted, withConnection } from './grpc.ts'
@@ -61,10 +62,7 @@ export function containerdEngine(socket: string): Engine {
   }
 }
 
-/** Docker's containers are Docker's to tell of; containerd knows neither their names nor their images. */
-const dockerNamespace = 'moby'
-
-/** Names of containerd namespaces. */
+/** Names of containerd namespaces but Docker's: containerd knows neither the names nor the images of its containers. */
 async function namespaces(connection: Connection): Promise<string[]> {
   const { namespaces } = await connection.call(listNamespaces, {})
   return namespaces.map(({ name }) => name).filter(name => isNamespace.test(name) && name !== dockerNamespace)
@@ -198,5 +196,10 @@ export const containerd: EngineKind = {
   accepts: path => !foreign.test(path),
   open: containerdEngine,
   yieldsTo: { engine: 'cri', isMarked: labels => labels[criKind] !== undefined },
+  traces: {
+    groups: [/^nerdctl-([0-9a-f]{64})\.scope$/],
+    looseGroups: [/^[\w.-]+\/([0-9a-f]{64})$/],
+    monitors: shimMonitors,
+  },
   fixes: { silent: 'sudo systemctl restart containerd' },
 }

@@ -6,6 +6,7 @@
 import { RemoraError } from '../base/errors.ts'
 import { parsedSpec, specConfiguration } from './answer.ts'
 import { containerd, containerdPlaces } from './containerd.ts'
+import { shimMonitors } from './containerd-shim.ts'
 import { mayHaveTasks } from './containerd-state.ts'
 import { addPodAddresses } from './cri-addresses.ts'
 import { followCri } from './cri-events.ts'
@@ -19,7 +20,7 @@ import {
   startText,
 } from './engine.ts'
 import { type Connection, failedWith, unlessUnknown, untilAborted, withConnection } from './grpc.ts'
-import { type EngineKind, localSocket } from './kind.ts'
+import { conmonIdOptions, type EngineKind, localSocket } from './kind.ts'
 import {
   containerdVersion,
   containerState,
@@ -215,5 +216,12 @@ export const cri: EngineKind = {
   namespaceFolders: () => ['/run/netns'],
   accepts: containerd.accepts,
   open: criEngine,
+  traces: {
+    groups: [
+      /(?:^|:)(?:cri-containerd|crio)[-:]([0-9a-f]{64})(?:\.scope)?$/,
+      /^(?:k8s\.io|isulad|pod[0-9a-f-]{36}|kubepods[^/]*)\/([0-9a-f]{64})$/,
+    ],
+    monitors: { ...shimMonitors, conmon: { idOptions: conmonIdOptions } },
+  },
   fixes: { silent: 'sudo systemctl restart containerd  (or crio)' },
 }

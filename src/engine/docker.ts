@@ -1,8 +1,10 @@
 /** Docker: its local sockets. The containers of a remote Docker have no namespaces here. */
+import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { homeFolder } from '../base/home.ts'
 import { optionValue } from '../linux/process/proc.ts'
 import { membersOf, textOf } from './answer.ts'
+import { dockerNamespace, shim, shimNamespace } from './containerd-shim.ts'
 import { dockerApiEngine } from './docker-api.ts'
 import type { Engine } from './engine.ts'
 import { type EngineKind, localSocket, userFolders } from './kind.ts'
@@ -21,6 +23,24 @@ export function dockerEngine(socketPath: string): Engine {
       return { id: textOf(ID), version: textOf(ServerVersion) }
     },
     networks: async signal => parseDockerNetworks(await getJson(socketPath, '/networks', signal)),
+  }
+}
+
+const maxConfigBytes = 1024 * 1024
+
+/** Docker keeps the name in a file of its own, which outlives a daemon that is down. */
+function storedName(id: string): string | undefined {
+  try {
+    const file = openSync(`/var/lib/docker/containers/${id}/config.v2.json`, 'r')
+    try {
+      const bytes = Buffer.alloc(maxConfigBytes)
+      const { Name } = JSON.parse(bytes.toString('utf8', 0, readSync(file, bytes))) as { Name?: unknown }
+      return typeof Name === 'string' && Name.length > 1 ? Name.replace(/^\//, '') : undefined
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    return undefined
   }
 }
 
@@ -43,6 +63,11 @@ export const docker: EngineKind = {
   accepts: path => !foreign.test(path),
   open: dockerEngine,
   yieldsTo: { engine: 'cri' },
+  traces: {
+    groups: [/^docker-([0-9a-f]{64})\.scope$/, /^docker\/([0-9a-f]{64})$/],
+    monitors: { 'containerd-shim': { ...shim, watches: args => shimNamespace(args) === dockerNamespace } },
+    nameOf: storedName,
+  },
   fixes: {
     forbidden: user => `sudo usermod -aG docker ${user}  (then log in again)`,
     silent: 'sudo systemctl restart docker',

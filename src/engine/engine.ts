@@ -110,6 +110,8 @@ export interface About {
 export interface Engine {
   /** Name of the engine, also the scheme of its references; `traces` stands for those that cannot be asked. */
   readonly name: ContainerEngine | 'traces'
+  /** Stands for engines that are not asked: what it tells of are processes that were seen. */
+  readonly unasked?: true
   /** Path of its socket, as it can be reached from here. */
   readonly address: string
   /** Its process, where that is known: tells whether the engine itself runs in a container. */

@@ -1,33 +1,17 @@
 /**
- * The visible list of engines, and the one way to ask them all: in parallel, each with the same deadline, so that a dead
+ * Looks for engines (members.ts is the list of them), and asks them all: in parallel, each with the same deadline, so that a dead
  * one neither delays nor hides the others.
  */
 import { abortAfter } from '../base/abort.ts'
 import { RemoraError } from '../base/errors.ts'
 import { isForeign } from '../linux/namespace/file-in-root.ts'
 import { listProcesses, readArguments, readCommand, readNamespaceInode } from '../linux/process/proc.ts'
-import type { AskedEngine } from '../model/target.ts'
 import { type Authority, hostAuthority, isOfHost } from './authority.ts'
-import { containerd } from './containerd.ts'
-import { cri } from './cri.ts'
-import { docker } from './docker.ts'
 import type { Container, Engine, EngineAnswer, Wanted } from './engine.ts'
-import { incus } from './incus.ts'
-import type { EngineKind } from './kind.ts'
-import { lxd } from './lxd.ts'
-import { podman } from './podman.ts'
+import { kinds } from './members.ts'
 import { mostElements } from './socket-json.ts'
 import { distinctSockets, findDaemons, makeSocketFinder, type NamedProcess } from './sockets.ts'
 import { monitorsAmong } from './traces.ts'
-
-/** In the order in which they are listed. */
-const members: { readonly [E in AskedEngine]: EngineKind } = { docker, podman, containerd, cri, lxd, incus }
-const kinds = Object.values(members)
-
-/** Returns the member of a name; undefined for what is not asked. */
-export function kindOf(name: Engine['name']): EngineKind | undefined {
-  return kinds.find(kind => kind.name === name)
-}
 
 /** Engines that were found, and a sentence for what was too much to be looked at. */
 export interface FoundEngines {

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { instancesEngine } from './instances-api.ts'
 import type { EngineKind } from './kind.ts'
+import { lxcMonitor } from './lxc.ts'
 
 /** Incus. */
 export const incus: EngineKind = {
@@ -17,6 +18,7 @@ export const incus: EngineKind = {
   accepts: path => path.endsWith('/unix.socket'),
   open: path => instancesEngine('incus', path),
   groupsLike: 'lxc',
+  traces: { monitors: { incusd: lxcMonitor('incus') } },
   fixes: {
     forbidden: user => `sudo usermod -aG incus-admin ${user}  (then log in again)`,
     silent: 'sudo systemctl restart incus',

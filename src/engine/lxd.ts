@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { instancesEngine } from './instances-api.ts'
 import type { EngineKind } from './kind.ts'
+import { lxcMonitor } from './lxc.ts'
 
 /** LXD. */
 export const lxd: EngineKind = {
@@ -18,6 +19,7 @@ export const lxd: EngineKind = {
   accepts: path => path.endsWith('/unix.socket'),
   open: path => instancesEngine('lxd', path),
   groupsLike: 'lxc',
+  traces: { monitors: { lxd: lxcMonitor('lxd') } },
   fixes: {
     forbidden: user => `sudo usermod -aG lxd ${user}  (then log in again)`,
     silent: 'sudo systemctl restart lxd  (or sudo snap restart lxd)',

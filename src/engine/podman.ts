@@ -4,10 +4,11 @@
  * `podman system service` or its systemd unit is.
  */
 import { join } from 'node:path'
+import { optionValue } from '../linux/process/proc.ts'
 import { countOf, labelsOf, membersOf, textOf, textsOf } from './answer.ts'
 import { dockerApiEngine, isListed, processFacts } from './docker-api.ts'
 import { type Container, type Engine, newestFirst } from './engine.ts'
-import { type EngineKind, localSocket, userFolders } from './kind.ts'
+import { conmonIdOptions, type EngineKind, localSocket, userFolders } from './kind.ts'
 import { parsePodmanNetworks } from './networks.ts'
 import { getHeader, getJson, getJsonList } from './socket-json.ts'
 
@@ -76,6 +77,12 @@ function toContainer(
   }
 }
 
+/** conmon(8): `-c ID -n NAME`. */
+function conmonTrace(args: readonly string[]) {
+  const id = optionValue(args, conmonIdOptions)
+  return id === undefined ? undefined : { id, name: optionValue(args, ['-n', '--name']) }
+}
+
 /** Podman, rootful and rootless. */
 export const podman: EngineKind = {
   name: 'podman',
@@ -87,5 +94,11 @@ export const podman: EngineKind = {
   namespaceFolders: () => ['/run/netns', ...userFolders(process.env).map(folder => join(folder, 'netns'))],
   accepts: () => true,
   open: podmanEngine,
+  traces: {
+    groups: [/^libpod-([0-9a-f]{64})(?:\.scope)?$/],
+    // conmon runs in a folder that is called after the pod.
+    monitorGroup: /\/[0-9a-f]{64}\/conmon$/,
+    monitors: { conmon: { idOptions: conmonIdOptions, trace: conmonTrace, knowsName: true } },
+  },
   fixes: { silent: 'systemctl restart podman.socket' },
 }

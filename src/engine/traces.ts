@@ -3,24 +3,26 @@
  * of Podman, systemd-nspawn). So LXC, LXD and nspawn are found, a Podman without its service, and whatever runs on while
  * its engine is down. Names are those that can be read; else the beginning of the id stands for one.
  */
-import { closeSync, openSync, readSync } from 'node:fs'
 import { basename } from 'node:path'
-import type { CgroupContainer } from '../linux/process/cgroup.ts'
 import { optionValue, readArguments } from '../linux/process/proc.ts'
-import { eldestBy, type ProcessEntry, readProcessTable } from '../linux/process/table.ts'
-import { askedEngines, type ContainerEngine } from '../model/target.ts'
+import { eldestBy } from '../linux/process/table.ts'
+import type { ContainerEngine } from '../model/target.ts'
 import { processAuthority } from './authority.ts'
+import type { CgroupContainer } from './cgroup.ts'
 import { type Container, type Engine, newestFirst } from './engine.ts'
+import type { Monitor } from './kind.ts'
+import { kinds, traces } from './members.ts'
+import { type ContainedProcess, readContained } from './processes.ts'
 import type { NamedProcess } from './sockets.ts'
 
 /** The traces as an engine; it has no events. */
-export function tracesEngine(readTable: () => readonly ProcessEntry[] = readProcessTable): Engine {
+export function tracesEngine(readTable: () => readonly ContainedProcess[] = readContained): Engine {
   const traced = (): Container[] => {
     const table = readTable()
     const byPid = new Map(table.map(process => [process.pid, process]))
     const eldest = eldestBy(table, process => {
-      // Only the first process of LXC's has its monitor for a parent.
-      const ofGroup = process.container?.engine === 'lxc' ? process.container : undefined
+      // Where several engines name groups alike, only the first process of a container has a monitor that tells the engine.
+      const ofGroup = sharedGroups.has(process.container?.engine) ? process.container : undefined
       return keyOf(ofGroup ?? traceOf(process, byPid.get(process.parent)))
     })
     return [...eldest.values()].flatMap(process => {
@@ -33,6 +35,7 @@ export function tracesEngine(readTable: () => readonly ProcessEntry[] = readProc
   }
   return {
     name: 'traces',
+    unasked: true,
     address: '/proc',
     async containers(signal) {
       signal.throwIfAborted()
@@ -48,35 +51,25 @@ export function tracesEngine(readTable: () => readonly ProcessEntry[] = readProc
   }
 }
 
-const cidOptions = ['-c', '--cid']
+/** Engines after whose manner others name the control groups of their containers. */
+const sharedGroups: ReadonlySet<ContainerEngine | undefined> = new Set(kinds.flatMap(kind => kind.groupsLike ?? []))
 
-/** A program that watches over containers. */
-interface Monitor {
-  /** Whose container it watches over. */
-  readonly engines: (args: readonly string[]) => readonly ContainerEngine[]
-  /** Options that tell the id of its container. */
-  readonly idOptions?: readonly string[]
-  /** What its arguments tell of its child; where they do, that is a container also without a control group of its own. */
-  readonly trace?: (args: readonly string[]) => Trace | undefined
-  /** They tell the name, which a control group does not. */
-  readonly knowsName?: true
+/** Programs that watch over containers, by command: one may do so for several engines. */
+const monitors = Map.groupBy(
+  traces.flatMap(({ engine, monitors = {} }) =>
+    Object.entries(monitors).map(([command, monitor]) => ({ engine, command, monitor })),
+  ),
+  ({ command }) => command,
+)
+
+/** Those of a command whose arguments tell of its children. */
+function tracing(command: string): { readonly engine: ContainerEngine; readonly monitor: Monitor } | undefined {
+  return monitors.get(command)?.find(({ monitor }) => monitor.trace !== undefined)
 }
-
-/** Monitors by command: conmon(8), the shim of containerd and Docker, and those of engines that are asked nothing. */
-const monitors: ReadonlyMap<string, Monitor> = new Map<string, Monitor>([
-  ['conmon', { engines: () => ['podman', 'cri'], idOptions: cidOptions, trace: conmonTrace, knowsName: true }],
-  ['containerd-shim', { engines: shimEngines, idOptions: ['-id'] }],
-  ['systemd-nspawn', { engines: () => ['nspawn'], trace: nspawnTrace }],
-  ['lxc-start', { engines: () => ['lxc'] }],
-  ...['lxd', 'incusd'].map((command): [string, Monitor] => [
-    command,
-    { engines: args => [lxcTrace(args)?.engine ?? []].flat(), trace: lxcTrace, knowsName: true },
-  ]),
-])
 
 /** Tells whether the children of a command are containers, also without a control group of their own. */
 export function hasTracedChildren(command: string): boolean {
-  return monitors.get(command)?.trace !== undefined
+  return tracing(command) !== undefined
 }
 
 /** Processes that watch over containers. */
@@ -106,13 +99,12 @@ export function isAnyUntold(
 
 /** Whose container a process watches over, and its id, where its arguments tell that. */
 function watchedBy({ pid, command }: NamedProcess): { engines: readonly ContainerEngine[]; id: string | undefined } {
-  const { engines, idOptions = [], trace }: Monitor = monitors.get(command) ?? { engines: () => [] }
   const args = readArguments(pid)
-  return { engines: engines(args), id: optionValue(args, idOptions) ?? trace?.(args)?.id }
-}
-
-function shimEngines(args: readonly string[]): readonly ContainerEngine[] {
-  return optionValue(args, ['-namespace']) === 'moby' ? ['docker'] : ['containerd', 'cri']
+  const watching = (monitors.get(command) ?? []).filter(({ monitor: { watches = () => true } }) => watches(args))
+  const ids = watching.map(
+    ({ monitor: { idOptions = [], trace } }) => optionValue(args, idOptions) ?? trace?.(args)?.id,
+  )
+  return { engines: watching.map(({ engine }) => engine), id: ids.find(id => id !== undefined) }
 }
 
 interface Trace extends CgroupContainer {
@@ -121,43 +113,25 @@ interface Trace extends CgroupContainer {
 }
 
 /** What tells that a process runs in a container; its parent may know the name better than its control group. */
-function traceOf({ mountns, container }: ProcessEntry, parent: ProcessEntry | undefined): Trace | undefined {
+function traceOf({ mountns, container }: ContainedProcess, parent: ContainedProcess | undefined): Trace | undefined {
   // What these start among the files of the host is none: conmon runs `podman container cleanup` when the container has ended.
   if (parent === undefined || (mountns !== undefined && mountns === parent.mountns)) return container
-  const { trace, knowsName = false } = monitors.get(parent.command) ?? {}
-  if (trace === undefined || (container !== undefined && !knowsName)) return container
-  return trace(readArguments(parent.pid)) ?? container
+  const watching = tracing(parent.command)
+  if (watching === undefined || (container !== undefined && !watching.monitor.knowsName)) return container
+  const trace = watching.monitor.trace?.(readArguments(parent.pid))
+  return trace === undefined ? container : { engine: watching.engine, ...trace }
 }
 
 function keyOf(trace: Trace | undefined): string | undefined {
   return trace === undefined ? undefined : `${trace.engine} ${trace.id}`
 }
 
-/** conmon(8): `-c ID -n NAME`. */
-function conmonTrace(args: readonly string[]): Trace | undefined {
-  const id = optionValue(args, cidOptions)
-  return id === undefined ? undefined : { engine: 'podman', id, name: optionValue(args, ['-n', '--name']) }
-}
-
-/** The monitor of liblxc calls itself `[lxc monitor] FOLDER NAME`; LXD and Incus have a folder below their own. */
-function lxcTrace([title = '']: readonly string[]): Trace | undefined {
-  const [, owner, id] = /^\[lxc monitor\] \/.*?\/(lxd|incus)\/containers ([^ /]+)$/.exec(title.trimEnd()) ?? []
-  const engine = askedEngines.find(name => name === owner)
-  return engine === undefined || id === undefined ? undefined : { engine, id, name: id.replace('_', '/') }
-}
-
-/** systemd-nspawn(1): `-M NAME`, or else the name of its directory. */
-function nspawnTrace(args: readonly string[]): Trace | undefined {
-  const name = optionValue(args, ['-M', '--machine']) ?? basename(optionValue(args, ['-D', '--directory']) ?? '')
-  return name === '' ? undefined : { engine: 'nspawn', id: name }
-}
-
-function toContainer({ engine, id, name }: Trace, { pid, startTime }: ProcessEntry): Container {
+function toContainer({ engine, id, name }: Trace, { pid, startTime }: ContainedProcess): Container {
   return {
     engine,
     socket: '',
     id,
-    name: name ?? (engine === 'docker' ? dockerName(id) : undefined) ?? shortened(id),
+    name: name ?? storedName(engine, id) ?? shortened(id),
     prefix: '',
     image: '',
     state: 'running',
@@ -172,20 +146,6 @@ function shortened(id: string): string {
   return /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id
 }
 
-const longestConfig = 1024 * 1024
-
-/** Docker keeps the name in a file of its own, which outlives a daemon that is down. */
-function dockerName(id: string): string | undefined {
-  try {
-    const file = openSync(`/var/lib/docker/containers/${id}/config.v2.json`, 'r')
-    try {
-      const bytes = Buffer.alloc(longestConfig)
-      const { Name } = JSON.parse(bytes.toString('utf8', 0, readSync(file, bytes))) as { Name?: unknown }
-      return typeof Name === 'string' && Name.length > 1 ? Name.replace(/^\//, '') : undefined
-    } finally {
-      closeSync(file)
-    }
-  } catch {
-    return undefined
-  }
+function storedName(name: ContainerEngine, id: string): string | undefined {
+  return traces.find(({ engine }) => engine === name)?.nameOf?.(id)
 }

@@ -1,13 +1,14 @@
 /** Network namespaces that no process lives in, and that no mount keeps: only a thread or a descriptor does. */
+
+import type { ContainedProcess } from '../../engine/processes.ts'
 import { findHolders, type NamespaceHolder } from '../../linux/namespace/holders.ts'
 import { listProcesses, readCommand, readNamespaceInode } from '../../linux/process/proc.ts'
-import type { ProcessEntry } from '../../linux/process/table.ts'
 import { isAtHome } from './processes.ts'
 import type { MountView } from './view.ts'
 
 /** Finds them all, by looking through the threads and descriptors of all processes but this one and captures of a remora. */
 export async function findHeld(
-  table: readonly ProcessEntry[],
+  table: readonly ContainedProcess[],
   { own, foreign }: MountView,
   signal: AbortSignal,
 ): Promise<NamespaceHolder[]> {

@@ -4,6 +4,7 @@
  */
 import type { Engine } from '../../engine/engine.ts'
 import { lookForEngines } from '../../engine/engines.ts'
+import { type ContainedProcess, scanContained } from '../../engine/processes.ts'
 import { hasTracedChildren } from '../../engine/traces.ts'
 import type { NamespaceHolder } from '../../linux/namespace/holders.ts'
 import {
@@ -12,13 +13,13 @@ import {
   listNamespaceMounts,
   type NamespaceMount,
 } from '../../linux/namespace/mountinfo.ts'
-import { eldestBy, type ProcessEntry, scanProcesses } from '../../linux/process/table.ts'
+import { eldestBy } from '../../linux/process/table.ts'
 import { findHost } from './host.ts'
 import { isAtHome } from './processes.ts'
 
 /** A view of the host. */
 export interface HostView {
-  readonly table: readonly ProcessEntry[]
+  readonly table: readonly ContainedProcess[]
   readonly engines: readonly Engine[]
   /** A sentence for what was too much to be looked at. */
   readonly leftOut: readonly string[]
@@ -32,7 +33,7 @@ export interface MountView {
 
 /** Looks at the processes, and for the sockets of engines. */
 export async function viewHost(signal: AbortSignal, env?: NodeJS.ProcessEnv): Promise<HostView> {
-  const table = await scanProcesses(signal)
+  const table = await scanContained(signal)
   return { table, ...lookForEngines(env, table) }
 }
 

@@ -2,9 +2,11 @@
  * All engines of the host, asked at once and brought together: nothing twice, and the containers of an engine that runs
  * in a container under the name of that one.
  */
+
+import { readCgroupContainer } from '../../engine/cgroup.ts'
 import { type Container, type Engine, type EngineAnswer, isRandomId } from '../../engine/engine.ts'
-import { askEngines, type EngineTimeout, findEngines, kindOf, tellsOfHost } from '../../engine/engines.ts'
-import { readCgroupContainer } from '../../linux/process/cgroup.ts'
+import { askEngines, type EngineTimeout, findEngines, tellsOfHost } from '../../engine/engines.ts'
+import { kindOf } from '../../engine/members.ts'
 import { readStat } from '../../linux/process/proc.ts'
 import { qualifiedName } from '../../reference/grammar/containers.ts'
 import { mayTellOf } from './container-namespace.ts'

@@ -7,10 +7,10 @@ import { abortAfter } from '../../base/abort.ts'
 import { exhausted, reasonOf } from '../../base/errors.ts'
 import { watchExhaustion } from '../../base/exhaustion.ts'
 import type { EngineAnswer } from '../../engine/engine.ts'
+import type { ContainedProcess } from '../../engine/processes.ts'
 import { tracesEngine } from '../../engine/traces.ts'
 import type { NamespaceHolder } from '../../linux/namespace/holders.ts'
 import { hasCapability, requireProc } from '../../linux/process/proc.ts'
-import type { ProcessEntry } from '../../linux/process/table.ts'
 import type { Target } from '../../model/target.ts'
 import { findHeld } from '../host/held.ts'
 import { findHost } from '../host/host.ts'
@@ -77,7 +77,7 @@ export async function discover(options: DiscoverOptions): Promise<Discovery> {
     ...hiddenFromUser(),
   ]
   const answered = answers.flatMap(({ engine, failure }) => (failure ? [] : engine.address))
-  const engines = answers.flatMap(({ engine, failure }) => (failure || engine.name === 'traces' ? [] : engine))
+  const engines = answers.flatMap(({ engine, failure }) => (failure || engine.unasked ? [] : engine))
   const detailed = interfaces ? await addInterfaces(targets, signal) : { targets, warnings: [] }
   if (ranOut()) throw exhausted()
   return { targets: detailed.targets, warnings: [...warnings, ...detailed.warnings], answered, engines }
@@ -85,7 +85,7 @@ export async function discover(options: DiscoverOptions): Promise<Discovery> {
 
 async function targetsOf(
   answers: readonly EngineAnswer[],
-  table: readonly ProcessEntry[],
+  table: readonly ContainedProcess[],
   kept: MountView & { readonly holders: readonly NamespaceHolder[] },
   signal: AbortSignal,
 ): Promise<{ targets: Target[]; unlocated: readonly string[] }> {

@@ -8,8 +8,8 @@ import { watchExhaustion } from '../../base/exhaustion.ts'
 import { setTimeout } from '../../base/timers.ts'
 import { askAbout } from '../../engine/about.ts'
 import type { About, Engine } from '../../engine/engine.ts'
+import type { ContainedProcess } from '../../engine/processes.ts'
 import { isStillHeld, type NamespaceHolder } from '../../linux/namespace/holders.ts'
-import type { ProcessEntry } from '../../linux/process/table.ts'
 import type { HostFacts } from '../../model/host.ts'
 import type { Target } from '../../model/target.ts'
 import { findHeld } from '../host/held.ts'
@@ -22,7 +22,7 @@ import { type Discovery, isYoung } from './targets.ts'
 
 /** What holds at the moment. */
 export interface KnownTargets extends Discovery {
-  readonly table: readonly ProcessEntry[]
+  readonly table: readonly ContainedProcess[]
   /** The same as long as the targets and their interfaces are. */
   readonly revision: string
   /** What is known of the host and of its engines. */
@@ -211,13 +211,13 @@ function holds(
 }
 
 /** Whether the processes of all targets still live. */
-function areAlive(targets: readonly Target[], table: readonly ProcessEntry[]): boolean {
+function areAlive(targets: readonly Target[], table: readonly ContainedProcess[]): boolean {
   const started = new Map(table.map(({ pid, startTime }) => [pid, startTime]))
   return targets.every(({ pid, startTime, type }) => pid === 0 || type === 'host' || started.get(pid) === startTime)
 }
 
 /** Whether a process is about to become a container that no engine has told of yet. */
-function hasStarting(targets: readonly Target[], table: readonly ProcessEntry[]): boolean {
+function hasStarting(targets: readonly Target[], table: readonly ContainedProcess[]): boolean {
   const told = new Set(
     targets.flatMap(({ container, members = [] }) => [container?.id, ...members.map(({ id }) => id)]),
   )

@@ -3,11 +3,11 @@ import { abortAfter } from '../../base/abort.ts'
 import { version } from '../../base/version.ts'
 import { askAbout } from '../../engine/about.ts'
 import type { About, Engine } from '../../engine/engine.ts'
+import { type ContainedProcess, scanContained } from '../../engine/processes.ts'
 import { mobysharkDocument } from '../../ghostwire/mobyshark.ts'
 import { readHostFacts } from '../../linux/host/facts.ts'
 import { readHostnames } from '../../linux/host/hostnames.ts'
 import { readCommand } from '../../linux/process/proc.ts'
-import { type ProcessEntry, scanProcesses } from '../../linux/process/table.ts'
 import type { EngineFacts, HostFacts } from '../../model/host.ts'
 import type { Target } from '../../model/target.ts'
 import { engineTimeout } from './ask.ts'
@@ -38,13 +38,13 @@ export async function mobyshark(
 ): Promise<Answer<ReturnType<typeof mobysharkDocument>>> {
   const discovery = await discover({ ...options, interfaces: true, held: 'all' })
   const facts = await hostFacts(discovery, options)
-  return mobysharkOf(discovery, await scanProcesses(options.signal), facts, isWanted)
+  return mobysharkOf(discovery, await scanContained(options.signal), facts, isWanted)
 }
 
 /** Makes the document of targets that are known. */
 export function mobysharkOf(
   { targets, warnings }: Pick<Discovery, 'targets' | 'warnings'>,
-  table: readonly ProcessEntry[],
+  table: readonly ContainedProcess[],
   facts: HostFacts,
   isWanted: (target: Target) => boolean = () => true,
 ): Answer<ReturnType<typeof mobysharkDocument>> {

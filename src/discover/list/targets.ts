@@ -9,12 +9,13 @@ import {
   isRandomId,
   newestFirst,
 } from '../../engine/engine.ts'
-import { kindOf } from '../../engine/engines.ts'
+import { kindOf } from '../../engine/members.ts'
+import { type ContainedProcess, readOneContained } from '../../engine/processes.ts'
 import type { NamespaceHolder } from '../../linux/namespace/holders.ts'
 import type { ForeignMount, NamespaceMount } from '../../linux/namespace/mountinfo.ts'
 import { makePidTranslator } from '../../linux/process/pid-namespace.ts'
 import { readUptime } from '../../linux/process/proc.ts'
-import { eldestBy, type ProcessEntry, readProcess } from '../../linux/process/table.ts'
+import { eldestBy } from '../../linux/process/table.ts'
 import { type ContainerEngine, containerEngines, type PodMember, type Target } from '../../model/target.ts'
 import { formatReference } from '../../reference/reference.ts'
 import { holderName } from '../host/held.ts'
@@ -57,7 +58,7 @@ export function hostTarget(host: { netns: number; pid: number; startTime: number
  */
 export async function containerTargets(
   answers: readonly EngineAnswer[],
-  table: readonly ProcessEntry[],
+  table: readonly ContainedProcess[],
   host: number | undefined,
   signal: AbortSignal,
 ): Promise<{ readonly targets: Target[]; readonly unlocated: readonly string[] }> {
@@ -66,8 +67,7 @@ export async function containerTargets(
   const listed = listContainersOf(answers).sort(newestFirst)
   const { processes, unlocated } = await locateAll(listed, byId, signal)
   for (const [container, process] of processes)
-    if (container.owner.name === 'traces' && isStarting(container.engine, process, answered))
-      processes.delete(container)
+    if (container.owner.unasked && isStarting(container.engine, process, answered)) processes.delete(container)
   const running = listed.filter(container => processes.has(container))
   const locatedOf = ({ containers }: Unit) =>
     containers.map(member => processes.get(member)).find(process => process?.netns !== undefined)
@@ -99,7 +99,7 @@ export function processTarget({ netns, pid, startTime, command }: Tenant): Targe
  * Puts the processes that live in a mounted namespace in its place, as Ghostwire has them: those whose parent lives
  * elsewhere. remora's own list prefers the name that somebody gave.
  */
-export function withResidents(targets: readonly Target[], table: readonly ProcessEntry[]): Target[] {
+export function withResidents(targets: readonly Target[], table: readonly ContainedProcess[]): Target[] {
   const namespaces = new Map(table.map(({ pid, netns }) => [pid, netns]))
   const leaders = table
     .filter(isAtHome)
@@ -118,7 +118,7 @@ export function withResidents(targets: readonly Target[], table: readonly Proces
  * The first processes of namespaces that containers came to live in, such as those of an engine's own host in a box: what runs
  * there without a container belongs to them. Who came after the containers only visits.
  */
-function leadersBeside(targets: readonly Target[], leaders: readonly ProcessEntry[]): Target[] {
+function leadersBeside(targets: readonly Target[], leaders: readonly ContainedProcess[]): Target[] {
   const eldest = eldestBy(leaders, ({ netns }) => netns)
   return [...Map.groupBy(targets, ({ netns }) => netns)].flatMap(([netns, there]) => {
     const leader = eldest.get(netns)
@@ -179,7 +179,7 @@ export function withShares(targets: readonly Target[]): Target[] {
 
 /** A process that nobody may look into, or that could not be found: the container is listed all the same. */
 const unknownProcess = { pid: 0, startTime: 0, netns: undefined }
-type Located = Pick<ProcessEntry, 'pid' | 'startTime' | 'netns'>
+type Located = Pick<ContainedProcess, 'pid' | 'startTime' | 'netns'>
 
 /** Closer looks at the containers of one engine: its list or a control group tells the process of all but a few. */
 const mostLooks = 256
@@ -190,16 +190,14 @@ const mostLooks = 256
  */
 async function locateAll(
   listed: readonly Listed[],
-  byId: ReadonlyMap<string, ProcessEntry>,
+  byId: ReadonlyMap<string, ContainedProcess>,
   signal: AbortSignal,
 ): Promise<{ processes: Map<Listed, Located>; unlocated: string[] }> {
   const translate = makePidTranslator(signal)
   const locate = async ({ owner }: Listed, told: ContainerProcess | undefined): Promise<Located | undefined> => {
     if (told === undefined) return undefined
     // A trace is a process we saw: when it cannot be found it has ended.
-    return (
-      readProcess(await hostPid(owner, told.pid, translate)) ?? (owner.name === 'traces' ? undefined : unknownProcess)
-    )
+    return readOneContained(await hostPid(owner, told.pid, translate)) ?? (owner.unasked ? undefined : unknownProcess)
   }
   const looks = new Map<Engine, number>()
   const refused = new Map<Engine, number>()
@@ -248,14 +246,14 @@ const ticks = 100
 /** Whether a process is one of an engine that answered, which will tell of its container in a moment. */
 function isStarting(
   engine: ContainerEngine | undefined,
-  process: Pick<ProcessEntry, 'startTime'>,
+  process: Pick<ContainedProcess, 'startTime'>,
   answered: ReadonlySet<string>,
 ): boolean {
   return engine !== undefined && answered.has(engine) && isYoung(process)
 }
 
 /** Whether a process has begun so lately that its engine may not have told of it yet. */
-export function isYoung({ startTime }: Pick<ProcessEntry, 'startTime'>): boolean {
+export function isYoung({ startTime }: Pick<ContainedProcess, 'startTime'>): boolean {
   return readUptime() - startTime / ticks < startingTime
 }
 

@@ -6,9 +6,9 @@
 
 import { canonicalAddress } from '../../base/ip.ts'
 import { inPieces } from '../../base/pieces.ts'
+import { readCgroupContainer } from '../../engine/cgroup.ts'
 import type { Container, Engine, EngineAnswer } from '../../engine/engine.ts'
 import { readLocalAddresses } from '../../linux/network/local-addresses.ts'
-import { readCgroupContainer } from '../../linux/process/cgroup.ts'
 import { makePidTranslator } from '../../linux/process/pid-namespace.ts'
 import { listProcesses, readNamespaceInode } from '../../linux/process/proc.ts'
 import { hostPid, mayTellOf } from './container-namespace.ts'

@@ -1,6 +1,8 @@
 /** The whole network topology of this host as the document of Ghostwire's `GET /json`. */
 import { abortAfter } from '../../base/abort.ts'
 import { inPieces } from '../../base/pieces.ts'
+import { readCgroupContainer } from '../../engine/cgroup.ts'
+import { type ContainedProcess, scanContained } from '../../engine/processes.ts'
 import { ghostwireDocument } from '../../ghostwire/document.ts'
 import { readDns } from '../../linux/host/dns.ts'
 import { readHostnames } from '../../linux/host/hostnames.ts'
@@ -10,7 +12,6 @@ import type { TableSocket } from '../../linux/network/sockets-table.ts'
 import { readHolders } from '../../linux/process/descriptors.ts'
 import { readProcessFacts } from '../../linux/process/facts.ts'
 import { readPidNamespaces } from '../../linux/process/pid-tree.ts'
-import { type ProcessEntry, scanProcesses } from '../../linux/process/table.ts'
 import { withNetworks } from '../../model/engine-network.ts'
 import type { HostFacts, HostSnapshot, NamespaceIds } from '../../model/host.ts'
 import type { ProcessFacts } from '../../model/process.ts'
@@ -26,7 +27,7 @@ import { type Discovery, withResidents } from './targets.ts'
 export async function ghostwire(options: DocumentOptions): Promise<Answer<ReturnType<typeof ghostwireDocument>>> {
   const { signal } = options
   const discovery = await discover({ ...options, interfaces: false, held: 'all' })
-  const table = await scanProcesses(signal)
+  const table = await scanContained(signal)
   const [facts, topology] = await Promise.all([hostFacts(discovery, options), readTopology(discovery, table, options)])
   const { document, warnings } = await ghostwireOf(topology, table, facts, signal)
   return { document, warnings: [...discovery.warnings, ...warnings] }
@@ -45,7 +46,7 @@ export interface Topology {
 /** Reads the topology of targets. */
 export async function readTopology(
   discovery: Pick<Discovery, 'targets' | 'engines'>,
-  table: readonly ProcessEntry[],
+  table: readonly ContainedProcess[],
   { signal, timeout = engineTimeout }: DocumentOptions,
 ): Promise<Topology> {
   const targets = withResidents(discovery.targets, table)
@@ -66,7 +67,7 @@ export async function readTopology(
 /** Makes the document of a topology that is known: what changes from moment to moment is read anew. */
 export async function ghostwireOf(
   topology: Topology,
-  table: readonly ProcessEntry[],
+  table: readonly ContainedProcess[],
   facts: HostFacts,
   signal: AbortSignal,
 ): Promise<Answer<ReturnType<typeof ghostwireDocument>>> {
@@ -85,7 +86,7 @@ const tenantsOf = (targets: readonly Target[]) =>
 async function readTenants(
   { targets, stacks, hostnames }: Topology,
   sockets: ReadonlyMap<number, readonly TableSocket[]>,
-  table: readonly ProcessEntry[],
+  table: readonly ContainedProcess[],
   signal: AbortSignal,
 ): Promise<Pick<HostSnapshot, 'namespaces' | 'processes' | 'pidNamespaces'>> {
   const holders = await readHolders(signal)
@@ -104,7 +105,8 @@ async function readTenants(
   named.delete(0)
   const factsOf = (pid: number): [number, ProcessFacts] => {
     const dns = tenants.has(pid) ? readDns(pid, hostnames.get(pid) ?? '') : noDns
-    return [pid, { ...readProcessFacts(pid), dns, taps: holders.taps.get(pid) ?? [] }]
+    const container = readCgroupContainer(pid)?.id ?? ''
+    return [pid, { ...readProcessFacts(pid), container, dns, taps: holders.taps.get(pid) ?? [] }]
   }
   const processes = new Map(await inPieces(named, factsOf, signal))
   return { namespaces, processes, pidNamespaces: await readPidNamespaces(table, signal) }

@@ -4,10 +4,10 @@
  */
 import { RemoraError } from '../../base/errors.ts'
 import { didYouMean, nearestNames } from '../../base/nearest.ts'
+import { readContained } from '../../engine/processes.ts'
 import { ghostwireType } from '../../ghostwire/engine-types.ts'
 import { tenantName } from '../../ghostwire/mobyshark.ts'
 import { readCommand } from '../../linux/process/proc.ts'
-import { readProcessTable } from '../../linux/process/table.ts'
 import type { Target } from '../../model/target.ts'
 import type { StockTarget } from '../../protocol/packetflix/target.ts'
 import { mountName, pathOfMount } from '../../reference/grammar/mounts.ts'
@@ -59,7 +59,7 @@ function candidates({ name, prefix, netns }: StockTarget, targets: readonly Targ
     if (target.type !== 'bindmount') return false
     return mountName(target.name) === name || (target.netns === netns && pathOfMount(target.name) === pathOfMount(name))
   }
-  const known = new Set([...targets, ...withResidents(targets, readProcessTable())])
+  const known = new Set([...targets, ...withResidents(targets, readContained())])
   return [...known].filter(target => target.prefix === prefix && isNamed(target))
 }
 

@@ -5,10 +5,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { exhausted, RemoraError } from '../../base/errors.ts'
 import { watchExhaustion } from '../../base/exhaustion.ts'
+import { readCgroupContainer } from '../../engine/cgroup.ts'
 import type { Engine, EngineAnswer } from '../../engine/engine.ts'
 import { type FoundEngines, lookForEngines } from '../../engine/engines.ts'
 import type { NetworkNamespace } from '../../linux/namespace/netns.ts'
-import { readCgroupContainer } from '../../linux/process/cgroup.ts'
 import { makePidTranslator } from '../../linux/process/pid-namespace.ts'
 import { readNamespaceInode, requireProc } from '../../linux/process/proc.ts'
 import {

@@ -7,11 +7,11 @@
  * What a number means is known of namespaces that have a process or a name (ip-netns(8)); nothing is guessed of others.
  */
 import { eachOf } from '../../base/each.ts'
+import { scanContained } from '../../engine/processes.ts'
 import { listForeignMounts, listNamespaceMounts } from '../../linux/namespace/mountinfo.ts'
 import { type NetworkNamespace, openIfThere, reopenNamespace } from '../../linux/namespace/netns.ts'
 import { listInterfaces } from '../../linux/network/iproute.ts'
 import { readNamespaceIds } from '../../linux/network/namespace-ids.ts'
-import { scanProcesses } from '../../linux/process/table.ts'
 import type { NetworkInterface } from '../../model/interface.ts'
 import { areMirrored, arePeers, netnsOfLower } from '../../model/relations.ts'
 import type { Target } from '../../model/target.ts'
@@ -119,7 +119,7 @@ async function readIdsOf(place: Target, signal: AbortSignal): Promise<ReadonlyMa
 /** Every namespace once: the host's, those that are mounted, which outlive their processes, and those of processes. */
 async function listPlaces(signal: AbortSignal): Promise<Target[]> {
   const host = findHost()
-  const table = await scanProcesses(signal)
+  const table = await scanContained(signal)
   const places = [
     ...(host === undefined ? [] : [hostTarget(host)]),
     ...listNamespaceMounts().map(mountTarget),

@@ -1,11 +1,10 @@
 /** What /proc tells of a process beyond its place: arguments, capabilities, CPUs and scheduling (sched(7)). */
 import type { ProcessFacts } from '../../model/process.ts'
-import { readCgroupContainer } from './cgroup.ts'
 import { parseRanges } from './cpu-list.ts'
 import { readArguments, readCommand, readNamespaceInode, readText } from './proc.ts'
 
 /** Reads the facts of a process; what has ended or may not be looked into leaves them empty. */
-export function readProcessFacts(pid: number, proc = '/proc'): Omit<ProcessFacts, 'dns' | 'taps'> {
+export function readProcessFacts(pid: number, proc = '/proc'): Omit<ProcessFacts, 'container' | 'dns' | 'taps'> {
   const status = readText(`${proc}/${pid}/status`) ?? ''
   const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)$`, 'm').exec(status)?.[1] ?? ''
   return {
@@ -14,7 +13,6 @@ export function readProcessFacts(pid: number, proc = '/proc'): Omit<ProcessFacts
     args: readArguments(pid, proc),
     netns: readNamespaceInode(pid, 'net', proc) ?? 0,
     pidns: readNamespaceInode(pid, 'pid', proc) ?? 0,
-    container: readCgroupContainer(pid, proc)?.id ?? '',
     capabilities: field('CapBnd'),
     affinity: parseRanges(field('Cpus_allowed_list')),
     ...parseScheduling(readText(`${proc}/${pid}/stat`) ?? ''),

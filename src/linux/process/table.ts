@@ -3,7 +3,6 @@
  * live in the host's namespaces and own nothing.
  */
 import { inPieces } from '../../base/pieces.ts'
-import { type CgroupContainer, readCgroupContainer } from './cgroup.ts'
 import { listProcesses, readNamespaceInode, readStat } from './proc.ts'
 
 /** A process at the moment of the look. */
@@ -19,20 +18,22 @@ export interface ProcessEntry {
   readonly netns: number | undefined
   /** Inode of its mount namespace. */
   readonly mountns: number | undefined
-  /** Container it runs in, by its control group. */
-  readonly container: CgroupContainer | undefined
 }
 
 const kthreadd = 2
 
-/** Processes in the order of their numbers. */
-export function readProcessTable(proc = '/proc'): ProcessEntry[] {
-  return listProcesses(proc).flatMap(pid => readProcess(pid, proc) ?? [])
+/** Processes in the order of their numbers, read in pieces: ten thousand take half a second. */
+export function scanProcesses(signal?: AbortSignal, proc = '/proc'): Promise<ProcessEntry[]> {
+  return scanEach(pid => readProcess(pid, proc), signal, proc)
 }
 
-/** Like {@link readProcessTable}, in pieces: ten thousand processes take half a second. */
-export async function scanProcesses(signal?: AbortSignal, proc = '/proc'): Promise<ProcessEntry[]> {
-  const found = await inPieces(listProcesses(proc), pid => readProcess(pid, proc), signal)
+/** What a reader tells of each process, in the order of their numbers; a process of which it tells nothing is left out. */
+export async function scanEach<P>(
+  read: (pid: number) => P | undefined,
+  signal?: AbortSignal,
+  proc = '/proc',
+): Promise<P[]> {
+  const found = await inPieces(listProcesses(proc), read, signal)
   return found.filter(process => process !== undefined)
 }
 
@@ -45,16 +46,15 @@ export function readProcess(pid: number, proc = '/proc'): ProcessEntry | undefin
     ...stat,
     netns: readNamespaceInode(pid, 'net', proc),
     mountns: readNamespaceInode(pid, 'mnt', proc),
-    container: readCgroupContainer(pid, proc),
   }
 }
 
 /** The eldest process for each value of a property; processes without one are left out. */
-export function eldestBy<K>(
-  processes: readonly ProcessEntry[],
-  property: (process: ProcessEntry) => K | undefined,
-): Map<K, ProcessEntry> {
-  const eldest = new Map<K, ProcessEntry>()
+export function eldestBy<P extends Pick<ProcessEntry, 'startTime'>, K>(
+  processes: readonly P[],
+  property: (process: P) => K | undefined,
+): Map<K, P> {
+  const eldest = new Map<K, P>()
   for (const process of processes) {
     const key = property(process)
     if (key === undefined) continue

@@ -1,9 +1,10 @@
 /** `netns:4026532573`: the network namespace with that inode. */
 import { RemoraError } from '../../../base/errors.ts'
+import { readContained } from '../../../engine/processes.ts'
 import { findHolders } from '../../../linux/namespace/holders.ts'
 import { listForeignMounts, listNamespaceMounts } from '../../../linux/namespace/mountinfo.ts'
 import { openNamespaceFile, openProcessNamespace } from '../../../linux/namespace/netns.ts'
-import { readProcessTable, scanProcesses } from '../../../linux/process/table.ts'
+import { scanProcesses } from '../../../linux/process/table.ts'
 import { formatReference } from '../../../reference/reference.ts'
 import type { NetnsReference } from '../../../reference/schemes/netns.ts'
 import { holderName } from '../../host/held.ts'
@@ -17,7 +18,7 @@ import { type Opener, ofProcess, openMount } from './opener.ts'
  */
 export const openInode: Opener<NetnsReference> = async (reference, { signal }) => {
   const { inode } = reference
-  const [tenant] = listTenants(readProcessTable().filter(process => process.netns === inode && isAtHome(process)))
+  const [tenant] = listTenants(readContained().filter(process => process.netns === inode && isAtHome(process)))
   const mount = listNamespaceMounts().find(candidate => candidate.inode === inode)
   try {
     if (tenant !== undefined) {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { withResidents, withShares } from '../../../../src/discover/list/targets.ts'
-import type { ProcessEntry } from '../../../../src/linux/process/table.ts'
+import type { ContainedProcess } from '../../../../src/engine/processes.ts'
 import type { Target } from '../../../../src/model/target.ts'
 
 const target = (reference: string, netns: number, type: Target['type'] = 'docker'): Target => ({
   ...{ reference, name: reference, type, prefix: '', netns, pid: 0, startTime: 0 },
   ...{ interfaces: ['lo'], addresses: [] },
 })
-const process = (pid: number, parent: number, netns: number): ProcessEntry => ({
+const process = (pid: number, parent: number, netns: number): ContainedProcess => ({
   ...{ pid, parent, netns, startTime: pid, command: `c${pid}`, mountns: 1, container: undefined },
 })
 
@@ -21,7 +21,10 @@ describe('a namespace with containers and a leader of its own', () => {
     ...{ ...target(`c${pid}`, netns), pid, startTime },
     container: { engine: 'docker', id: `id${pid}`, image: '', state: 'running', labels: {}, socket: '/s' },
   })
-  const inContainer = (entry: ProcessEntry): ProcessEntry => ({ ...entry, container: { engine: 'docker', id: 'id6' } })
+  const inContainer = (entry: ContainedProcess): ContainedProcess => ({
+    ...entry,
+    container: { engine: 'docker', id: 'id6' },
+  })
   const names = (...given: Parameters<typeof withResidents>) => withResidents(...given).map(({ name }) => name)
 
   test('has the leader too, which was there before them', () => {

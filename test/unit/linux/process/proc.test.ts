@@ -2,6 +2,7 @@ import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { listTenants } from '../../../../src/discover/host/processes.ts'
+import { readContained } from '../../../../src/engine/processes.ts'
 import {
   isRunnable,
   listProcesses,
@@ -12,7 +13,6 @@ import {
   readNamespaceInode,
   readStartTime,
 } from '../../../../src/linux/process/proc.ts'
-import { readProcessTable } from '../../../../src/linux/process/table.ts'
 import { scratch } from '../../../helpers/scratch.ts'
 
 const stat = (command: string, state = 'S') =>
@@ -89,9 +89,7 @@ describe('processes', () => {
       },
       { '5/ns/net': 'net:[40]', '9/ns/net': 'net:[40]' },
     )
-    expect(listTenants(readProcessTable(proc))).toMatchObject([
-      { netns: 40, pid: 9, startTime: 918273, command: 'old' },
-    ])
+    expect(listTenants(readContained(proc))).toMatchObject([{ netns: 40, pid: 9, startTime: 918273, command: 'old' }])
   })
 })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseCgroup } from '../../../../src/linux/process/cgroup.ts'
+import { parseCgroup } from '../../../src/engine/cgroup.ts'
 
 const id = 'ab'.repeat(32)
 const other = '12'.repeat(32)

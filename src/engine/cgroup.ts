@@ -2,8 +2,9 @@
  * Which container a process belongs to, by its control group (proc_pid_cgroup(5)): engines name the group of a container
  * after its id, so a container is known for one also where its engine cannot be asked.
  */
-import type { ContainerEngine } from '../../model/target.ts'
-import { readText } from './proc.ts'
+import { readText } from '../linux/process/proc.ts'
+import type { ContainerEngine } from '../model/target.ts'
+import { traces } from './members.ts'
 
 /** The container a control group is for. */
 export interface CgroupContainer {
@@ -12,23 +13,15 @@ export interface CgroupContainer {
   readonly id: string
 }
 
-/** How engines name the last folder of a container's group, by driver (cgroupfs or systemd). */
-const patterns: readonly [ContainerEngine, RegExp][] = [
-  ['podman', /^libpod-([0-9a-f]{64})(?:\.scope)?$/],
-  ['docker', /^docker-([0-9a-f]{64})\.scope$/],
-  ['docker', /^docker\/([0-9a-f]{64})$/],
-  ['cri', /(?:^|:)(?:cri-containerd|crio)[-:]([0-9a-f]{64})(?:\.scope)?$/],
-  ['cri', /^(?:k8s\.io|isulad|pod[0-9a-f-]{36}|kubepods[^/]*)\/([0-9a-f]{64})$/],
-  ['containerd', /^nerdctl-([0-9a-f]{64})\.scope$/],
-  ['containerd', /^[\w.-]+\/([0-9a-f]{64})$/],
-  ['lxc', /^lxc\.payload\.(.+)$/],
-  ['lxc', /^lxc\/([^/]+)$/],
-  ['nspawn', /^systemd-nspawn@(.+)\.service$/],
-  ['nspawn', /^machine-(?!qemu)(.+)\.scope$/],
+/** How the groups of containers are called, with the engine they are of; what fits only loosely comes last. */
+const patterns = [
+  ...traces.flatMap(({ engine, groups = [], readId }) => groups.map(pattern => ({ engine, pattern, readId }))),
+  ...traces.flatMap(({ engine, looseGroups = [], readId }) =>
+    looseGroups.map(pattern => ({ engine, pattern, readId })),
+  ),
 ]
 
-/** Where Podman's monitors (conmon) of a pod's containers run: in a folder that is called after the pod. */
-const podMonitor = /\/[0-9a-f]{64}\/conmon$/
+const monitorGroups = traces.flatMap(({ monitorGroup }) => monitorGroup ?? [])
 
 /** The innermost container a process runs in; undefined outside of any. */
 export function readCgroupContainer(pid: number, proc = '/proc'): CgroupContainer | undefined {
@@ -41,7 +34,7 @@ export function parseCgroup(text: string): CgroupContainer | undefined {
   let innermost: CgroupContainer | undefined
   let depth = -1
   for (const path of new Set(text.split('\n').map(line => line.split(':').slice(2).join(':')))) {
-    const folders = path.replace(podMonitor, '').split('/')
+    const folders = monitorGroups.reduce((rest, group) => rest.replace(group, ''), path).split('/')
     for (let at = folders.length - 1; at > depth; at--) {
       const found = parseFolder(folders[at - 1] ?? '', folders[at] ?? '')
       if (found === undefined) continue
@@ -53,14 +46,9 @@ export function parseCgroup(text: string): CgroupContainer | undefined {
 }
 
 function parseFolder(parent: string, folder: string): CgroupContainer | undefined {
-  for (const [engine, pattern] of patterns) {
+  for (const { engine, pattern, readId } of patterns) {
     const [, id] = pattern.exec(folder) ?? pattern.exec(`${parent}/${folder}`) ?? []
-    if (id !== undefined) return { engine, id: engine === 'nspawn' ? unescapeUnit(id) : id }
+    if (id !== undefined) return { engine, id: readId?.(id) ?? id }
   }
   return undefined
-}
-
-/** systemd.unit(5) writes what a unit's name may not hold as `\x2d`. */
-function unescapeUnit(name: string): string {
-  return name.replace(/\\x([0-9a-f]{2})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))
 }
