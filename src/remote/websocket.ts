@@ -54,6 +54,8 @@ interface DialOptions {
   readonly headers?: Record<string, string>
   readonly taker: StreamTaker
   readonly signal: AbortSignal
+  /** Called when the connection is there, before anything is taken. */
+  readonly onOpen?: ((stream: RemoteStream) => void) | undefined
   /** Milliseconds between pings; without an answer to two of them the service counts as gone. */
   readonly interval?: number
 }
@@ -66,17 +68,16 @@ interface DialOptions {
 export async function dial(
   service: RemoteService,
   path: string,
-  { headers = {}, taker, signal, interval = pingInterval }: DialOptions,
+  { headers = {}, taker, signal, onOpen, interval = pingInterval }: DialOptions,
 ): Promise<RemoteStream> {
   const upgraded = await shakeHands(service, path, headers, signal)
-  return follow(service, upgraded, taker, interval)
+  return follow(service, upgraded, { taker, onOpen, interval })
 }
 
 function follow(
   service: RemoteService,
   { socket, head, reading }: Upgraded,
-  taker: StreamTaker,
-  interval: number,
+  { taker, onOpen, interval }: Pick<DialOptions, 'taker' | 'onOpen'> & { readonly interval: number },
 ): RemoteStream {
   const ended = Promise.withResolvers<StreamEnd>()
   let end: CloseReason | undefined
@@ -133,9 +134,11 @@ function follow(
       ended.resolve({ code: known?.code, reason: known?.reason ?? '', ...(failure && { failure }) })
     }),
   )
+  const stream = { ended: ended.promise, close: () => close(1000, 'ciao'), destroy: () => void socket.destroy() }
+  onOpen?.(stream)
   if (head.length > 0) take(head, head.length, () => {})
   reading.begin(take)
-  return { ended: ended.promise, close: () => close(1000, 'ciao'), destroy: () => void socket.destroy() }
+  return stream
 }
 
 /** Bytes of a piece that is put together with others while the taker is busy, and of what they are put together in. */
