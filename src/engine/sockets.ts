@@ -4,7 +4,7 @@
  */
 import { statSync } from 'node:fs'
 import { listeningSockets } from '../linux/host/listeners.ts'
-import { type Mounts, readMounts } from '../linux/namespace/answering.ts'
+import { mountsOfOneMoment } from '../linux/namespace/answering.ts'
 import { type FoundSocket, findSocket } from '../linux/namespace/file-in-root.ts'
 import { type Authority, processAuthority, userAuthority } from './authority.ts'
 
@@ -65,13 +65,8 @@ type SocketFinder = (path: string) => FoundSocket | undefined
 
 /** Looks for many sockets of one moment: kinds of engines share places, and processes share roots. */
 export function makeSocketFinder(): SocketFinder {
-  const mounts = new Map<string, Mounts>()
+  const mountsUnder = mountsOfOneMoment()
   const sockets = new Map<string, FoundSocket | undefined>()
-  const mountsUnder = (root: string): Mounts => {
-    const known = mounts.get(root) ?? readMounts(root)
-    mounts.set(root, known)
-    return known
-  }
   return path => {
     if (!sockets.has(path)) sockets.set(path, findSocket(path, mountsUnder))
     return sockets.get(path)

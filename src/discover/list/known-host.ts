@@ -49,12 +49,13 @@ const times = {
   most: 60_000,
 } as const
 
-/** Namespaces without a process are entered for each answer, up to this many; where there are more, once a second. */
+/** Namespaces without a process are entered for each answer, up to this many. */
 const mostHidden = 8
 
 const intervals: CacheIntervals = {
   fingerprint: () => 0,
-  hidden: count => (count <= mostHidden ? 0 : 1_000),
+  // A thousand take a second or more.
+  hidden: count => (count <= mostHidden ? 0 : Math.max(1_000, 10 * count)),
   seen: () => Number.POSITIVE_INFINITY,
 }
 

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { eachOf } from '../../base/each.ts'
 import { reasonOf } from '../../base/errors.ts'
-import { makePause } from '../../base/pieces.ts'
+import { inPieces, makePause } from '../../base/pieces.ts'
 import { batchesOf } from '../../linux/namespace/each.ts'
 import { hasGone, type NetworkNamespace } from '../../linux/namespace/netns.ts'
 import { readDriver } from '../../linux/network/driver.ts'
@@ -54,7 +54,7 @@ async function readBatch(
   signal: AbortSignal,
   warn: (warning: string) => void,
 ) {
-  const opened = groups.map(([netns, targets]) => ({ netns, targets, namespace: tryOpenOne(targets) }))
+  const opened = await inPieces(groups, ([netns, targets]) => ({ netns, targets, namespace: tryOpenOne(targets) }))
   const namespaces = opened.flatMap(({ namespace }) => (namespace instanceof Error ? [] : [namespace]))
   try {
     const [netstacks, forwards] = await Promise.all([

@@ -4,7 +4,7 @@ import { inPieces } from '../../base/pieces.ts'
 import { readCgroupContainer } from '../../engine/cgroup.ts'
 import { type ContainedProcess, scanContained } from '../../engine/processes.ts'
 import { ghostwireDocument } from '../../ghostwire/document.ts'
-import { readDns } from '../../linux/host/dns.ts'
+import { type DnsFiles, readDnsOfMany } from '../../linux/host/dns.ts'
 import { readHostnames } from '../../linux/host/hostnames.ts'
 import { readProxies } from '../../linux/network/forwards.ts'
 import { readServices } from '../../linux/network/services.ts'
@@ -39,6 +39,7 @@ export interface Topology {
   readonly stacks: readonly Stack[]
   readonly ids: NamespaceIds
   readonly hostnames: ReadonlyMap<number, string>
+  readonly dns: ReadonlyMap<number, DnsFiles>
   readonly sockets: SocketMemory
   readonly warnings: readonly string[]
 }
@@ -51,17 +52,20 @@ export async function readTopology(
 ): Promise<Topology> {
   const targets = withResidents(discovery.targets, table)
   const limit = AbortSignal.any([signal, abortAfter(timeout)])
-  const [networks, hostnames, { stacks, sockets, warnings }] = await Promise.all([
+  const tenants = new Set(tenantsOf(targets))
+  const [networks, hostnames, { stacks, sockets, warnings }, dns] = await Promise.all([
     networksByNamespace(discovery.engines, limit),
-    readHostnames([...new Set(tenantsOf(targets))], signal),
+    readHostnames([...tenants], signal),
     readStacks(targets, signal),
+    // While all others are waited for.
+    readDnsOfMany(tenants, signal),
   ])
   const ids = await readIds(stacks, signal)
   const named = stacks.map(stack => ({
     ...stack,
     interfaces: withNetworks(stack.interfaces, networks.get(stack.netns) ?? []),
   }))
-  return { targets, stacks: named, ids, hostnames, sockets, warnings }
+  return { targets, stacks: named, ids, hostnames, dns, sockets, warnings }
 }
 
 /** Makes the document of a topology that is known: what changes from moment to moment is read anew. */
@@ -84,7 +88,7 @@ const tenantsOf = (targets: readonly Target[]) =>
 
 /** Fills in who holds the sockets, and what is known of all processes that are named. */
 async function readTenants(
-  { targets, stacks, hostnames }: Topology,
+  { targets, stacks, hostnames, dns }: Topology,
   sockets: ReadonlyMap<number, readonly TableSocket[]>,
   table: readonly ContainedProcess[],
   signal: AbortSignal,
@@ -104,9 +108,9 @@ async function readTenants(
   const named = new Set([...tenants, ...owners, ...holders.taps.keys()])
   named.delete(0)
   const factsOf = (pid: number): [number, ProcessFacts] => {
-    const dns = tenants.has(pid) ? readDns(pid, hostnames.get(pid) ?? '') : noDns
+    const known = { ...noDns, utsHostname: hostnames.get(pid) ?? '', ...dns.get(pid) }
     const container = readCgroupContainer(pid)?.id ?? ''
-    return [pid, { ...readProcessFacts(pid), container, dns, taps: holders.taps.get(pid) ?? [] }]
+    return [pid, { ...readProcessFacts(pid), container, dns: known, taps: holders.taps.get(pid) ?? [] }]
   }
   const processes = new Map(await inPieces(named, factsOf, signal))
   return { namespaces, processes, pidNamespaces: await readPidNamespaces(table, signal) }

@@ -1,16 +1,33 @@
 /** What a process resolves names with: hostname(5), resolv.conf(5) and hosts(5), as it sees them and may read them. */
 
 import { canonicalAddress } from '../../base/ip.ts'
+import { inPieces } from '../../base/pieces.ts'
 import type { Dns } from '../../model/process.ts'
+import { mountsOfOneMoment, readMounts } from '../namespace/answering.ts'
 import { readInRoot } from '../namespace/file-in-root.ts'
 import { readCredentials } from '../process/credentials.ts'
 
-/** Reads the files through the root of a process; what cannot be read is empty. */
-export function readDns(pid: number, utsHostname: string, proc = '/proc'): Dns {
+/** What the files of a process say, which leaves its host name. */
+export type DnsFiles = Omit<Dns, 'utsHostname'>
+
+/**
+ * Reads the files of processes, each through the root of the process; what cannot be read is empty.
+ * @returns by the number of the process
+ */
+export async function readDnsOfMany(pids: Iterable<number>, signal: AbortSignal): Promise<Map<number, DnsFiles>> {
+  const mountsUnder = mountsOfOneMoment()
+  return new Map(await inPieces(pids, pid => [pid, readDns(pid, '/proc', mountsUnder)] as const, signal))
+}
+
+/**
+ * Reads the files of one process.
+ * @param mountsUnder tells the mounts under a root
+ */
+export function readDns(pid: number, proc = '/proc', mountsUnder = readMounts): DnsFiles {
   const reader = readCredentials(pid, proc)
-  const read = (path: string) => readInRoot(`${proc}/${pid}/root`, path, reader) ?? ''
+  const read = (path: string) => readInRoot(`${proc}/${pid}/root`, path, reader, mountsUnder) ?? ''
   const etcHostname = linesOf(read('/etc/hostname'))[0]?.join(' ') ?? ''
-  return { utsHostname, etcHostname, ...parseResolver(read('/etc/resolv.conf')), hosts: parseHosts(read('/etc/hosts')) }
+  return { etcHostname, ...parseResolver(read('/etc/resolv.conf')), hosts: parseHosts(read('/etc/hosts')) }
 }
 
 /** What is resolved by, and whom is asked. */

@@ -21,11 +21,32 @@ export const ownRoot = '/proc/self/root'
 
 /** Reads the mounts under the root of a process: the file beside it tells of them. */
 export function readMounts(root: string): Mounts {
+  return readMountsWith(root, hostsOfOneMoment())
+}
+
+function readMountsWith(root: string, hostMounts: HostMounts): Mounts {
   const process = dirname(root)
-  const { blocked, answering } = assess(readText(`${process}/mountinfo`) ?? '', overlayCheck(process))
+  const { blocked, answering } = assess(readText(`${process}/mountinfo`) ?? '', overlayCheck(process, hostMounts))
   // This program itself lies there.
   if (root === ownRoot) blocked.delete('/')
   return { blocked, answering }
+}
+
+/**
+ * Reads mounts as {@link readMounts} does, for many roots of one moment. The kernel takes a millisecond for the file of a host
+ * with containers, so processes that share their mounts, their root and their user namespace share what was read.
+ */
+export function mountsOfOneMoment(): (root: string) => Mounts {
+  const found = new Map<string, Mounts>()
+  const hostMounts = hostsOfOneMoment()
+  return root => {
+    const process = dirname(root)
+    const links = root === ownRoot ? [] : ['ns/mnt', 'ns/user', 'root'].map(name => readLink(`${process}/${name}`))
+    const key = links.length === 0 || links.includes(undefined) ? root : links.join(' ')
+    const mounts = found.get(key) ?? readMountsWith(root, hostMounts)
+    found.set(key, mounts)
+    return mounts
+  }
 }
 
 /** Types of file systems that may not answer. */
@@ -68,7 +89,7 @@ function layersOf(options: string): string[] {
 }
 
 /** Checks the overlays of a process. */
-function overlayCheck(process: string): OverlayCheck {
+function overlayCheck(process: string, hostMounts: HostMounts): OverlayCheck {
   if (process === dirname(ownRoot)) return liesOnAnswering
   let isTrusted: boolean | undefined
   return (overlay, blocked) => {
@@ -76,7 +97,7 @@ function overlayCheck(process: string): OverlayCheck {
     const key = `${overlay.device} ${overlay.options}`
     if (isTrusted && !liesOnAnswering(overlay, blocked)) return false
     if (isTrusted && known.has(key)) return true
-    const answers = isMountedHere(overlay) ?? (isTrusted && liesOnHost(overlay))
+    const answers = isMountedHere(overlay, hostMounts()) ?? (isTrusted && liesOnHost(overlay, hostMounts()))
     if (known.size >= mostKnown) known.clear()
     if (answers && isTrusted) known.add(key)
     return answers
@@ -103,13 +124,21 @@ function seesOthers(): boolean {
 /** Where those with rights on this host mount: where this process lives, and the first one. */
 const hosts = ['/proc/self', '/proc/1'] as const
 
-function assessHosts() {
-  return hosts.map(host => assess(readText(`${host}/mountinfo`) ?? '', liesOnAnswering))
+/** What was found of the mounts of the hosts. */
+type HostMounts = () => readonly ReturnType<typeof assess>[]
+
+/** Looks at the mounts of the hosts when they are first needed: for each of a hundred overlays it would take half a second. */
+function hostsOfOneMoment(): HostMounts {
+  let found: ReturnType<HostMounts> | undefined
+  return () => {
+    found ??= hosts.map(host => assess(readText(`${host}/mountinfo`) ?? '', liesOnAnswering))
+    return found
+  }
 }
 
 /** What is found of an overlay where the host itself has it mounted; undefined where it is not. */
-function isMountedHere({ device, options }: Mount): boolean | undefined {
-  const verdicts = assessHosts().flatMap(({ mounts, answering }) =>
+function isMountedHere({ device, options }: Mount, hostMounts: ReturnType<HostMounts>): boolean | undefined {
+  const verdicts = hostMounts.flatMap(({ mounts, answering }) =>
     mounts
       .filter(mount => mount.device === device && mount.options === options && mount.type === 'overlay')
       .map(({ id }) => answering.has(Number(id))),
@@ -118,6 +147,6 @@ function isMountedHere({ device, options }: Mount): boolean | undefined {
 }
 
 /** Layers are told as the mounter saw them, which an engine of the host did where the host sees them. */
-function liesOnHost(overlay: Mount): boolean {
-  return assessHosts().every(({ blocked }) => liesOnAnswering(overlay, blocked))
+function liesOnHost(overlay: Mount, hostMounts: ReturnType<HostMounts>): boolean {
+  return hostMounts.every(({ blocked }) => liesOnAnswering(overlay, blocked))
 }

@@ -35,10 +35,16 @@ export interface Place {
  * The text of a file under another root, cut off after 64 KiB.
  * @param root folder that stands for `/`, as `/proc/1234/root`; the mounts below it are told by the file beside it
  * @param reader the process it is read for
+ * @param mountsUnder tells the mounts under a root: many files of one moment are read with those of that moment
  * @returns undefined when it cannot be read, the reader may not read it, or it is no regular file
  */
-export function readInRoot(root: string, path: string, reader: Credentials | undefined): string | undefined {
-  return lookInRoot(root, path, reader, ({ stats: { size }, open }) => {
+export function readInRoot(
+  root: string,
+  path: string,
+  reader: Credentials | undefined,
+  mountsUnder = readMounts,
+): string | undefined {
+  const read = ({ stats: { size }, open }: Place) => {
     // A file of /proc has no size, and no content that we want.
     if (size === 0) return ''
     const file = open()
@@ -47,7 +53,8 @@ export function readInRoot(root: string, path: string, reader: Credentials | und
     } finally {
       closeSync(file)
     }
-  })
+  }
+  return lookInRoot(root, path, reader, read, mountsUnder)
 }
 
 /**
@@ -62,9 +69,10 @@ export function lookInRoot<T>(
   path: string,
   reader: Credentials | undefined,
   look: (place: Place) => T,
+  mountsUnder = readMounts,
 ): T | undefined {
   if (reader === undefined) return undefined
-  const find = { root, path, mayPass: (folder: Stats) => maySearch(reader, folder) }
+  const find = { root, path, mountsUnder, mayPass: (folder: Stats) => maySearch(reader, folder) }
   return findInRoot(find, descriptor => {
     const stats = fstatSync(descriptor)
     if (!stats.isFile() || !mayRead(reader, stats)) return undefined

@@ -33,29 +33,31 @@ export async function readForwardsOfMany(
   signal?: AbortSignal,
 ): Promise<(Forward[] | Error)[]> {
   const ask = asker(signal)
-  const listings = await ask(namespaces, ['nft'], ['-j', 'list', 'ruleset'], linesOf)
+  const [listings, older] = await Promise.all([
+    ask(namespaces, ['nft'], ['-j', 'list', 'ruleset'], linesOf),
+    legacyFamilies(namespaces, signal),
+  ])
   const native = await inPieces(listings, listing => (listing instanceof Error ? listing : parseNft(listing ?? '')))
   const forwards = native.map(rules => (rules instanceof Error ? rules : forwardsOf(rules)))
-  const older = await legacyFamilies(namespaces, signal)
-  for (const family of families) {
+  const asked = families.flatMap(family => {
     const isPresent = (_: NetworkNamespace, at: number) => {
       const rules = native[at]
       if (rules === undefined || rules instanceof Error) return false
       return listings[at] === undefined || rules.iptables.includes(family)
     }
     const isOlder = (_: NetworkNamespace, at: number) => older[at]?.includes(family) ?? false
-    for (const [tools, isWanted] of [
-      [savers[family].present, isPresent],
-      [savers[family].legacy, isOlder],
-    ] as const) {
-      const wanted = namespaces.filter(isWanted)
-      const saved = await ask(wanted, tools, ['-t', 'nat'], savesOf)
-      for (const [index, namespace] of wanted.entries()) {
-        const [at, text] = [namespaces.indexOf(namespace), saved[index]]
-        const found = forwards[at]
-        if (text instanceof Error) forwards[at] = text
-        else if (!(found instanceof Error)) found?.push(...forwardsOf(parseIptables(text ?? '', family)))
-      }
+    return [
+      { family, tools: savers[family].present, wanted: namespaces.filter(isPresent) },
+      { family, tools: savers[family].legacy, wanted: namespaces.filter(isOlder) },
+    ]
+  })
+  const answers = await Promise.all(asked.map(({ tools, wanted }) => ask(wanted, tools, ['-t', 'nat'], savesOf)))
+  for (const [number, { family, wanted }] of asked.entries()) {
+    for (const [index, namespace] of wanted.entries()) {
+      const [at, text] = [namespaces.indexOf(namespace), answers[number]?.[index]]
+      const found = forwards[at]
+      if (text instanceof Error) forwards[at] = text
+      else if (!(found instanceof Error)) found?.push(...forwardsOf(parseIptables(text ?? '', family)))
     }
   }
   return forwards

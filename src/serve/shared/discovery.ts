@@ -9,8 +9,11 @@ import { ghostwireOf, readTopology, type Topology } from '../../discover/list/to
 import type { Metrics } from './metrics.ts'
 import { makeSharedWatch } from './shared-watch.ts'
 
-/** Milliseconds a topology is told again while the targets are the same: rules and bridges change without a sign. */
-const topologyAge = 5_000
+/**
+ * Milliseconds a topology is told again while the targets are the same, since rules and bridges change without a sign: so many
+ * times as long as it took to read, which is seconds where there are a thousand namespaces.
+ */
+const topologyAge = { least: 5_000, most: 60_000, times: 10 } as const
 
 /** Looks at the host, each shared by those who ask at the same time, and timed for the metrics. */
 export function makeDiscovery(metrics: Metrics) {
@@ -26,13 +29,15 @@ export function makeDiscovery(metrics: Metrics) {
     }
   const targets = sharing(timed(() => host.look(true)))
   const names = sharing(timed(() => host.look(false)))
-  let known: { readonly revision: string; readonly read: number; readonly topology: Topology } | undefined
+  let known: { readonly revision: string; readonly until: number; readonly topology: Topology } | undefined
   const topologyOf = async (look: KnownTargets): Promise<Topology> => {
     const { revision } = look
-    if (known?.revision === revision && performance.now() - known.read < topologyAge) return known.topology
-    const read = performance.now()
+    const began = performance.now()
+    if (known?.revision === revision && began < known.until) return known.topology
     const topology = await readTopology(look, look.table, { signal })
-    known = { revision, read, topology }
+    const read = performance.now()
+    const { least, most, times } = topologyAge
+    known = { revision, until: read + Math.min(most, Math.max(least, times * (read - began))), topology }
     return topology
   }
   return {

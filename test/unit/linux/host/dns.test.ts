@@ -4,8 +4,7 @@ import { parseHosts, parseResolver, readDns } from '../../../../src/linux/host/d
 import { scratch } from '../../../helpers/scratch.ts'
 
 test('a process that has ended resolves nothing', () => {
-  expect(readDns(1, 'name', scratch())).toEqual({
-    utsHostname: 'name',
+  expect(readDns(1, scratch())).toEqual({
     etcHostname: '',
     domain: '',
     search: [],

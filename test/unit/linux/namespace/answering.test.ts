@@ -2,7 +2,7 @@
 import { mkdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { readMounts } from '../../../../src/linux/namespace/answering.ts'
+import { mountsOfOneMoment, readMounts } from '../../../../src/linux/namespace/answering.ts'
 import { scratch } from '../../../helpers/scratch.ts'
 
 const root = '20 1 8:1 / / rw - ext4 /dev/a rw'
@@ -45,5 +45,40 @@ describe('an overlay', () => {
     ['of a folder with a colon in its name', [overlay(31, '/x', 'lowerdir=/a\\134:/fuse')], own, []],
   ])('%s', (_, lines, userNamespace, blocked) => {
     expect(mountsOf([root, fuse, ...lines], userNamespace).blocked).toEqual(['/fuse', ...blocked])
+  })
+})
+
+describe('the mounts of one moment', () => {
+  const links = { 'ns/mnt': 'mnt:[1]', 'ns/user': own, root: '/' }
+  /** A process that sees a file system served by another one at a place. */
+  const processWith = (place: string, others: Partial<typeof links> = {}) => {
+    const process = scratch()
+    mkdirSync(join(process, 'ns'))
+    for (const [name, target] of Object.entries({ ...links, ...others })) symlinkSync(target, join(process, name))
+    writeFileSync(join(process, 'mountinfo'), `30 20 0:9 / ${place} rw - fuse x rw\n${root}`)
+    return join(process, 'root')
+  }
+
+  test('are read once for processes that share them', () => {
+    const mountsUnder = mountsOfOneMoment()
+    const first = mountsUnder(processWith('/a'))
+    expect(mountsUnder(processWith('/b'))).toBe(first)
+    expect([...mountsOfOneMoment()(processWith('/b')).blocked]).toEqual(['/b'])
+  })
+
+  test.each<[string, Partial<typeof links>]>([
+    ['mount namespace', { 'ns/mnt': 'mnt:[2]' }],
+    ['user namespace', { 'ns/user': another }],
+    ['root', { root: '/jail' }],
+  ])('are those of each %s', (_, others) => {
+    const mountsUnder = mountsOfOneMoment()
+    mountsUnder(processWith('/a'))
+    expect([...mountsUnder(processWith('/b', others)).blocked]).toEqual(['/b'])
+  })
+
+  test('are not shared by processes that may not be looked into', () => {
+    const mountsUnder = mountsOfOneMoment()
+    const hidden = [scratch(), scratch()].map(process => mountsUnder(join(process, 'root')))
+    expect(hidden[0]).not.toBe(hidden[1])
   })
 })
