@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { must, sleep, start, until } from '../helpers/command.ts'
+import { startCapture } from '../helpers/capture.ts'
+import { must, sleep, until } from '../helpers/command.ts'
 import type { NetnsPair } from '../helpers/netns.ts'
 import { descendantsOf, memoryOf } from '../helpers/process.ts'
-import { environment, executable, hasLogged } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { cpuSeconds, inTurn, median, type Row, row } from './measure.ts'
 
@@ -51,7 +51,7 @@ export async function rateRows(pair: NetnsPair): Promise<Row[]> {
     const all = used.reduce((sum, one) => sum + one, 0)
     return { packets, own: used[0] ?? 0, all, bytes: statSync(file).size, memory }
   }
-  const remora = (args: readonly string[]) => () => startRemora(pair, [...args, '-w', file], folder)
+  const remora = (args: readonly string[]) => () => startRemora(pair, [...args, '-w', file])
   const dumpcap = (args: readonly string[]) => () => startDumpcap(pair, args, openSync(file, 'w'))
   const one = ['-i', 'b0']
   const two = ['-i', 'lo', '-i', 'b0']
@@ -108,11 +108,10 @@ export async function rateRows(pair: NetnsPair): Promise<Row[]> {
   ]
 }
 
-async function startRemora(pair: NetnsPair, args: readonly string[], folder: string): Promise<Capturing> {
-  const log = join(folder, `log-${Math.random()}`)
-  const env = environment({ DOCKER_HOST: 'unix:///nonexistent', REMORA_LOG_FILE: log })
-  const running = start([executable, 'capture', `named:${pair.receiver}`, ...args, '--json'], { env })
-  await until('armed', () => hasLogged(log, 'armed'))
+async function startRemora(pair: NetnsPair, args: readonly string[]): Promise<Capturing> {
+  const env = { DOCKER_HOST: 'unix:///nonexistent' }
+  const running = startCapture([`named:${pair.receiver}`, ...args, '--json'], { env })
+  await running.armed()
   return {
     pids: [running.pid, ...descendantsOf(running.pid)],
     async stop() {

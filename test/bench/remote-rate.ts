@@ -1,11 +1,12 @@
 /** Real packets through a service: how many of a flood arrive in a file here, against bare dumpcap, there and through socat. */
 import { openSync } from 'node:fs'
 import { join } from 'node:path'
-import { must, sleep, start, until } from '../helpers/command.ts'
+import { captureLog, untilLogged } from '../helpers/capture.ts'
+import { must, sleep, start } from '../helpers/command.ts'
 import { freePort } from '../helpers/free-port.ts'
 import type { NetnsPair } from '../helpers/netns.ts'
 import { descendantsOf } from '../helpers/process.ts'
-import { environment, executable, hasLogged } from '../helpers/remora.ts'
+import { environment, executable } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { cpuSeconds, inTurn, median, type Row, row } from './measure.ts'
 import { sending, startDumpcap, traffic } from './rate.ts'
@@ -44,10 +45,10 @@ async function rowsAt(pair: NetnsPair, count: number, limit: readonly string[]):
     return pids.reduce((sum, pid, index) => sum + cpuSeconds(pid) - (before[index] ?? 0), 0)
   }
   const through = async (program: string, service: BenchService): Promise<Outcome> => {
-    const log = join(folder, `log-${Math.random()}`)
+    const log = captureLog()
     const args = ['capture', `named:${pair.receiver}`, '-i', 'b0', '--host', service.address, '-w', file, '--json']
-    const client = start([program, ...args], { env: environment({ REMORA_LOG_FILE: log }) })
-    await until('connected', () => hasLogged(log, 'connected'))
+    const client = start([program, ...args], { env: environment(log.env) })
+    await untilLogged(client, log, 'connected')
     await sleep(500)
     const cpu = await cpuWhileSending([service.pid, ...descendantsOf(service.pid), client.pid])
     client.child.kill('SIGTERM')

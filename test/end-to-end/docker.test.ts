@@ -286,7 +286,7 @@ describe('containers come and go', () => {
     await engine.container('short', ['--network', 'shop'], ['ping', '-q', '-i', '0.1', 'web'])
     await engine.docker('pause', 'short')
     const file = join(folder, 'paused.pcapng')
-    const running = startCapture(['short', '-f', 'icmp', '-a', 'packets:4', '-w', file], env)
+    const running = startCapture(['short', '-f', 'icmp', '-a', 'packets:4', '-w', file], { env })
     await running.armed()
     await engine.docker('unpause', 'short')
     expect((await running.result).status).toBe(0)

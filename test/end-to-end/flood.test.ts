@@ -2,9 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { must, type Running, run, sleep, start, until } from '../helpers/command.ts'
+import { startCapture } from '../helpers/capture.ts'
+import { must, type Running, run, sleep, start } from '../helpers/command.ts'
 import { memoryOf } from '../helpers/process.ts'
-import { environment, executable, hasLogged } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 const namespaces = 32
@@ -38,20 +38,15 @@ test('32 namespaces at full rate for a minute: captured and lost make what was s
       return Number(/^\s*b0:\s*\d+\s+(\d+)/m.exec(devices)?.[1])
     }
     const before = await Promise.all(names.map(received))
-    const log = join(folder, 'log')
     const targets = names.map(name => `named:${name}`)
     // Nothing but a reader that takes what it can: no disk stands in the way.
     const reader = start(['cat'], { stdio: ['pipe', 'ignore', 'ignore'] }, longest)
-    const capture = start(
-      [executable, 'capture', ...targets, '-i', 'b0', '-w', '-', '--json'],
-      {
-        stdio: ['ignore', reader.child.stdin ?? 'ignore', 'pipe'],
-        env: environment({ REMORA_LOG_FILE: log }),
-      },
-      longest,
-    )
+    const capture = startCapture([...targets, '-i', 'b0', '-w', '-', '--json'], {
+      output: reader.child.stdin ?? undefined,
+      deadline: longest,
+    })
     reader.child.stdin?.destroy()
-    await until('armed', () => hasLogged(log, 'armed'), 60_000)
+    await capture.armed()
     for (const index of names.keys()) {
       const trafgen = ['trafgen', '-i', config, '-o', `a${index}`, '-P', '1', '-q']
       const command = ['nsenter', `--net=/run/netns/${sender}`, ...trafgen]
@@ -68,7 +63,7 @@ test('32 namespaces at full rate for a minute: captured and lost make what was s
     capture.child.kill('SIGINT')
     const { status, stderr } = await capture.result
     expect(status, stderr).toBe(0)
-    const report = JSON.parse(stderr.split('\n').find(line => line.startsWith('{')) ?? '{}')
+    const report = JSON.parse(stderr.split('\n').find((line: string) => line.startsWith('{')) ?? '{}')
     const after = await Promise.all(names.map(received))
     for (const [index, name] of names.entries()) {
       const nif = report.interfaces.find((one: { name: string }) => one.name === `${name}/b0`)

@@ -2,7 +2,7 @@
 import { chmodSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startCapture } from '../helpers/capture.ts'
+import { startWaiting } from '../helpers/capture.ts'
 import { pingsIn } from '../helpers/capture-file.ts'
 import { podmanImage } from '../helpers/podman.ts'
 import { executable, remora } from '../helpers/remora.ts'
@@ -61,8 +61,7 @@ test('its user finds it, and captures it without any privilege', async () => {
 
 test('it is waited for, from its first packet on, though its namespace is mounted where only its user sees it', async () => {
   const file = join(scratch(), 'later.pcapng')
-  const capture = startCapture(['--wait', 'podman:later', '-w', file, '-a', 'packets:20'])
-  await capture.waiting()
+  const capture = await startWaiting(['--wait', 'podman:later', '-w', file, '-a', 'packets:20'])
   await engine.podman(
     'run',
     '-d',

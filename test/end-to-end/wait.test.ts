@@ -1,13 +1,13 @@
 /** Targets that are not there yet, that go, and that come back. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { captureLog, followLog, startCapture, untilCaptured } from '../helpers/capture.ts'
+import { captureLog, startCapture, startWaiting, untilCaptured, untilLogged } from '../helpers/capture.ts'
 import { interfacesOf, packetsOf, pingsIn } from '../helpers/capture-file.ts'
 import { must, run, sleep, start, until } from '../helpers/command.ts'
 import { type Docker, startDocker } from '../helpers/docker.ts'
 import { processesWith } from '../helpers/leaks.ts'
 import { makeNetnsPair } from '../helpers/netns.ts'
-import { environment, executable, remora, wiresharkHome } from '../helpers/remora.ts'
+import { remora, wiresharkHome } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { wiresharks } from '../helpers/wireshark.ts'
 
@@ -34,8 +34,7 @@ async function comments(file: string): Promise<string[]> {
 describe('--wait', () => {
   test('captures a container from its first packet, none lost or doubled on the way to its interfaces', async () => {
     const file = join(scratch(), 'first.pcapng')
-    const capture = startCapture(['--wait', 'first', '-w', file, '-a', 'packets:40', '--json'])
-    await capture.waiting()
+    const capture = await startWaiting(['--wait', 'first', '-w', file, '-a', 'packets:40'])
     await engine.container('first', [], pinging)
     const { status, stdout, stderr } = await capture.result
     expect(status, stderr).toBe(0)
@@ -50,7 +49,8 @@ describe('--wait', () => {
       'lo 1',
     ])
     expect(interfaces.reduce((sum, { packets }) => sum + packets, 0)).toBe(40)
-    expect(JSON.parse(stdout)).toMatchObject({
+    expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({
+      event: 'ended',
       reference: 'docker:first',
       end: 'stop-condition',
       packets: 40,
@@ -61,8 +61,7 @@ describe('--wait', () => {
 
   test('captures all of a container that lives for a moment only', async () => {
     const file = join(scratch(), 'moment.pcapng')
-    const capture = startCapture(['--wait=20', 'moment', '-w', file])
-    await capture.waiting()
+    const capture = await startWaiting(['--wait=20', 'moment', '-w', file])
     await engine.docker('run', '--name', 'moment', 'remora-test:1', 'ping', '-c', '4', '-i', '0.1', '172.17.0.1')
     expect((await capture.result).status).toBe(0)
     expect((await sequences(file)).seen).toEqual([0, 1, 2, 3])
@@ -86,8 +85,7 @@ describe('--wait', () => {
   test('takes only what was asked for: one interface, a filter', async () => {
     const file = join(scratch(), 'filtered.pcapng')
     const args = ['--wait', 'filtered', '-w', file, '-i', 'eth0', '-f', 'icmp', '-a', 'packets:12']
-    const capture = startCapture(args)
-    await capture.waiting()
+    const capture = await startWaiting(args)
     await engine.container('filtered', [], ['sh', '-c', 'ping -q -c 3 127.0.0.1; exec ping -i 0.2 172.17.0.1'])
     expect((await capture.result).status).toBe(0)
     const packets = await packetsOf(file)
@@ -98,8 +96,7 @@ describe('--wait', () => {
   test('a filter that does not fit the cooked header begins with the interfaces', async () => {
     const file = join(scratch(), 'ethernet.pcapng')
     const filter = 'ether proto 0x0800'
-    const capture = startCapture(['--wait', 'ethernet', '-w', file, '-f', filter, '-a', 'packets:6'])
-    await capture.waiting()
+    const capture = await startWaiting(['--wait', 'ethernet', '-w', file, '-f', filter, '-a', 'packets:6'])
     await engine.container('ethernet', [], pinging)
     expect((await capture.result).status).toBe(0)
     expect(await packetsOf(file)).toHaveLength(6)
@@ -113,8 +110,7 @@ describe('--wait', () => {
   test('waits for a named namespace, and for an interface in it that is up', async () => {
     const file = join(scratch(), 'named.pcapng')
     const name = `rt-wait-${process.pid}`
-    const capture = startCapture(['--wait', `named:${name}`, '-w', file, '-a', 'packets:2'])
-    await capture.waiting()
+    const capture = await startWaiting(['--wait', `named:${name}`, '-w', file, '-a', 'packets:2'])
     await must('ip', 'netns', 'add', name)
     try {
       await sleep(300)
@@ -129,22 +125,16 @@ describe('--wait', () => {
 
   test('ends without a word when asked to, and writes nothing', async () => {
     const file = join(scratch(), 'asked.pcapng')
-    const capture = startCapture(['--wait', 'never', '-w', file])
-    await capture.waiting()
+    const capture = await startWaiting(['--wait', 'never', '-w', file])
     capture.child.kill('SIGINT')
-    expect(await capture.result).toMatchObject({ status: 0, stdout: '', stderr: '' })
+    const { status, stdout, stderr } = await capture.result
+    expect([status, JSON.parse(stdout), stderr]).toMatchObject([0, { event: 'waiting' }, ''])
     expect((await run(['ls', file, `${file}.partial`])).stdout).toBe('')
   })
 
   test('ends when nobody reads any more', async () => {
     const reader = start(['sleep', '1000'], { stdio: ['pipe', 'ignore', 'ignore'] })
-    const log = captureLog()
-    const started = start([executable, 'capture', '--wait', 'never', '-w', '-'], {
-      stdio: ['ignore', reader.child.stdin, 'pipe'],
-      env: environment(log.env),
-    })
-    const capture = followLog(started, log)
-    await capture.waiting()
+    const capture = await startWaiting(['--wait', 'never', '-w', '-'], { output: reader.child.stdin ?? undefined })
     reader.child.kill('SIGKILL')
     reader.child.stdin?.destroy()
     expect((await capture.result).status).toBe(0)
@@ -163,8 +153,8 @@ describe.each(wiresharks.map(wireshark => [wireshark.version, wireshark] as cons
         text,
       ])
       const log = captureLog()
-      const tshark = followLog(startTshark(['-i', 'remora', ...options, '-c', '20', '-w', file], home, log.env), log)
-      await tshark.waiting()
+      const tshark = startTshark(['-i', 'remora', ...options, '-c', '20', '-w', file], home, log.env)
+      await untilLogged(tshark, log, 'waiting for')
       await engine.container(name, [], pinging)
       const { status, stderr } = await tshark.result
       expect(status, stderr).toBe(0)
@@ -235,11 +225,8 @@ describe('a reader that does not read', () => {
     const reader = start(['sleep', '1000'], { stdio: ['pipe', 'ignore', 'ignore'] })
     const pair = await makeNetnsPair()
     try {
-      const args = ['capture', '--follow', `named:${pair.receiver}`, '-w', '-', '-i', 'b0']
-      const output = reader.child.stdin ?? 'ignore'
-      const log = captureLog()
-      const started = start([executable, ...args], { stdio: ['ignore', output, 'pipe'], env: environment(log.env) })
-      const capture = followLog(started, log)
+      const args = ['--follow', `named:${pair.receiver}`, '-w', '-', '-i', 'b0']
+      const capture = startCapture(args, { output: reader.child.stdin ?? undefined })
       await capture.armed()
       await pair.ping(3_000, 0.002)
       capture.child.kill('SIGINT')

@@ -1,5 +1,5 @@
 /** The built program, run as its users run it. */
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Result, type Running, run, start } from './command.ts'
 import { scratch } from './scratch.ts'
@@ -41,9 +41,4 @@ export function wiresharkHome(program = executable): string {
     symlinkSync(program, join(home, folder, 'remora'))
   }
   return home
-}
-
-/** Whether a log, which may not be there yet, has a word of something. */
-export function hasLogged(log: string, word: string): boolean {
-  return existsSync(log) && readFileSync(log, 'utf8').includes(word)
 }

@@ -14,12 +14,12 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { untilCaptured } from '../helpers/capture.ts'
+import { startCapture, untilCaptured } from '../helpers/capture.ts'
 import { interfacesOf, packetsOf, pingsIn } from '../helpers/capture-file.ts'
 import { end, must, type Running, run, sleep, start, until } from '../helpers/command.ts'
 import { dumpcapsIn, expectNoDumpcap, processesWith, untilReading } from '../helpers/leaks.ts'
 import { makeNetnsPair, type NetnsPair } from '../helpers/netns.ts'
-import { environment, executable, hasLogged, remora, startRemora } from '../helpers/remora.ts'
+import { environment, executable, remora, startRemora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 const started: Running[] = []
@@ -45,17 +45,9 @@ const target = () => `named:${pair.receiver}`
 
 /** Starts a capture and waits until it is armed. */
 async function armed(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Running> {
-  const log = join(folder, `log-${Math.random()}`)
-  const running = startRemora(['capture', target(), ...args], { env: { ...env, REMORA_LOG_FILE: log } })
+  const running = startCapture([target(), ...args], { env })
   started.push(running)
-  let finished = false
-  running.result.then(() => {
-    finished = true
-  })
-  await until('the capture is armed', () => {
-    if (finished) throw new Error(`ended before it was armed: ${running.stderr()}`)
-    return hasLogged(log, 'armed')
-  })
+  await running.armed()
   return running
 }
 
@@ -103,11 +95,8 @@ describe('what is captured', () => {
     const ip = (...args: string[]) => must('ip', '-n', other.receiver, ...args)
     for (const name of ['lo', 'b0']) await ip('link', 'set', name, 'down')
     const begin = async (...args: string[]) => {
-      const log = join(folder, `log-${Math.random()}`)
-      const running = startRemora(['capture', `named:${other.receiver}`, '-w', file, '--json', ...args], {
-        env: { REMORA_LOG_FILE: log },
-      })
-      await until('it is armed', () => hasLogged(log, 'armed'))
+      const running = startCapture([`named:${other.receiver}`, '-w', file, '--json', ...args])
+      await running.armed()
       return running
     }
     const idle = await begin()
@@ -143,21 +132,20 @@ describe('what is captured', () => {
       await ip('tuntap', 'add', 'mode', 'tun', 'name', name)
       await ip('link', 'set', name, 'up')
     }
-    const args = ['capture', `named:${other.receiver}`, '-f', 'arp', '-w', file, '--json']
+    const args = [`named:${other.receiver}`, '-f', 'arp', '-w', file, '--json']
     await tun('tun0')
     const said = /^tun0 of \S+ left out: the capture filter "arp" is not valid on tun0: expression rejects all packets$/
-    const { status, stdout, stderr } = await remora([...args, '-a', 'duration:0.2'])
+    const { status, stdout, stderr } = await remora(['capture', ...args, '-a', 'duration:0.2'])
     expect([status, stderr.trim()]).toEqual([0, expect.stringMatching(said)])
     const names = (text: string) => JSON.parse(text).interfaces.map(({ name }: { name: string }) => name)
     expect([names(stdout), JSON.parse(stdout).complete]).toEqual([['lo', 'b0'], true])
-    const asked = await remora([...args, '-i', 'tun0', '-i', 'b0', '-a', 'duration:0.2'])
+    const asked = await remora(['capture', ...args, '-i', 'tun0', '-i', 'b0', '-a', 'duration:0.2'])
     expect([asked.status, asked.stderr]).toEqual([6, expect.stringMatching(/hint: .* -i b0$/m)])
     const plan = await remora(['capture', `named:${other.receiver}`, '-f', 'arp', '--dry-run'])
     expect(plan.stdout).toMatch(/^note +tun0 of .* left out: /m)
 
-    const log = join(folder, 'log')
-    const running = startRemora([...args, '--direction'], { env: { REMORA_LOG_FILE: log } })
-    await until('it is armed', () => hasLogged(log, 'armed'))
+    const running = startCapture([...args, '--direction'])
+    await running.armed()
     await tun('tun1')
     await until('it tells of the new one', () =>
       /tun1 has come up in .* and cannot be captured: /.test(running.stderr()),
@@ -460,11 +448,8 @@ describe('it ends cleanly', () => {
     const link = (...args: string[]) => must('ip', '-n', other.receiver, 'link', ...args)
     await link('add', 'c0', 'type', 'veth', 'peer', 'name', 'c1')
     await link('set', 'c1', 'up')
-    const log = join(folder, 'log')
-    const running = startRemora(['capture', `named:${other.receiver}`, '-w', file, '--json'], {
-      env: { REMORA_LOG_FILE: log },
-    })
-    await until('it is armed', () => hasLogged(log, 'armed'))
+    const running = startCapture([`named:${other.receiver}`, '-w', file, '--json'])
+    await running.armed()
     await link('property', 'add', 'dev', 'b0', 'altname', 'b0-before')
     await link('add', 'd0', 'type', 'veth', 'peer', 'name', 'd1')
     await link('set', 'd0', 'up')

@@ -80,7 +80,7 @@ describe('an engine that tells of', () => {
     const folder = await claim(20_000, 1)
     const env = { ...environment(), DOCKER_HOST: `unix://${join(folder, '0.sock')}` }
     const script = `
-import { discover } from '${join(import.meta.dirname, '../../src/discover/discover.ts')}'
+import { discover } from '${join(import.meta.dirname, '../../src/discover/list/discover.ts')}'
       const signal = new AbortController().signal
       console.log((await discover({ signal, timeout: ${patience}, interfaces: false })).warnings.join('\\n'))
     `

@@ -6,9 +6,10 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startCapture } from '../helpers/capture.ts'
 import { interfacesOf } from '../helpers/capture-file.ts'
-import { must, run, start, until } from '../helpers/command.ts'
-import { environment, executable, hasLogged, remora } from '../helpers/remora.ts'
+import { must, run, start } from '../helpers/command.ts'
+import { remora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 
 const names = [
@@ -71,12 +72,9 @@ function hex(value: number): string {
 
 /** Captures while a packet is sent to each; numbers of the packets by the interface they were seen on. */
 async function capture(args: readonly string[]): Promise<Map<string, string[]>> {
-  const folder = scratch()
-  const [log, file] = [join(folder, 'log'), join(folder, 'packets.pcapng')]
-  const running = start([executable, 'capture', `named:${near}`, '-w', file, ...args], {
-    env: environment({ REMORA_LOG_FILE: log }),
-  })
-  await until('it is armed', () => hasLogged(log, 'armed') || running.child.exitCode !== null, 30_000)
+  const file = join(scratch(), 'packets.pcapng')
+  const running = startCapture([`named:${near}`, '-w', file, ...args])
+  await running.armed()
   await Promise.all(
     Array.from({ length: count }, (_, at) =>
       run(['nsenter', `--net=/run/netns/${far}`, 'ping', '-q', '-c', '1', '-W', '0.1', `10.214.${at}.2`]),

@@ -2,11 +2,12 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { startCapture } from '../helpers/capture.ts'
 import { pingsIn } from '../helpers/capture-file.ts'
 import { end, must, type Running, run, start, until } from '../helpers/command.ts'
 import { startFailingFuse } from '../helpers/failing-fuse.ts'
 import { makeNetnsPair, type NetnsPair, receiverAddress } from '../helpers/netns.ts'
-import { environment, executable, hasLogged, startRemora } from '../helpers/remora.ts'
+import { startRemora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
 import { serve } from '../helpers/served.ts'
 
@@ -37,11 +38,9 @@ afterEach(async () => {
 
 /** Starts a capture, and waits until its file has grown. */
 async function capture(file: string, limit: readonly string[], options: readonly string[]): Promise<Running> {
-  const log = join(scratch(), 'log')
-  const command = [...limit, executable, 'capture', `named:${pair.receiver}`, '-i', 'b0', '-w', file, ...options]
-  const running = start(command, { env: environment({ REMORA_LOG_FILE: log }) })
+  const running = startCapture([`named:${pair.receiver}`, '-i', 'b0', '-w', file, ...options], { under: limit })
   started.push(running)
-  await until('the capture is armed', () => hasLogged(log, 'armed'))
+  await running.armed()
   return running
 }
 
