@@ -3,6 +3,7 @@ import { RemoraError } from '../base/errors.ts'
 import { describeAction } from '../setup/action.ts'
 import type { Scope } from '../setup/folders.ts'
 import { isListedByTshark, performInstall, performUninstall, planInstall, planUninstall } from '../setup/install.ts'
+import { profileName } from '../setup/profile.ts'
 import {
   endsService,
   forgetCommands,
@@ -38,7 +39,10 @@ export async function install(options: InstallOptions): Promise<void> {
       hint: 'remora doctor looks for the reason.',
     })
   }
+  print(profileAdvice)
 }
+
+const profileAdvice = `In Wireshark, choose the profile ${profileName} (Edit > Configuration Profiles, or wireshark -C ${profileName}): names for addresses, and the tap of each packet.\n`
 
 /** Takes away what install has put there; of a service only its unit, since the program may serve Wireshark too. */
 export async function uninstall(options: InstallOptions): Promise<void> {

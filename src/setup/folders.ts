@@ -21,6 +21,8 @@ export interface Folders {
   readonly commands: string
   /** Desktop entries (XDG desktop entry specification). */
   readonly applications: string
+  /** Profiles of Wireshark. */
+  readonly profiles: readonly string[]
 }
 
 /** Folders of a scope; for the system those of the Wireshark that is installed are asked for. */
@@ -37,6 +39,7 @@ function userFolders(env: NodeJS.ProcessEnv): Folders {
     program: join(data, 'remora'),
     commands: join(home, '.local/bin'),
     applications: join(data, 'applications'),
+    profiles: [join(config, 'wireshark/profiles')],
   }
 }
 
@@ -46,23 +49,39 @@ async function systemFolders(env: NodeJS.ProcessEnv): Promise<Folders> {
   const library =
     [`/usr/lib/${multiarch[process.arch]}`, '/usr/lib64', '/usr/lib'].find(path => existsSync(path)) ?? '/usr/lib'
   const likely = [join(library, 'wireshark/extcap'), '/usr/libexec/wireshark/extcap']
+  const reported = await reportedFolders(env)
   return {
-    extcap: [...new Set([...(await reportedFolders(env)).global, ...likely])],
+    extcap: [...new Set([...reported.global, ...likely])],
     program: '/usr/local/lib/remora',
     commands: '/usr/local/bin',
     applications: '/usr/local/share/applications',
+    profiles: reported.profiles.length > 0 ? reported.profiles : ['/usr/share/wireshark/profiles'],
   }
 }
 
-/** Folders that the installed tshark says it looks into; 4.0 tells only of the global one. */
-export async function reportedFolders(env: NodeJS.ProcessEnv): Promise<{ personal: string[]; global: string[] }> {
+/** Folders that the installed tshark says it looks into. */
+export interface ReportedFolders {
+  /** Extcap folders of the user; 4.0 tells of none. */
+  readonly personal: readonly string[]
+  /** Extcap folders of the system. */
+  readonly global: readonly string[]
+  /** Folders of profiles for all users. */
+  readonly profiles: readonly string[]
+}
+
+/** Asks the installed tshark for its folders. */
+export async function reportedFolders(env: NodeJS.ProcessEnv): Promise<ReportedFolders> {
   const tshark = lookUpTool('tshark', env)
-  if (tshark === undefined) return { personal: [], global: [] }
+  if (tshark === undefined) return { personal: [], global: [], profiles: [] }
   const { stdout } = await runTool([tshark, '-G', 'folders'], 20_000, env)
   const paths = (label: RegExp) =>
     stdout.split('\n').flatMap(line => {
       const [name = '', path = ''] = line.split('\t')
       return label.test(name) && path !== '' ? [path.trim()] : []
     })
-  return { personal: paths(/^Personal Extcap path/i), global: paths(/^(?:Global )?Extcap path/i) }
+  return {
+    personal: paths(/^Personal Extcap path/i),
+    global: paths(/^(?:Global )?Extcap path/i),
+    profiles: paths(/^Global configuration/i).map(folder => join(folder, 'profiles')),
+  }
 }

@@ -9,6 +9,7 @@ import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { lookUpTool } from '../linux/programs/tools.ts'
 import { type Action, isLinkTo, performAction, removal } from './action.ts'
 import { type Folders, findFolders, type Scope } from './folders.ts'
+import { planProfile, planProfileRemoval } from './profile.ts'
 import { programAction } from './program.ts'
 import { runTool } from './run-tool.ts'
 import { planService, planServiceRemoval } from './service.ts'
@@ -33,6 +34,7 @@ export async function planInstall(request: InstallRequest, env: NodeJS.ProcessEn
       .filter(to => !isForeignCommand(to, folders))
       .map(to => ({ do: 'link', to, target: program }) as const),
     { do: 'write', to: entryPath(folders.applications), content: entryContent },
+    ...planProfile(folders.profiles),
     ...(request.service ? [planService(program)] : []),
   ]
 }
@@ -46,6 +48,7 @@ export async function planUninstall(scope: Scope, env: NodeJS.ProcessEnv = proce
       .filter(path => isLinkTo(path, program))
       .map(path => ({ do: 'remove', path }) as const),
     ...removal(entryPath(folders.applications)),
+    ...planProfileRemoval(folders.profiles),
     ...removal(configPaths(env)[scope]),
     ...removal(folders.program),
     ...(scope === 'system' ? planServiceRemoval() : []),

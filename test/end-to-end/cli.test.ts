@@ -1,5 +1,6 @@
 /** The command line, in a home of its own: usage, installation, and the doctor. */
 import {
+  appendFileSync,
   chmodSync,
   closeSync,
   copyFileSync,
@@ -11,12 +12,13 @@ import {
   readFileSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { end, run, start, until } from '../helpers/command.ts'
 import { makeNetnsPair } from '../helpers/netns.ts'
 import { bundle, environment, executable, remora } from '../helpers/remora.ts'
 import { scratch } from '../helpers/scratch.ts'
+import { wiresharks } from '../helpers/wireshark.ts'
 
 describe('wrong usage', () => {
   test.each<[string[], RegExp]>([
@@ -112,7 +114,7 @@ describe('installation', () => {
   test('for a user puts remora where every Wireshark looks, and proves it', async () => {
     const { status, stdout, stderr } = await remora(['install', '--user'], { env })
     expect(status, stderr).toBe(0)
-    expect(stdout).toMatch(/installed: tshark -D lists remora\n$/)
+    expect(stdout).toMatch(/installed: tshark -D lists remora\nIn Wireshark, choose the profile remora .*\n$/)
     for (const folder of folders) {
       expect(readdirSync(join(home, folder))).toEqual(['remora'])
       expect(await run([join(home, folder, 'remora'), '--version'], { env: { PATH: '/usr/bin:/bin' } })).toMatchObject({
@@ -162,6 +164,26 @@ describe('installation', () => {
     await remora(['uninstall', '--user'], { env })
     expect(readFileSync(command, 'utf8')).toBe('somebody else’s')
     expect(readdirSync(join(home, '.config/remora'))).toEqual(['other'])
+  })
+
+  test.each(wiresharks)('writes a profile for Wireshark $version, with the tap of each packet', async ({ tshark }) => {
+    await remora(['install', '--user'], { env })
+    const { status, stdout } = await tshark(
+      ['-C', 'remora', '-r', resolve('test/fuzz/corpus/dumpcap-two.pcapng')],
+      home,
+    )
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^ +1 0\.0+ lo +127\.0\.0\.1 → 127\.0\.0\.1 +ICMP/)
+  })
+
+  test('leaves a profile that the user has changed', async () => {
+    const profile = join(home, '.config/wireshark/profiles/remora/preferences')
+    await remora(['install', '--user'], { env })
+    appendFileSync(profile, 'nameres.network_name: FALSE\n')
+    const changed = readFileSync(profile, 'utf8')
+    await remora(['install', '--user'], { env })
+    await remora(['uninstall', '--user'], { env })
+    expect(readFileSync(profile, 'utf8')).toBe(changed)
   })
 
   test('as a dry run only tells', async () => {
