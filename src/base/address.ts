@@ -28,8 +28,8 @@ export interface ZonedUrl {
 
 /** Reads a URL whose host may have a zone; undefined when it is none. */
 export function parseZonedUrl(text: string): ZonedUrl | undefined {
-  const [whole, before = '', bracketed = ''] = /^([^[\]]*)(\[[^[\]]*%[^[\]]*\])/.exec(text) ?? []
-  const address = whole === undefined ? undefined : addressOf(bracketed)
+  const [whole, before = '', bracketed = ''] = /^([^[\]]*)(\[[^[\]]*\])/.exec(text) ?? []
+  const address = bracketed.includes('%') ? addressOf(bracketed) : undefined
   const plain = address === undefined ? text : `${before}[${address.address}]${text.slice(whole?.length)}`
   const url = URL.parse(plain)
   return url === null ? undefined : { url, zone: address?.zone }

@@ -19,12 +19,13 @@ const longestName = 100
 /**
  * Starts Wireshark on a live capture.
  * @param prepare asked when there is a Wireshark to show it
+ * @param profile name of the configuration profile that Wireshark uses
  * @returns undefined when asked to stop before the capture had begun
  * @throws RemoraError as a capture does, TOOL_MISSING without Wireshark
  */
 export async function openInWireshark(
   prepare: () => Promise<RunnableCapture>,
-  { lifetime, env = process.env }: RunContext,
+  { lifetime, profile, env = process.env }: RunContext & { readonly profile?: string | undefined },
 ): Promise<CaptureReport | undefined> {
   const wireshark = findTool('wireshark', env)
   if (!env.DISPLAY && !env.WAYLAND_DISPLAY) {
@@ -36,7 +37,7 @@ export async function openInWireshark(
     // Refused before a window opens that would stay empty.
     const prepared = await prepare()
     try {
-      return await prepared.run(await openWindow(wireshark, prepared.name, lifetime.stop, env))
+      return await prepared.run(await openWindow({ wireshark, profile, name: prepared.name, env }, lifetime.stop))
     } finally {
       prepared.close()
     }
@@ -46,31 +47,34 @@ export async function openInWireshark(
   }
 }
 
+/** A window of Wireshark that is to be opened. */
+interface Window {
+  /** Path of the program. */
+  readonly wireshark: string
+  readonly profile: string | undefined
+  /** What is captured, for the title. */
+  readonly name: string
+  readonly env: NodeJS.ProcessEnv
+}
+
 /** Starts Wireshark, and waits until it reads. */
-async function openWindow(
-  wireshark: string,
-  name: string,
-  signal: AbortSignal,
-  env: NodeJS.ProcessEnv,
-): Promise<Output> {
+async function openWindow(window: Window, signal: AbortSignal): Promise<Output> {
   const folder = makeTemporaryFolder()
   // Wireshark shows the name in its title.
-  const title = name.replace(/[^\w.-]+/g, '_').slice(0, longestName)
+  const title = window.name.replace(/[^\w.-]+/g, '_').slice(0, longestName)
   try {
     const fifo = join(folder, title)
-    await makeFifos([fifo], env)
-    return await Promise.race([
-      openOutput({ kind: 'fifo', path: fifo }, signal),
-      startWireshark(wireshark, fifo, name, env),
-    ])
+    await makeFifos([fifo], window.env)
+    return await Promise.race([openOutput({ kind: 'fifo', path: fifo }, signal), startWireshark(window, fifo)])
   } finally {
     removeTemporaryFolder(folder, [title])
   }
 }
 
 /** @returns a promise that only ever fails: when Wireshark cannot start, or ends before it reads */
-function startWireshark(wireshark: string, fifo: string, title: string, env: NodeJS.ProcessEnv): Promise<never> {
-  const command = [wireshark, '-k', '-i', fifo, '-N', 'n', '-o', `gui.window_title:${title} – remora`]
+function startWireshark({ wireshark, profile, name, env }: Window, fifo: string): Promise<never> {
+  const chosen = profile === undefined ? [] : ['-C', profile]
+  const command = [wireshark, ...chosen, '-k', '-i', fifo, '-N', 'n', '-o', `gui.window_title:${name} – remora`]
   const child = spawnCommand(command, { env, detached: true, stdio: 'ignore' })
   child.unref()
   const failure = new Promise<never>((_, reject) => {

@@ -30,7 +30,8 @@ export async function findFolders(scope: Scope, env: NodeJS.ProcessEnv = process
   return scope === 'user' ? userFolders(env) : systemFolders(env)
 }
 
-function userFolders(env: NodeJS.ProcessEnv): Folders {
+/** Folders of a user. */
+export function userFolders(env: NodeJS.ProcessEnv): Folders {
   const home = homeFolder(env)
   const config = env.XDG_CONFIG_HOME || join(home, '.config')
   const data = env.XDG_DATA_HOME || join(home, '.local/share')
@@ -42,6 +43,9 @@ function userFolders(env: NodeJS.ProcessEnv): Folders {
     profiles: [join(config, 'wireshark/profiles')],
   }
 }
+
+/** Profiles for all users, where distributions have them. */
+export const systemProfiles = '/usr/share/wireshark/profiles'
 
 const multiarch: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }
 
@@ -55,7 +59,7 @@ async function systemFolders(env: NodeJS.ProcessEnv): Promise<Folders> {
     program: '/usr/local/lib/remora',
     commands: '/usr/local/bin',
     applications: '/usr/local/share/applications',
-    profiles: reported.profiles.length > 0 ? reported.profiles : ['/usr/share/wireshark/profiles'],
+    profiles: reported.profiles.length > 0 ? reported.profiles : [systemProfiles],
   }
 }
 

@@ -6,6 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Action } from './action.ts'
+import { systemProfiles, userFolders } from './folders.ts'
 
 /** Its name. */
 export const profileName = 'remora'
@@ -46,9 +47,10 @@ export function planProfileRemoval(folders: readonly string[]): Action[] {
     .map(folder => ({ do: 'remove', path: join(folder, profileName) }) as const)
 }
 
-/** Tells whether one of the folders has the profile. */
-export function hasProfile(folders: readonly string[]): boolean {
-  return folders.some(folder => existsSync(preferencesPath(folder)))
+/** The name of the profile where it is installed; Wireshark does not start with `-C` and a name it does not know. */
+export function installedProfile(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const folders = [...userFolders(env).profiles, systemProfiles]
+  return folders.some(folder => existsSync(preferencesPath(folder))) ? profileName : undefined
 }
 
 function preferencesPath(folder: string): string {

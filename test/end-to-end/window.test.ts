@@ -134,7 +134,8 @@ describe.runIf(process.env.REMORA_TEST_ALL)("in Wireshark's window", () => {
     }
   })
 
-  test('remora open shows the target in a window of its own, and ends with it', async () => {
+  test('remora open shows the target in a window of its own, with the profile, and ends with it', async () => {
+    expect((await run([executable, 'install', '--user'], { env })).status).toBe(0)
     const running = startRemora(['open', 'db'], { env })
     const inode = await netnsOf('db')
     const { id } = await window('/db \\[db .* remora\\]')
@@ -142,7 +143,7 @@ describe.runIf(process.env.REMORA_TEST_ALL)("in Wireshark's window", () => {
     await until('dumpcap runs in the container', () => dumpcapsIn(inode).length > 0)
     await sleep(2_500)
     await screenshot('open')
-    const { stdout } = await run(['pgrep', '-f', 'gui.window_title:db'])
+    const stdout = await must('pgrep', '-f', '[-]C remora .*gui.window_title:db')
     for (const pid of stdout.trim().split('\n')) process.kill(Number(pid), 'SIGTERM')
     expect((await running.result).status).toBe(0)
     await expectNoDumpcap(inode)
