@@ -7,6 +7,7 @@ import { type LocalPipe, makePipes } from '../linux/files/fifo.ts'
 import { type PipeReader, readPipe } from '../linux/files/pipe-reader.ts'
 import { runPrepared } from './capture.ts'
 import { claimPrepared } from './claim.ts'
+import type { PacketStream } from './merged/streams.ts'
 import { type PreparedCapture, prepareCapture } from './prepare/prepare.ts'
 import type { CaptureContext } from './request/context.ts'
 import type { CaptureReport, RunOptions } from './request/report.ts'
@@ -114,4 +115,44 @@ export function openCaptureStream(
   const report = runPrepared(stream.prepared, { fd: pipe.writer, finish: close, discard: close }, context)
   report.catch(() => {})
   return { packets, report }
+}
+
+/**
+ * Starts a capture that a merge of several hosts takes.
+ * @param host name of this host among them
+ * @throws RemoraError as a capture does that is prepared; the reason of the signal when that aborts
+ */
+export async function openPacketStream(
+  host: string,
+  request: CaptureRequest,
+  context: CaptureContext & Omit<RunOptions, 'lifetime'>,
+  signal?: AbortSignal,
+): Promise<PacketStream> {
+  const stream = await prepareStream(request, context, signal)
+  const pipe = stream.takePipe()
+  const [stop, kill] = [new AbortController(), new AbortController()]
+  const armed = Promise.withResolvers<boolean>()
+  const close = () => closeSync(pipe.writer)
+  const report = runPrepared(
+    stream.prepared,
+    { fd: pipe.writer, finish: close, discard: close },
+    {
+      ...context,
+      lifetime: { stop: stop.signal, kill: kill.signal },
+      onArmed: () => armed.resolve(true),
+    },
+  )
+  const onEnd = () => {
+    stream.close()
+    armed.resolve(false)
+  }
+  report.then(onEnd, onEnd)
+  return {
+    ...{ host, input: { fd: pipe.reader }, ready: armed.promise, report },
+    stop: () => stop.abort('stopped'),
+    kill() {
+      stop.abort('killed')
+      kill.abort('killed')
+    },
+  }
 }

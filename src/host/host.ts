@@ -3,6 +3,7 @@
  * service stands between, is chosen once (choose.ts).
  */
 import type { RunContext, RunnableCapture } from '../capture/capture.ts'
+import type { PacketStream } from '../capture/merged/streams.ts'
 import type { CaptureRequest } from '../capture/request/request.ts'
 import type { RunningTarget } from '../discover/list/running.ts'
 import type { TargetEvent } from '../discover/watch/watch-state.ts'
@@ -38,6 +39,11 @@ export interface Host {
    * @throws RemoraError for everything that stands against the capture; the reason of the signal when that aborts
    */
   prepare(request: CaptureRequest, context: RunContext, signal?: AbortSignal): Promise<RunnableCapture>
+  /**
+   * Starts a capture that is merged with those of other hosts.
+   * @throws RemoraError as {@link Host.prepare} does
+   */
+  open(request: CaptureRequest, context: RunContext, signal?: AbortSignal): Promise<PacketStream>
   /** Checks what a capture on it needs. */
   check(env: NodeJS.ProcessEnv): Promise<readonly Check[]>
 }

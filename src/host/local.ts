@@ -1,4 +1,5 @@
 /** The machine this program runs on. */
+import { hostname } from 'node:os'
 import type { Host } from './host.ts'
 
 /** Does by itself whatever a host is asked for. */
@@ -19,6 +20,9 @@ export const thisMachine: Host = {
   },
   async prepare(request, context, signal) {
     return (await import('../capture/capture.ts')).prepareRunnable(request, context, signal)
+  },
+  async open(request, context, signal) {
+    return (await import('../capture/stream.ts')).openPacketStream(hostname(), request, context, signal)
   },
   async check(env) {
     const [{ checkCapture }, { checkSocket }] = await Promise.all([

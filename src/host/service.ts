@@ -55,6 +55,10 @@ export function serviceHost(service: RemoteService): ServiceHost {
         close() {},
       }
     },
+    async open(request, context, signal = context.lifetime.stop) {
+      const [{ prepare }, { open }] = await Promise.all([import('./service/prepare.ts'), import('./service/open.ts')])
+      return open(await prepare(service, request, signal), context, signal)
+    },
     async check() {
       return (await import('./service/check.ts')).checkService(service)
     },

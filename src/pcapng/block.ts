@@ -85,20 +85,25 @@ export function interfaceDescriptionBlock(nif: InterfaceDescription): Buffer {
   ])
 }
 
-/** An interface description with another name (if_name); everything else stays. */
-export function withInterfaceName(description: Buffer, name: string): Buffer {
+/**
+ * An interface description with another name (if_name); everything else stays.
+ * @param name that name, or what makes it of the old one
+ */
+export function withInterfaceName(description: Buffer, name: string | ((own: string) => string)): Buffer {
   const rest: Buffer[] = []
+  let own = ''
   const end = description.length - 4
   for (let at = 16; at + 4 <= end; ) {
     const [code, length] = [read16(description, at), read16(description, at + 2)]
     const next = at + 4 + length + (-length & 3)
     if (code === optionCodes.endOfOptions || next > end) break
-    if (code !== optionCodes.interfaceName) rest.push(description.subarray(at, next))
+    if (code === optionCodes.interfaceName) own = description.toString('utf8', at + 4, at + 4 + length)
+    else rest.push(description.subarray(at, next))
     at = next
   }
   return block(blockTypes.interfaceDescription, [
     description.subarray(8, 16),
-    option(optionCodes.interfaceName, Buffer.from(name)),
+    option(optionCodes.interfaceName, Buffer.from(typeof name === 'string' ? name : name(own))),
     ...rest,
     option(optionCodes.endOfOptions),
   ])

@@ -68,7 +68,7 @@ const immediateTime = 20
  */
 export function startSource({ namespace, options, immediate, pipe, weave, strand }: SourceRequest): RunningSource {
   const [{ name, description, device, filter = options.filter, linkType }] = options.interfaces as [CapturedInterface]
-  const shown = strand.name ?? name
+  const shown = typeof strand.name === 'string' ? strand.name : name
   let dumpcap: CaptureProcess
   try {
     dumpcap = immediate

@@ -14,8 +14,8 @@ export type SourceInput = { readonly fd: number } | { readonly stream: Readable 
 
 /** What is done to the packets of one source. */
 export interface SourceOptions extends Pick<Strand, 'comment'> {
-  /** Name its interfaces get in the stream, in place of their own. */
-  readonly name?: string
+  /** Name its interfaces get in the stream, in place of their own; or what makes it of that. */
+  readonly name?: string | ((own: string) => string)
   readonly accept?: Accept | undefined
   /** What is added to every packet, once the link type of the interface is known. */
   readonly decorate?: ((linkType: number) => Strand['decorate']) | undefined
