@@ -1,7 +1,7 @@
 /** The lives of each target in one stream, one after the other, and the gaps between them. */
 
 import type { PreparedLife } from '../prepare/prepare-incarnation.ts'
-import type { Life } from './incarnation.ts'
+import type { Incarnation } from './incarnation.ts'
 
 /** What is known of them. */
 export interface LifeHistory {
@@ -12,7 +12,7 @@ export interface LifeHistory {
    */
   begin(life: PreparedLife, last: () => bigint | undefined): ((time: bigint) => string) | undefined
   /** A life has ended. */
-  end(life: Life): void
+  end(life: Incarnation): void
   /** Time of the last packet of the lives of a target that have ended. */
   lastTime(reference: string): bigint | undefined
   /** Targets that had a life. */

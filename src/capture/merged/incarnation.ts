@@ -1,49 +1,49 @@
 /**
- * One life of one target in a woven stream: a source for each of its interfaces, also for those that come later, and the
- * head, where it was waited for.
+ * One incarnation of a target in a merged stream: a capture of each of its interfaces, also of those that come later, and the
+ * early capture, where it was waited for. This file carries out what {@link stepIncarnation} decides.
  */
+import { closeSync } from 'node:fs'
 import { reasonOf } from '../../base/errors.ts'
 import { type Log, silentLog } from '../../base/log.ts'
+import { type Actions, type CommandOf, type Machine, runMachine } from '../../base/machine.ts'
 import { type LocalPipe, makePipes } from '../../linux/files/fifo.ts'
 import { isStillThere } from '../../linux/namespace/netns.ts'
 import { listInterfaces } from '../../linux/network/iproute.ts'
 import { readDeviceCounters } from '../../linux/network/net-dev.ts'
-import { hasName, type NetworkInterface } from '../../model/interface.ts'
+import type { NetworkInterface } from '../../model/interface.ts'
 import type { NumberPacket } from '../annotate/correlation.ts'
 import { both, directionOf } from '../annotate/direction.ts'
 import { capturesOfEach, maxMergedInterfaces, type SourcePlan, shownName } from '../plan/plan.ts'
 import type { PreparedLife } from '../prepare/prepare-incarnation.ts'
 import type { Places } from '../request/places.ts'
-import type { InterfaceReport } from '../request/report.ts'
 import type { CaptureRequest } from '../request/request.ts'
-import { allGone, isGone } from '../taps/gone.ts'
+import { allGone } from '../taps/gone.ts'
 import { type CapturePlace, findPoints } from '../taps/points.ts'
-import { openSeam, type Seam } from './handover.ts'
-import { type RunningSource, type SourceEnd, startSource } from './interface-capture.ts'
+import { type Handover, openHandover } from './handover.ts'
+import {
+  describeIncarnation,
+  type IncarnationCommand,
+  type IncarnationEvent,
+  type IncarnationFacts,
+  type IncarnationReport,
+  type IncarnationState,
+  identityOf,
+  newIncarnation,
+  reportIncarnation,
+  type Start,
+  stepIncarnation,
+  type Tap,
+} from './incarnation-state.ts'
+import { type Asked, type RunningSource, startSource } from './interface-capture.ts'
 import type { Weave } from './merge.ts'
 
-/** Why a life is captured no longer. */
-export type LifeEnd = 'asked' | 'target-gone' | 'interface-gone'
-
-/** How the capture of a life went. */
-export interface LifeReport {
-  readonly end: LifeEnd
-  readonly complete: boolean
-  readonly goneInterface: string | undefined
-  readonly interfaces: readonly InterfaceReport[]
-  /** Names of interfaces that came up later and could not be captured. */
-  readonly missed: readonly string[]
-  /** What broke; undefined when nothing did. */
-  readonly failure: unknown
-}
-
-/** The running capture of a life. */
-export interface Life {
+/** The running capture of an incarnation. */
+export interface Incarnation {
   readonly plan: SourcePlan
   /** True when an interface is armed, and none of the others to come; false when it ended before. */
   readonly armed: Promise<boolean>
   /** Never fails. */
-  readonly ended: Promise<LifeReport>
+  readonly ended: Promise<IncarnationReport>
   /** Looks whether the target is there still, and which interfaces it has. Called twice a second. */
   look(): void
   /** A process in its namespace; undefined while there is none. */
@@ -52,13 +52,12 @@ export interface Life {
   packets(): number
   /** Time of the last packet, nanoseconds since 1970; undefined before the first. */
   lastTime(): bigint | undefined
-  drain(): void
-  interrupt(): void
-  kill(): void
+  /** Ends it; the first call counts, but for a kill. */
+  end(how: Asked): void
 }
 
-/** What all lives of one stream have in common, and what is this one's own. */
-export interface LifeOptions {
+/** What all incarnations of one stream have in common, and what is this one's own. */
+export interface IncarnationOptions {
   readonly weave: Weave
   /** For its interfaces, which it gives back one by one. */
   readonly places: Places
@@ -74,280 +73,319 @@ export interface LifeOptions {
   readonly comment?: ((time: bigint) => string | undefined) | undefined
 }
 
-/** Starts the capture of a life, which owns what was prepared from now on. */
-export function startLife(prepared: PreparedLife, options: LifeOptions): Life {
-  const { plan, target, head } = prepared
-  const { weave, places, log = silentLog, request } = options
-  // It goes on without any interface, for as long as the namespace is there.
-  const stay = request.follow
-  const { namespace } = target
-  const running = new Map<string, RunningSource>()
-  const near = new WeakMap<RunningSource, CapturePlace>()
-  const ends: SourceEnd[] = []
-  const leftOut = prepared.interfaces.filter(nif => prepared.leftOut.some(({ name }) => name === nif.name))
-  // Interfaces that are not tried again.
-  const refused = new Set(leftOut.map(identity))
-  const missed: string[] = []
-  let tooMany = false
-  const over = Promise.withResolvers<void>()
-  let last: bigint | undefined
-  let failure: unknown
-  let end: LifeEnd | undefined
-  let isArmed = false
-  let hasStarted = false
-  let isHeadOver = false
-  let starting = 0
-  let known: string | undefined
-  let looking = false
+/** Starts the capture of an incarnation, which owns what was prepared from now on. */
+export function startIncarnation(prepared: PreparedLife, options: IncarnationOptions): Incarnation {
+  return new RunningIncarnation(prepared, options)
+}
 
-  const noteTime = (time: bigint | undefined) => {
-    if (time !== undefined && (last === undefined || time > last)) last = time
+/** Taps of one start, with what was taken for them. */
+interface Opening {
+  readonly plan: SourcePlan
+  /** Interfaces that the target has now, and names of those that are started. */
+  readonly interfaces: readonly NetworkInterface[]
+  readonly names: readonly string[]
+  readonly taps: readonly { readonly place: CapturePlace; readonly pipe: LocalPipe }[]
+  /** Releases the namespaces of other ends. */
+  release(): void
+}
+
+type Command<D extends IncarnationCommand['do']> = CommandOf<IncarnationCommand, D>
+type Event = IncarnationEvent extends infer E ? (E extends IncarnationEvent ? Omit<E, 'isThere'> : never) : never
+
+class RunningIncarnation implements Incarnation {
+  readonly plan: SourcePlan
+  readonly armed: Promise<boolean>
+  readonly ended: Promise<IncarnationReport>
+  readonly #prepared: PreparedLife
+  readonly #options: IncarnationOptions
+  readonly #log: Log
+  readonly #machine: Machine<IncarnationState, IncarnationEvent>
+  readonly #handover: Handover | undefined
+  readonly #comment: ((time: bigint) => string | undefined) | undefined
+  readonly #started = Promise.withResolvers<boolean>()
+  readonly #over = Promise.withResolvers<void>()
+  readonly #openings = new Map<Start, Opening>()
+  readonly #captures = new Map<string, { readonly place: CapturePlace; readonly source: RunningSource }>()
+  #isEarlyOver = false
+  #last: bigint | undefined
+
+  constructor(prepared: PreparedLife, options: IncarnationOptions) {
+    const { plan, leftOut, interfaces } = prepared
+    this.plan = plan
+    this.#prepared = prepared
+    this.#options = options
+    this.#log = options.log ?? silentLog
+    this.#comment = options.comment && once(options.comment)
+    const unfit = interfaces.filter(nif => leftOut.some(({ name }) => name === nif.name))
+    this.#handover = this.#openHandover(unfit)
+    this.armed = this.#started.promise
+    this.ended = this.#over.promise.then(() => this.#conclude())
+    const facts = factsOf(prepared, options.request)
+    this.#machine = runMachine(
+      newIncarnation(new Set(unfit.map(identityOf))),
+      (state, event: IncarnationEvent) => stepIncarnation(state, event, facts),
+      this.#actions,
+      ({ on }, before, after) =>
+        this.#log.debug(`${plan.reference}, ${on}: ${describeIncarnation(before)} → ${describeIncarnation(after)}`),
+    )
+    this.#feed({ on: 'begun' })
   }
-  const comment = options.comment && once(options.comment)
-  const seam =
-    head &&
-    openSeam(head, weave, plan, {
-      ...{ comment, withDirection: request.direction === true },
+
+  look(): void {
+    this.#feed({ on: 'ticked' })
+  }
+
+  end(how: Asked): void {
+    this.#feed({ on: 'asked', how })
+  }
+
+  pid(): number | undefined {
+    return this.#inside()?.pid
+  }
+
+  packets(): number {
+    const early = this.#handover?.woven.packets() ?? 0
+    return [...this.#captures.values()].reduce((sum, { source }) => sum + source.woven.packets(), early)
+  }
+
+  lastTime(): bigint | undefined {
+    for (const { source } of this.#captures.values()) this.#noteTime(source.woven.lastTime())
+    this.#noteTime(this.#handover?.woven.lastTime())
+    return this.#last
+  }
+
+  #noteTime(time: bigint | undefined): void {
+    if (time !== undefined && (this.#last === undefined || time > this.#last)) this.#last = time
+  }
+
+  #openHandover(unfit: readonly NetworkInterface[]): Handover | undefined {
+    const { head, plan } = this.#prepared
+    const { weave, request } = this.#options
+    if (head === undefined) return undefined
+    const handover = openHandover(head, weave, plan, {
+      ...{ comment: this.#comment, withDirection: request.direction === true },
       isWanted: index =>
         plan.everyInterface
-          ? !leftOut.some(nif => nif.index === index)
+          ? !unfit.some(nif => nif.index === index)
           : (plan.interfaceIndexes?.includes(index) ?? true),
     })
-
-  const noteHeadOver = () => {
-    isHeadOver = true
-  }
-  seam?.woven.done.then(noteHeadOver, noteHeadOver)
-
-  const check = () => {
-    if (running.size > 0 || starting > 0) return
-    if (end === undefined && failure === undefined && isStillThere(namespace) && stay) return
-    if (end === undefined) {
-      end = isStillThere(namespace) ? 'interface-gone' : 'target-gone'
-      seam?.finish()
+    const noteOver = () => {
+      this.#isEarlyOver = true
     }
-    over.resolve()
+    handover.woven.done.then(noteOver, noteOver)
+    return handover
   }
 
-  /** @returns whether one of them is armed, and none has failed */
-  const start = async (
-    plan: SourcePlan,
-    names: readonly string[],
-    interfaces: readonly NetworkInterface[],
-  ): Promise<boolean> => {
-    starting++
-    const chosen = plan.dumpcap.interfaces.filter(({ name }) => names.includes(name))
-    let release = () => {}
+  #feed(event: Event): void {
+    this.#machine.feed({ ...event, isThere: isStillThere(this.#prepared.target.namespace) })
+  }
+
+  readonly #actions: Actions<IncarnationCommand> = {
+    open: command => void this.#open(command),
+    begin: command => void this.#begin(command),
+    'give-back': ({ count }) => this.#options.places.giveBack(count),
+    drain: ({ key }) => this.#captures.get(key)?.source.drain(),
+    interrupt: ({ key }) => this.#captures.get(key)?.source.interrupt(),
+    kill: ({ key }) => this.#captures.get(key)?.source.kill(),
+    'read-devices': () => this.#readDevices(),
+    list: () => void this.#list(),
+    'hand-back': ({ key, index }) => this.#handover?.handBack(index, this.#captures.get(key)?.source.woven.lastTime()),
+    'finish-early': () => this.#handover?.finish(),
+    'close-early': () => this.#handover?.close(),
+    'finish-settled-early': () => this.#handover?.isSettled() && this.#handover.finish(),
+    say: ({ line }) => this.#options.onLine?.(line),
+    'tell-missed': ({ shown, reason }) =>
+      this.#options.onLine?.(`${shown} has come up in ${this.plan.name} and cannot be captured: ${reasonOf(reason)}`),
+    'tell-started': ({ isArmed }) => this.#started.resolve(isArmed),
+    'tell-armed': () => this.#options.onArmed?.(),
+    conclude: () => this.#over.resolve(),
+  }
+
+  /** Takes places and makes pipes for what is not captured yet. */
+  async #open(command: Command<'open'>): Promise<void> {
+    const { start } = command
+    const { target, interfaces: known, replan } = this.#prepared
     try {
-      const { points, close } = await findPoints(target, plan, chosen, interfaces, request.at ?? 'inside')
-      release = close
-      const wanted = points.filter(point => !running.has(keyOf(point)))
-      places.take(wanted.length, `${wanted.length} interfaces of ${plan.name}`)
-      const pipes = await makePipes(wanted.length)
-      const sources = wanted.map((point, index) => begin(plan, point, pipes[index] as LocalPipe))
-      const ready = await Promise.all(sources.map(isReady))
-      for (const { name } of chosen) {
-        const nif = interfaces.find(one => one.name === name)
-        const isMissing = wanted.some(({ near }, index) => near === name && !ready[index])
-        if (!isMissing) seam?.cut(nif?.index ?? 0, nif?.loopback === true)
-      }
-      return ready.some(Boolean) && failure === undefined
-    } finally {
-      release()
-      starting--
-      check()
+      const opening =
+        start === 'first'
+          ? { plan: this.plan, names: this.plan.dumpcap.interfaces.map(({ name }) => name), interfaces: known }
+          : { plan: replan(asUp(command)), names: command.names, interfaces: command.interfaces }
+      if (start === 'look') this.#log.info(`${this.plan.name}: interfaces ${opening.names.join(', ')} have come`)
+      const { plan, names, interfaces } = opening
+      const chosen = plan.dumpcap.interfaces.filter(({ name }) => names.includes(name))
+      const at = this.#options.request.at ?? 'inside'
+      const { points, close } = await findPoints(target, plan, chosen, interfaces, at)
+      const wanted = points.filter(point => !this.#captures.has(keyOf(point)))
+      const pipes = await this.#takePipes(wanted.length, plan).catch(error => {
+        close()
+        throw error
+      })
+      const taps = wanted.map((place, index) => ({ place, pipe: pipes[index] as LocalPipe }))
+      this.#openings.set(start, { plan, names: chosen.map(({ name }) => name), interfaces, taps, release: close })
+      this.#feed({ on: 'opened', start, taps: wanted.map(tapOf) })
+    } catch (error) {
+      this.#failStart(start, error, 0)
     }
   }
 
-  const begin = (plan: SourcePlan, point: CapturePlace, pipe: LocalPipe): RunningSource => {
-    const number = options.number?.()
-    const decorate = (linkType: number) => {
-      const direct = request.direction ? directionOf(linkType, point.facts) : undefined
-      return direct && number ? both(direct, number) : (direct ?? number)
+  async #takePipes(count: number, { name }: SourcePlan): Promise<LocalPipe[]> {
+    const { places } = this.#options
+    places.take(count, `${count} interfaces of ${name}`)
+    try {
+      return await makePipes(count)
+    } catch (error) {
+      places.giveBack(count)
+      throw error
     }
-    const index = point.facts?.index ?? 0
+  }
+
+  #failStart(start: Start, error: unknown, held: number): void {
+    this.#log.debug(`${this.plan.name}: ${error}`)
+    this.#feed({ on: 'start-failed', start, error, held })
+  }
+
+  /** Begins taps of what was opened, and waits until each of them is armed or has ended. */
+  async #begin({ start, keys }: Command<'begin'>): Promise<void> {
+    const opening = this.#openings.get(start) as Opening
+    this.#openings.delete(start)
+    const rest = [...opening.taps]
+    const begun: { readonly place: CapturePlace; readonly source: RunningSource }[] = []
+    try {
+      for (let tap = rest.shift(); tap !== undefined; tap = rest.shift()) {
+        const { place, pipe } = tap
+        if (keys.has(keyOf(place))) begun.push({ place, source: this.#beginTap(opening.plan, place, pipe) })
+        else closePipe(pipe)
+      }
+      const ready = await Promise.all(begun.map(({ source }) => isReady(source)))
+      this.#takeOver(opening, new Set(begun.filter((_, index) => !ready[index]).map(({ place }) => place.near)))
+      opening.release()
+      this.#feed({ on: 'started', start, isReady: ready.some(Boolean) })
+    } catch (error) {
+      for (const { pipe } of rest) closePipe(pipe)
+      opening.release()
+      this.#failStart(start, error, keys.size - begun.length)
+    }
+  }
+
+  /** Interfaces that are armed take over from the early capture. */
+  #takeOver({ names, interfaces }: Opening, failed: ReadonlySet<string>): void {
+    for (const name of names.filter(name => !failed.has(name))) {
+      const nif = interfaces.find(one => one.name === name)
+      this.#handover?.takeOver(nif?.index ?? 0, nif?.loopback === true)
+    }
+  }
+
+  #beginTap(plan: SourcePlan, place: CapturePlace, pipe: LocalPipe): RunningSource {
+    const { weave, request } = this.#options
     const source = startSource({
-      namespace: point.namespace,
-      options: { ...plan.dumpcap, interfaces: [point.nif], counting: false },
+      namespace: place.namespace,
+      options: { ...plan.dumpcap, interfaces: [place.nif], counting: false },
       immediate: request.immediate === true,
-      ...{
-        pipe,
-        weave,
-        strand: {
-          ...{ name: point.shown, comment, decorate, onCut: () => tellOfCut(point) },
-          accept: isHeadOver ? undefined : seam?.acceptOf(index),
-        },
+      ...{ pipe, weave },
+      strand: {
+        ...{ name: place.shown, comment: this.#comment, decorate: this.#decoratorOf(place) },
+        onCut: () => this.#tellOfCut(place),
+        accept: this.#isEarlyOver ? undefined : this.#handover?.acceptOf(place.facts?.index ?? 0),
       },
     })
-    let wasArmed = false
+    const key = keyOf(place)
+    this.#captures.set(key, { place, source })
+    this.#feed({ on: 'tap-begun', tap: tapOf(place) })
     source.ready.then(ready => {
-      wasArmed = ready
+      if (!ready) return
+      this.#log.info(`${this.plan.name}/${place.key} is captured`)
+      this.#feed({ on: 'armed', key })
     })
-    running.set(keyOf(point), source)
-    near.set(source, point)
-    if (end !== undefined) source.interrupt()
-    source.ready.then(ready => ready && log.info(`${plan.name}/${point.key} is captured`))
-    source.ended.then(ended => {
-      running.delete(keyOf(point))
-      places.giveBack(1)
-      // It may come again under the same name.
-      known = undefined
-      noteTime(source.woven.lastTime())
-      if (end === undefined && !isCaptured(index)) seam?.mend(index, source.woven.lastTime())
-      ends.push(ended)
-      log.info(`${plan.name}/${point.key} ended: ${JSON.stringify(ended.report)}`)
-      if (ended.failure !== undefined && !isRace(ended.failure)) {
-        if (isArmed && !wasArmed) miss(point, ended.failure)
-        else failure ??= ended.failure
-      }
-      // The others would never be armed together.
-      if (failure !== undefined && !isArmed) each('interrupt', 'asked')
-      check()
+    source.ended.then(end => {
+      this.#noteTime(source.woven.lastTime())
+      this.#log.info(`${this.plan.name}/${place.key} ended: ${JSON.stringify(end.report)}`)
+      this.#feed({ on: 'ended', key, end })
+      this.#captures.delete(key)
     })
     return source
   }
 
-  /** One that came later and cannot be captured is no reason to end the others. */
-  const miss = ({ shown, facts }: CapturePlace, reason: unknown) => {
-    if (facts !== undefined) refused.add(identity(facts))
-    missed.push(shown)
-    options.onLine?.(`${shown} has come up in ${plan.name} and cannot be captured: ${reasonOf(reason)}`)
+  #decoratorOf({ facts }: CapturePlace) {
+    const number = this.#options.number?.()
+    return (linkType: number) => {
+      const direct = this.#options.request.direction ? directionOf(linkType, facts) : undefined
+      return direct && number ? both(direct, number) : (direct ?? number)
+    }
   }
 
-  const tellOfCut = ({ shown }: CapturePlace) =>
-    options.onLine?.(
+  #tellOfCut({ shown }: CapturePlace): void {
+    this.#options.onLine?.(
       `long packets of ${shown} are cut (BIG TCP): --immediate keeps 64 KiB of each, a capture without it keeps all`,
     )
-
-  const tellOfTooMany = () => {
-    if (tooMany) return
-    tooMany = true
-    options.onLine?.(
-      `more interfaces of ${plan.name} are up than can be captured one by one (${maxMergedInterfaces}, fewer among several targets): those that come later are not captured`,
-    )
   }
 
-  /** A source in the namespace itself. */
-  const inside = () => [...running.values()].find(source => near.get(source)?.namespace === namespace)
-  /** By its index, since an interface that is renamed is captured on. */
-  const isCaptured = (index: number) => [...running.values()].some(source => near.get(source)?.facts?.index === index)
+  /** A capture in the namespace itself. */
+  #inside(): RunningSource | undefined {
+    const { namespace } = this.#prepared.target
+    return [...this.#captures.values()].find(({ place }) => place.namespace === namespace)?.source
+  }
 
-  /** An interface that has gone between the look and the start; or all of them, with the target. */
-  const isRace = (error: unknown) =>
-    isGone({ everyInterface: plan.everyInterface || stay || running.size > 0 }, error) || !isStillThere(namespace)
-
-  /** @returns whether every interface that is up is captured, or known as one that cannot be */
-  const join = async (): Promise<boolean> => {
-    if (looking || end !== undefined) return false
-    if (plan.interfaceIndexes === undefined) return true
-    const source = inside()
+  #readDevices(): void {
+    const source = this.#inside()
     const counters = source && readDeviceCounters(source.pid)
-    const names = counters && [...counters.keys()].join(' ')
-    if (names !== undefined && names === known) return true
-    looking = true
+    this.#feed({ on: 'devices-read', names: counters && [...counters.keys()].join(' ') })
+  }
+
+  async #list(): Promise<void> {
     try {
-      const interfaces = await listInterfaces(namespace)
-      const wanted = interfaces.filter(
-        nif => request.interfaces.length === 0 || request.interfaces.some(name => hasName(nif, name)),
-      )
-      // One that is down is looked at again, and whether one that was refused is the same still.
-      known = wanted.every(({ up }) => up) && refused.size === 0 ? names : undefined
-      const come = wanted.filter(nif => nif.up && !refused.has(identity(nif)) && !isCaptured(nif.index))
-      const free = Math.min(maxMergedInterfaces - running.size, Math.floor(places.free() / capturesOfEach(request)))
-      const fresh = come.slice(0, Math.max(0, free)).map(({ name }) => name)
-      if (fresh.length < come.length) tellOfTooMany()
-      if (end !== undefined) return false
-      if (fresh.length === 0) return true
-      log.info(`${plan.name}: interfaces ${fresh.join(', ')} have come`)
-      const replanned = prepared.replan(interfaces.map(nif => ({ ...nif, up: fresh.includes(nif.name) })))
-      if ((await start(replanned, fresh, interfaces)) && hasStarted && !isArmed) {
-        isArmed = true
-        options.onArmed?.()
-      }
+      const interfaces = await listInterfaces(this.#prepared.target.namespace)
+      this.#feed({ on: 'listed', interfaces, free: this.#options.places.free() })
     } catch (error) {
-      log.debug(`${plan.name}: ${error}`)
-    } finally {
-      looking = false
-    }
-    return false
-  }
-
-  const each = (how: 'drain' | 'interrupt' | 'kill', why: LifeEnd) => {
-    end ??= why
-    for (const source of running.values()) source[how]()
-    if (how === 'kill') seam?.close()
-    else seam?.finish()
-    check()
-  }
-
-  /** Starts with the interfaces of the plan, and where all of them have gone meanwhile, with those that are up now. */
-  const startFirst = async (): Promise<boolean> => {
-    starting++
-    try {
-      const names = plan.dumpcap.interfaces.map(({ name }) => name)
-      if (await start(plan, names, prepared.interfaces)) return true
-      if (failure !== undefined || end !== undefined || !plan.everyInterface || !isStillThere(namespace)) return false
-      await join()
-      const isAny = (await Promise.all([...running.values()].map(isReady))).some(Boolean)
-      if (!isAny && !stay) failure ??= allGone(plan)
-      return isAny && failure === undefined
-    } catch (error) {
-      failure = error
-      return false
-    } finally {
-      starting--
-      check()
+      this.#log.debug(`${this.plan.name}: ${error}`)
+      this.#feed({ on: 'list-failed' })
     }
   }
 
-  const armed = startFirst().then(ready => {
-    hasStarted = true
-    isArmed = ready
-    if (!ready && !stay) seam?.finish()
-    return ready
-  })
-  const ended = over.promise.then(async (): Promise<LifeReport> => {
-    await seam?.woven.done.catch(() => {})
-    noteTime(seam?.woven.lastTime())
-    // Its life was shorter than opening its interfaces takes: what the head has is all there is.
-    const short = seam !== undefined && !seam.isCut() && !isStillThere(namespace)
-    prepared.close()
-    return {
-      end: end ?? 'asked',
-      complete: !tooMany && ends.every(({ complete, report }) => complete || missed.includes(report.name)),
-      goneInterface: end === 'interface-gone' ? ends.findLast(({ gone }) => gone)?.report.name : undefined,
-      interfaces: [
-        ...(seam === undefined || seam.lost() === 0 ? [] : [headReport(plan, seam)]),
-        ...ends.filter(({ report }) => !missed.includes(report.name)).map(({ report }) => report),
-      ],
-      missed,
-      failure: short ? undefined : failure,
+  async #conclude(): Promise<IncarnationReport> {
+    const { plan } = this
+    const handover = this.#handover
+    await handover?.woven.done.catch(() => {})
+    this.#noteTime(handover?.woven.lastTime())
+    const early = handover && {
+      report: { name: shownName(plan, 'any'), received: handover.woven.packets(), dropped: handover.lost() },
+      hasHandedOver: handover.hasBegun(),
     }
-  })
-  return {
-    plan,
-    armed,
-    ended,
-    look() {
-      if (end === undefined && !isStillThere(namespace)) each('drain', 'target-gone')
-      else join().then(isAll => isAll && seam?.isSettled() && seam.finish())
-    },
-    lastTime() {
-      for (const { woven } of running.values()) noteTime(woven.lastTime())
-      noteTime(seam?.woven.lastTime())
-      return last
-    },
-    pid: () => inside()?.pid,
-    packets: () => [...running.values()].reduce((sum, { woven }) => sum + woven.packets(), seam?.woven.packets() ?? 0),
-    drain: () => each('drain', 'asked'),
-    interrupt: () => each('interrupt', 'asked'),
-    kill: () => each('kill', 'asked'),
+    const isThere = isStillThere(this.#prepared.target.namespace)
+    this.#prepared.close()
+    return reportIncarnation(this.#machine.state(), early, isThere)
   }
 }
 
-/** What the head counted, which is told where it has lost packets. */
-function headReport(plan: SourcePlan, seam: Seam): InterfaceReport {
-  return { name: shownName(plan, 'any'), received: seam.woven.packets(), dropped: seam.lost() }
+function factsOf({ plan }: PreparedLife, request: CaptureRequest): IncarnationFacts {
+  return {
+    name: plan.name,
+    stays: request.follow,
+    everyInterface: plan.everyInterface,
+    joins: plan.interfaceIndexes !== undefined,
+    interfaces: request.interfaces,
+    placesOfEach: capturesOfEach(request),
+    mostInterfaces: maxMergedInterfaces,
+    allGone: () => allGone(plan),
+  }
+}
+
+/** Interfaces of which only those that have come are up. */
+function asUp({ names, interfaces }: Extract<Command<'open'>, { start: 'look' }>): NetworkInterface[] {
+  return interfaces.map(nif => ({ ...nif, up: names.includes(nif.name) }))
+}
+
+function tapOf(place: CapturePlace): Tap {
+  const { shown, facts } = place
+  return { key: keyOf(place), index: facts?.index ?? 0, shown, identity: facts && identityOf(facts) }
+}
+
+function keyOf({ key, facts }: CapturePlace): string {
+  return `${facts?.index ?? 0} ${key}`
+}
+
+function closePipe({ reader, writer }: LocalPipe): void {
+  closeSync(reader)
+  closeSync(writer)
 }
 
 /** Whether a source captures; one that does not has told why when this is known. */
@@ -355,15 +393,6 @@ async function isReady({ ready, ended }: RunningSource): Promise<boolean> {
   if (await ready) return true
   await ended
   return false
-}
-
-function keyOf({ key, facts }: CapturePlace): string {
-  return `${facts?.index ?? 0} ${key}`
-}
-
-/** What tells an interface from another of its name, or of its index. */
-function identity({ index, name, linkType }: Pick<NetworkInterface, 'index' | 'name' | 'linkType'>): string {
-  return `${index} ${linkType} ${name}`
 }
 
 /** A comment that is made once, whichever source comes first. */

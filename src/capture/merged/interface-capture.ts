@@ -17,8 +17,8 @@ import type { InterfaceReport } from '../request/report.ts'
 import type { Weave, WovenSource } from './merge.ts'
 import type { SourceOptions } from './merge-input.ts'
 
-/** Why a source was told to end. */
-type Asked = 'drain' | 'interrupt' | 'kill'
+/** How a source is told to end. */
+export type Asked = 'drain' | 'interrupt' | 'kill'
 
 /** How a source ended. */
 export interface SourceEnd {

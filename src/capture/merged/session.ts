@@ -27,7 +27,8 @@ import type { PreparedLife } from '../prepare/prepare-incarnation.ts'
 import type { CaptureContext } from '../request/context.ts'
 import type { CaptureReport, InterfaceReport, RunOptions } from '../request/report.ts'
 import { type LifeHistory, makeLifeHistory } from './history.ts'
-import { type Life, type LifeReport, startLife } from './incarnation.ts'
+import { type Incarnation, startIncarnation } from './incarnation.ts'
+import type { IncarnationReport } from './incarnation-state.ts'
 import { weaveInto } from './merge.ts'
 
 /** Milliseconds a reader that does not read has, when the capture was asked to end. */
@@ -48,8 +49,8 @@ export async function runWoven(
 ): Promise<CaptureReport> {
   const { lifetime, parent, log = silentLog, env = process.env, onProgress } = context
   const { request, plan, coming, places } = prepared
-  const lives = new Map<Life, PreparedLife>()
-  const reports: LifeReport[] = []
+  const lives = new Map<Incarnation, PreparedLife>()
+  const reports: IncarnationReport[] = []
   /** Interfaces of lives for which there was no place. */
   const turnedAway: string[] = []
   const over = Promise.withResolvers<void>()
@@ -67,7 +68,7 @@ export async function runWoven(
   const finish = (why: CaptureEnd, how: 'drain' | 'interrupt' | 'kill') => {
     end ??= why
     noMore.abort()
-    for (const life of lives.keys()) life[how]()
+    for (const life of lives.keys()) life.end(how)
     check()
   }
   const check = () => {
@@ -97,7 +98,7 @@ export async function runWoven(
   })
 
   /** Last packet of the other lives of a target. */
-  const lastOf = (reference: string, except: Life) =>
+  const lastOf = (reference: string, except: Incarnation) =>
     [...lives.keys()]
       .filter(life => life !== except && life.plan.reference === reference)
       .map(life => life.lastTime())
@@ -109,12 +110,21 @@ export async function runWoven(
     if (notes.length > mostNotes) context.onSilence?.(`... and the same of ${notes.length - mostNotes} more targets`)
   }
 
-  const begin = (prepared: PreparedLife): Life => {
+  const begin = (prepared: PreparedLife): Incarnation => {
     const { reference } = prepared.plan
     const comment = history.begin(prepared, () => lastOf(reference, life))
     const onLine = (line: string) => context.onSilence?.(line)
     const onArmed = () => arm()
-    const life = startLife(prepared, { weave, places, log, request, comment, number: numberPackets, onLine, onArmed })
+    const life = startIncarnation(prepared, {
+      weave,
+      places,
+      log,
+      request,
+      comment,
+      number: numberPackets,
+      onLine,
+      onArmed,
+    })
     lives.set(life, prepared)
     life.armed.then(() => {
       const pid = life.pid()
@@ -262,7 +272,7 @@ export async function runWoven(
 /** The report of all of them; interfaces of one name are one. */
 function summed(
   { plan }: PreparedCapture,
-  reports: readonly LifeReport[],
+  reports: readonly IncarnationReport[],
   stream: {
     end: CaptureEnd | undefined
     history: LifeHistory
