@@ -74,7 +74,7 @@ export async function runPrepared(
     report =
       plan.route === 'direct' && life !== undefined
         ? await runLocal(life, prepared.preface, output.fd, { ...context, onArmed })
-        : await (await import('./merged/session.ts')).runWoven(prepared, output.fd, { ...context, onArmed })
+        : await (await import('./merged/session.ts')).runMerged(prepared, output.fd, { ...context, onArmed })
     log.info(`the capture ended: ${JSON.stringify(report)}`)
   } catch (error) {
     if (armed) finishFailed(output, error)

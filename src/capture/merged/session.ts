@@ -1,17 +1,18 @@
 /**
- * A capture of several targets, or of one that is more than dumpcap alone can do: every life of every target is one more
- * part of the same stream. Targets join while it runs, and leave it.
+ * A capture of several targets, or of one that is more than dumpcap alone can do: every incarnation of every target is one more
+ * part of the same stream. Targets join while it runs, and leave it. This file carries out what {@link stepSession} decides.
  */
 import { fstatSync } from 'node:fs'
 import { isAbort } from '../../base/abort.ts'
 import { reasonOf } from '../../base/errors.ts'
-import { silentLog } from '../../base/log.ts'
+import { type Log, silentLog } from '../../base/log.ts'
+import { type Actions, type Machine, runMachine } from '../../base/machine.ts'
 import { afterOwnTime } from '../../base/own-time.ts'
 import { setInterval, setTimeout } from '../../base/timers.ts'
 import { printable } from '../../base/write.ts'
 import type { HostName } from '../../discover/resolve/names.ts'
 import { type NameWatch, watchNames } from '../../discover/watch/watch-names.ts'
-import { openSink } from '../../linux/files/sink.ts'
+import { openSink, type Sink } from '../../linux/files/sink.ts'
 import { watchWriteback } from '../../linux/files/writeback.ts'
 import type { CaptureEnd } from '../../protocol/v1/values.ts'
 import { makeSightings } from '../annotate/correlation.ts'
@@ -29,7 +30,15 @@ import type { CaptureReport, InterfaceReport, RunOptions } from '../request/repo
 import { type LifeHistory, makeLifeHistory } from './history.ts'
 import { type Incarnation, startIncarnation } from './incarnation.ts'
 import type { IncarnationReport } from './incarnation-state.ts'
-import { weaveInto } from './merge.ts'
+import { type Weave, weaveInto } from './merge.ts'
+import {
+  describeSession,
+  newSession,
+  type SessionCommand,
+  type SessionEvent,
+  type SessionState,
+  stepSession,
+} from './session-state.ts'
 
 /** Milliseconds a reader that does not read has, when the capture was asked to end. */
 const longestEnd = 5_000
@@ -37,236 +46,308 @@ const longestEnd = 5_000
 /** Notes on targets that are told one by one. */
 const mostNotes = 3
 
+type SessionContext = CaptureContext & Omit<RunOptions, 'lifetime'>
+
 /**
- * Runs a woven capture; the lives that were prepared are its own from now on.
+ * Runs a merged capture; the incarnations that were prepared are its own from now on.
  * @param output descriptor of the stream, stays the caller's
  * @throws RemoraError when a capture cannot start or breaks; the others are ended then
  */
-export async function runWoven(
+export async function runMerged(
   prepared: PreparedCapture,
   output: number,
-  context: CaptureContext & Omit<RunOptions, 'lifetime'>,
+  context: SessionContext,
 ): Promise<CaptureReport> {
-  const { lifetime, parent, log = silentLog, env = process.env, onProgress } = context
-  const { request, plan, coming, places } = prepared
-  const lives = new Map<Incarnation, PreparedLife>()
-  const reports: IncarnationReport[] = []
-  /** Interfaces of lives for which there was no place. */
-  const turnedAway: string[] = []
-  const over = Promise.withResolvers<void>()
-  const noMore = new AbortController()
-  const noKeys = new AbortController()
-  const history = makeLifeHistory()
-  let end: CaptureEnd | undefined
-  let failure: unknown
-  let isComing = coming !== undefined
-  let armedAt: number | undefined
-  let timer: NodeJS.Timeout | undefined
-  const waits: (() => void)[] = []
-  const seconds = () => (armedAt === undefined ? 0 : (performance.now() - armedAt) / 1000)
-
-  const finish = (why: CaptureEnd, how: 'drain' | 'interrupt' | 'kill') => {
-    end ??= why
-    noMore.abort()
-    for (const life of lives.keys()) life.end(how)
-    check()
-  }
-  const check = () => {
-    if (lives.size === 0 && (!isComing || end !== undefined)) over.resolve()
-  }
-  const sink = openSink(output)
-  const weave = weaveInto(sink, {
-    stop: request.stop,
-    window: plan.window,
-    hold: request.keys !== undefined,
-    onLate() {
-      const line = `packets came more than ${plan.window} ms late and stand out of order: a longer --window waits for them`
-      context.onSilence?.(line)
-    },
-    onEnough: () => finish('stop-condition', 'drain'),
-    onEnd(reason) {
-      if (reason !== undefined) failure ??= writeFailure(reason)
-      finish('reader-gone', 'interrupt')
-    },
-  })
-
-  const [header, firstNames] = prelude(prepared.preface, fstatSync(output).isFile())
-  weave.add(header)
-  const writeback = watchWriteback(output, error => {
-    failure ??= writeFailure(error)
-    finish('reader-gone', 'interrupt')
-  })
-
-  /** Last packet of the other lives of a target. */
-  const lastOf = (reference: string, except: Incarnation) =>
-    [...lives.keys()]
-      .filter(life => life !== except && life.plan.reference === reference)
-      .map(life => life.lastTime())
-      .reduce((last, time) => (time !== undefined && (last ?? 0n) < time ? time : last), history.lastTime(reference))
-
-  const tellNotes = (lives: readonly PreparedLife[]) => {
-    const notes = lives.flatMap(({ plan }) => plan.notes)
-    for (const note of notes.slice(0, mostNotes)) context.onSilence?.(note)
-    if (notes.length > mostNotes) context.onSilence?.(`... and the same of ${notes.length - mostNotes} more targets`)
-  }
-
-  const begin = (prepared: PreparedLife): Incarnation => {
-    const { reference } = prepared.plan
-    const comment = history.begin(prepared, () => lastOf(reference, life))
-    const onLine = (line: string) => context.onSilence?.(line)
-    const onArmed = () => arm()
-    const life = startIncarnation(prepared, {
-      weave,
-      places,
-      log,
-      request,
-      comment,
-      number: numberPackets,
-      onLine,
-      onArmed,
-    })
-    lives.set(life, prepared)
-    life.armed.then(() => {
-      const pid = life.pid()
-      if (pid !== undefined) life.ended.then(silence?.watch(watchedTarget(prepared, pid, life.packets)))
-    })
-    life.ended.then(report => {
-      lives.delete(life)
-      reports.push(report)
-      history.end(life)
-      log.info(`a life of ${reference} ended: ${report.end}`)
-      if (report.failure !== undefined) {
-        failure ??= writeFailure(report.failure)
-        finish('stopped', 'drain')
-      }
-      if (report.end === 'interface-gone') coming?.forget(prepared.target)
-      check()
-    })
-    return life
-  }
-
-  const targets = () => [...(lives.size > 0 ? lives.values() : prepared.lives)].map(({ target }) => target)
-  const told = [...prepared.preface.names]
-  let names: Pick<NameWatch, 'told'> = { told: more => void told.push(...more) }
-  const startNames = () => {
-    if (!request.names) return names
-    const onChange = (found: HostName[]) => weave.addNames(found)
-    return watchNames({ signal: noMore.signal, env, known: told, targets, onChange })
-  }
-  const namespaces = () => (request.keys?.fromTargets ? targets().map(({ namespace }) => namespace) : [])
-  const keys =
-    request.keys &&
-    watchKeys({
-      files: request.keys.files,
-      namespaces,
-      signal: noKeys.signal,
-      onBlock: block => weave.add(block),
-      onFound: ({ path, pid }) => log.info(`TLS keys of process ${pid} are in ${printable(path)}`),
-    })
-
-  const numberPackets = request.at === 'both' ? makeSightings() : undefined
-  const silence = context.onSilence && watchSilence(context.onSilence)
-
-  /** Time counts from the first life that is armed, which need not be the first there was. */
-  const arm = () => {
-    if (end !== undefined) return
-    if (armedAt === undefined) {
-      armedAt = performance.now()
-      names = startNames()
-      const { duration } = request.stop
-      if (duration !== undefined) {
-        const enough = setTimeout(() => finish('stop-condition', 'drain'), duration * 1000)
-        waits.push(() => clearTimeout(enough))
-      }
-    }
-    context.onArmed?.()
-  }
-
-  /** One for which there is no place is no reason to end the others. */
-  const hasPlaces = (life: PreparedLife): boolean => {
-    const { plan, close } = life
-    const interfaces = plan.dumpcap.interfaces.map(({ name }) => shownName(plan, name))
-    try {
-      places.check(interfaces.length * capturesOfEach(request), interfaces.join(', '))
-      return true
-    } catch (error) {
-      context.onSilence?.(`${plan.name} has come and is not captured: ${reasonOf(error)}`)
-      turnedAway.push(...interfaces)
-      close()
-      return false
-    }
-  }
-
-  const awaitLives = async () => {
-    for (;;) {
-      const next = await coming?.next(noMore.signal)
-      if (next === undefined) break
-      if (end !== undefined) {
-        next.close()
-        break
-      }
-      if (!hasPlaces(next)) continue
-      log.info(`${next.plan.reference} joins`)
-      names.told(next.plan.names)
-      weave.addNames(next.plan.names)
-      tellNotes([next])
-      begin(next).armed.then(ready => {
-        if (ready) arm()
-      })
-    }
-  }
-
-  lifetime.stop.addEventListener('abort', () => {
-    finish('stopped', 'drain')
-    waits.push(afterOwnTime(longestEnd, () => weave.close()))
-  })
-  lifetime.kill.addEventListener('abort', () => {
-    finish('killed', 'kill')
-    weave.close()
-  })
-
+  const session = new Session(prepared, output, context)
   try {
-    await keys?.ready
-    tellNotes(prepared.lives)
-    const armed = Promise.all(prepared.lives.map(life => begin(life).armed))
-    if (lifetime.stop.aborted) finish('stopped', 'drain')
-    awaitLives()
-      .catch(error => {
-        if (!isAbort(error, noMore.signal)) failure ??= error
-      })
-      .finally(() => {
-        isComing = false
-        check()
-      })
-    const isWanted = interestCheck(output, parent)
-    let ticks = 0
-    timer = setInterval(() => {
-      const lost = isWanted()
-      if (lost !== undefined) return finish(lost, 'interrupt')
-      for (const life of lives.keys()) life.look()
-      if (armedAt !== undefined && ticks++ % 2 === 0) onProgress?.({ ...weave.written(), seconds: seconds() })
-    }, watchInterval)
-    armed.then(ready => {
-      weave.add(firstNames)
-      if (ready.some(Boolean)) arm()
-    })
-    await over.promise
-    keys?.readNow()
-    await Promise.race([weave.finish(), end === 'reader-gone' ? undefined : new Promise(() => {})])
-    if (failure !== undefined) throw failure
-    await settleWritten(writeback, lifetime.kill)
-    const { packets, late } = weave.written()
-    return summed(prepared, reports, { end, history, turnedAway, packets, late, seconds: seconds() })
+    return await session.run()
   } finally {
-    clearInterval(timer)
-    for (const cancel of waits) cancel()
-    silence?.close()
-    writeback.close()
-    noMore.abort()
-    noKeys.abort()
-    weave.close()
-    sink.close()
+    session.close()
   }
+}
+
+class Session {
+  readonly #prepared: PreparedCapture
+  readonly #output: number
+  readonly #context: SessionContext
+  readonly #log: Log
+  readonly #machine: Machine<SessionState, SessionEvent>
+  readonly #sink: Sink
+  readonly #weave: Weave
+  readonly #writeback: ReturnType<typeof watchWriteback>
+  readonly #firstNames: Buffer
+  readonly #noMore = new AbortController()
+  readonly #noKeys = new AbortController()
+  readonly #keys: ReturnType<typeof watchKeys> | undefined
+  readonly #silence: ReturnType<typeof watchSilence> | undefined
+  readonly #numberPackets: ReturnType<typeof makeSightings> | undefined
+  readonly #history = makeLifeHistory()
+  readonly #running = new Map<number, { readonly incarnation: Incarnation; readonly prepared: PreparedLife }>()
+  readonly #reports: IncarnationReport[] = []
+  /** Interfaces of incarnations for which there was no place. */
+  readonly #turnedAway: string[] = []
+  readonly #over = Promise.withResolvers<void>()
+  readonly #waits: (() => void)[] = []
+  /** The one that has come last. */
+  #next: PreparedLife | undefined
+  #toldNames: HostName[]
+  #names: Pick<NameWatch, 'told'> = { told: more => void this.#toldNames.push(...more) }
+  #armedAt: number | undefined
+
+  constructor(prepared: PreparedCapture, output: number, context: SessionContext) {
+    const { request, preface, coming } = prepared
+    this.#prepared = prepared
+    this.#output = output
+    this.#context = context
+    this.#log = context.log ?? silentLog
+    this.#toldNames = [...preface.names]
+    this.#machine = runMachine(newSession(coming !== undefined), stepSession, this.#actions, ({ on }, before, after) =>
+      this.#log.debug(`capture, ${on}: ${describeSession(before)} → ${describeSession(after)}`),
+    )
+    this.#sink = openSink(output)
+    this.#weave = this.#openMerge()
+    const [header, firstNames] = prelude(preface, fstatSync(output).isFile())
+    this.#weave.add(header)
+    this.#firstNames = firstNames
+    this.#writeback = watchWriteback(output, error => this.#readerGone(error))
+    this.#keys = this.#watchKeys()
+    this.#numberPackets = request.at === 'both' ? makeSightings() : undefined
+    this.#silence = context.onSilence && watchSilence(context.onSilence)
+  }
+
+  async run(): Promise<CaptureReport> {
+    const { lifetime } = this.#context
+    const { lives } = this.#prepared
+    this.#watchLifetime()
+    await this.#keys?.ready
+    this.#tellNotes(lives)
+    this.#machine.feed({ on: 'begun', count: lives.length })
+    this.#awaitMore()
+    this.#watchInterest()
+    await this.#over.promise
+    this.#keys?.readNow()
+    if (this.#machine.state().end !== 'reader-gone') await this.#weave.finish()
+    const { end, failure } = this.#machine.state()
+    if (failure !== undefined) throw failure
+    await settleWritten(this.#writeback, lifetime.kill)
+    const { packets, late } = this.#weave.written()
+    return summed(this.#prepared, this.#reports, {
+      ...{ end, history: this.#history, turnedAway: this.#turnedAway, packets, late, seconds: this.#seconds() },
+    })
+  }
+
+  close(): void {
+    for (const cancel of this.#waits) cancel()
+    this.#silence?.close()
+    this.#writeback.close()
+    this.#noMore.abort()
+    this.#noKeys.abort()
+    this.#weave.close()
+    this.#sink.close()
+  }
+
+  readonly #actions: Actions<SessionCommand> = {
+    begin: ({ id }) => this.#begin(id, this.#prepared.lives[id] as PreparedLife),
+    'begin-next': ({ id }) => this.#beginNext(id, this.#next as PreparedLife),
+    'turn-away': ({ reason }) => this.#turnAway(this.#next as PreparedLife, reason),
+    'close-next': () => this.#next?.close(),
+    drain: ({ id }) => this.#running.get(id)?.incarnation.end('drain'),
+    interrupt: ({ id }) => this.#running.get(id)?.incarnation.end('interrupt'),
+    kill: ({ id }) => this.#running.get(id)?.incarnation.end('kill'),
+    forget: ({ id }) => this.#forget(id),
+    'stop-awaiting': () => this.#noMore.abort(),
+    'write-names': () => this.#weave.add(this.#firstNames),
+    'start-clock': () => this.#startClock(),
+    'tell-armed': () => this.#context.onArmed?.(),
+    'limit-end': () => void this.#waits.push(afterOwnTime(longestEnd, () => this.#weave.close())),
+    'close-merge': () => this.#weave.close(),
+    flush: () => this.#over.resolve(),
+  }
+
+  #openMerge(): Weave {
+    const { request, plan } = this.#prepared
+    const { window } = plan
+    const late = `packets came more than ${window} ms late and stand out of order: a longer --window waits for them`
+    return weaveInto(this.#sink, {
+      ...{ stop: request.stop, window, hold: request.keys !== undefined },
+      onLate: () => this.#context.onSilence?.(late),
+      onEnough: () => this.#ask('stop-condition', 'drain'),
+      onEnd: reason => this.#readerGone(reason),
+    })
+  }
+
+  #ask(end: CaptureEnd, how: 'drain' | 'interrupt' | 'kill'): void {
+    this.#machine.feed({ on: 'asked', end, how })
+  }
+
+  /** @param reason why nothing can be written; undefined when nobody reads */
+  #readerGone(reason: unknown): void {
+    const failure = reason === undefined ? undefined : writeFailure(reason)
+    this.#machine.feed({ on: 'asked', end: 'reader-gone', how: 'interrupt', failure })
+  }
+
+  #watchLifetime(): void {
+    const { stop, kill } = this.#context.lifetime
+    const onStop = () => this.#ask('stopped', 'drain')
+    if (stop.aborted) onStop()
+    stop.addEventListener('abort', onStop)
+    kill.addEventListener('abort', () => this.#ask('killed', 'kill'))
+  }
+
+  #watchInterest(): void {
+    const isWanted = interestCheck(this.#output, this.#context.parent)
+    let ticks = 0
+    const timer = setInterval(() => {
+      const lost = isWanted()
+      if (lost !== undefined) return this.#ask(lost, 'interrupt')
+      for (const { incarnation } of this.#running.values()) incarnation.look()
+      if (this.#armedAt === undefined || ticks++ % 2 !== 0) return
+      this.#context.onProgress?.({ ...this.#weave.written(), seconds: this.#seconds() })
+    }, watchInterval)
+    this.#waits.push(() => clearInterval(timer))
+  }
+
+  #seconds(): number {
+    return this.#armedAt === undefined ? 0 : (performance.now() - this.#armedAt) / 1000
+  }
+
+  #startClock(): void {
+    this.#armedAt = performance.now()
+    this.#names = this.#watchNames()
+    const { duration } = this.#prepared.request.stop
+    if (duration === undefined) return
+    const enough = setTimeout(() => this.#ask('stop-condition', 'drain'), duration * 1000)
+    this.#waits.push(() => clearTimeout(enough))
+  }
+
+  #watchNames(): Pick<NameWatch, 'told'> {
+    if (!this.#prepared.request.names) return this.#names
+    const { env = process.env } = this.#context
+    const onChange = (found: HostName[]) => this.#weave.addNames(found)
+    const { signal } = this.#noMore
+    return watchNames({ signal, env, known: this.#toldNames, targets: () => this.#targets(), onChange })
+  }
+
+  #watchKeys(): ReturnType<typeof watchKeys> | undefined {
+    const { keys } = this.#prepared.request
+    return (
+      keys &&
+      watchKeys({
+        files: keys.files,
+        namespaces: () => (keys.fromTargets ? this.#targets().map(({ namespace }) => namespace) : []),
+        signal: this.#noKeys.signal,
+        onBlock: block => this.#weave.add(block),
+        onFound: ({ path, pid }) => this.#log.info(`TLS keys of process ${pid} are in ${printable(path)}`),
+      })
+    )
+  }
+
+  #targets(): PreparedLife['target'][] {
+    const running = [...this.#running.values()].map(({ prepared }) => prepared)
+    return (running.length > 0 ? running : this.#prepared.lives).map(({ target }) => target)
+  }
+
+  #tellNotes(lives: readonly PreparedLife[]): void {
+    const { onSilence } = this.#context
+    const notes = lives.flatMap(({ plan }) => plan.notes)
+    for (const note of notes.slice(0, mostNotes)) onSilence?.(note)
+    if (notes.length > mostNotes) onSilence?.(`... and the same of ${notes.length - mostNotes} more targets`)
+  }
+
+  #begin(id: number, prepared: PreparedLife): void {
+    const { request, places } = this.#prepared
+    const { reference } = prepared.plan
+    const incarnation = startIncarnation(prepared, {
+      ...{ weave: this.#weave, places, log: this.#log, request, number: this.#numberPackets },
+      comment: this.#history.begin(prepared, () => this.#lastOf(reference, id)),
+      onLine: line => this.#context.onSilence?.(line),
+      onArmed: () => this.#machine.feed({ on: 'armed-late' }),
+    })
+    this.#running.set(id, { incarnation, prepared })
+    incarnation.armed.then(isArmed => {
+      const pid = incarnation.pid()
+      if (pid !== undefined) {
+        incarnation.ended.then(this.#silence?.watch(watchedTarget(prepared, pid, () => incarnation.packets())))
+      }
+      this.#machine.feed({ on: 'started', id, isArmed })
+    })
+    incarnation.ended.then(report => this.#noteEnd(id, incarnation, report))
+  }
+
+  #noteEnd(id: number, incarnation: Incarnation, report: IncarnationReport): void {
+    this.#reports.push(report)
+    this.#history.end(incarnation)
+    this.#log.info(`a life of ${incarnation.plan.reference} ended: ${report.end}`)
+    const failure = report.failure === undefined ? undefined : writeFailure(report.failure)
+    this.#machine.feed({ on: 'ended', id, isInterfaceGone: report.end === 'interface-gone', failure })
+    this.#running.delete(id)
+  }
+
+  #forget(id: number): void {
+    const ended = this.#running.get(id)
+    if (ended !== undefined) this.#prepared.coming?.forget(ended.prepared.target)
+  }
+
+  /** Last packet of the other incarnations of a target. */
+  #lastOf(reference: string, except: number): bigint | undefined {
+    return [...this.#running]
+      .filter(([id, { prepared }]) => id !== except && prepared.plan.reference === reference)
+      .map(([, { incarnation }]) => incarnation.lastTime())
+      .reduce(
+        (last, time) => (time !== undefined && (last ?? 0n) < time ? time : last),
+        this.#history.lastTime(reference),
+      )
+  }
+
+  #awaitMore(): void {
+    this.#takeMore().then(
+      () => this.#machine.feed({ on: 'none-comes', failure: undefined }),
+      error => {
+        const failure = isAbort(error, this.#noMore.signal) ? undefined : error
+        this.#machine.feed({ on: 'none-comes', failure })
+      },
+    )
+  }
+
+  async #takeMore(): Promise<void> {
+    const { coming } = this.#prepared
+    for (;;) {
+      this.#next = await coming?.next(this.#noMore.signal)
+      if (this.#next === undefined) return
+      this.#machine.feed({ on: 'come', refusal: this.#refusalOf(this.#next) })
+    }
+  }
+
+  /** Why there is no place for the interfaces of an incarnation; undefined when there is one. */
+  #refusalOf({ plan }: PreparedLife): unknown {
+    const { places, request } = this.#prepared
+    const names = namesOf(plan)
+    try {
+      places.check(names.length * capturesOfEach(request), names.join(', '))
+      return undefined
+    } catch (error) {
+      return error
+    }
+  }
+
+  #turnAway({ plan, close }: PreparedLife, reason: unknown): void {
+    this.#context.onSilence?.(`${plan.name} has come and is not captured: ${reasonOf(reason)}`)
+    this.#turnedAway.push(...namesOf(plan))
+    close()
+  }
+
+  #beginNext(id: number, next: PreparedLife): void {
+    this.#log.info(`${next.plan.reference} joins`)
+    this.#names.told(next.plan.names)
+    this.#weave.addNames(next.plan.names)
+    this.#tellNotes([next])
+    this.#begin(id, next)
+  }
+}
+
+/** Names that the interfaces of a target have in the capture. */
+function namesOf(plan: PreparedLife['plan']): string[] {
+  return plan.dumpcap.interfaces.map(({ name }) => shownName(plan, name))
 }
 
 /** The report of all of them; interfaces of one name are one. */
