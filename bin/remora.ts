@@ -14,6 +14,7 @@ async function main(argv: readonly string[]): Promise<void> {
 async function run(argv: readonly string[]): Promise<void> {
   const [first, ...rest] = argv
   if (hasLentRights()) return refuse()
+  if (Number.parseInt(process.versions.node, 10) < 22) return refuseNode()
   // Wireshark gives nothing but options; a command's own may be called like those.
   const isOption = first?.startsWith('-') ?? false
   if (isOption && argv.some(argument => argument.startsWith('--extcap-') || argument === '--capture')) {
@@ -37,6 +38,14 @@ function refuse(): void {
     'remora: FORBIDDEN: it is not made to be set-user-ID\nhint: Use sudo, or remora install --service.\n',
   )
   process.exitCode = 4
+}
+
+/** The bundle meets whatever node is installed. */
+function refuseNode(): void {
+  process.stderr.write(
+    `remora: TOOL_MISSING: it needs node 22 or later, and this is node ${process.versions.node}\nhint: Install a newer node, or the single executable, which needs none.\n`,
+  )
+  process.exitCode = 5
 }
 
 main(process.argv.slice(2))

@@ -28,20 +28,27 @@ interface SeaOptions {
 
 const require = createRequire(import.meta.url)
 const sea = require('@yao-pkg/pkg/lib-es5/sea').default as (entry: string, options: SeaOptions) => Promise<void>
-const native = `${process.platform}-${process.arch}`
+/** The platform of this machine, as a target. */
+export const native = `${process.platform}-${process.arch}`
 const packageNames: Record<string, string> = { macos: 'darwin', win: 'win', linux: 'linux' }
 
 /**
  * Builds one executable.
  * @param target `linux-x64`, `win-x64` …
+ * @param node path of the node that goes into it
  */
-export async function packageFor(target: string, parts: Parts, output = outputFor(target)): Promise<void> {
+export async function packageFor(
+  target: string,
+  parts: Parts,
+  output = outputFor(target),
+  node?: string,
+): Promise<void> {
   const [platform = '', arch = ''] = target.split('-')
   // An executable that is running cannot be written to, and can be replaced.
   const fresh = `${resolve(output)}.new`
   await sea(resolve(parts.main), {
     targets: [{ platform, arch, nodeRange: `node${process.versions.node}`, output: fresh }],
-    nodePath: await nodeFor(platform, arch),
+    nodePath: node ?? (await nodeFor(target)),
     useLocalNode: true,
     signature: true,
     seaConfig: {
@@ -65,16 +72,17 @@ function outputFor(target: string): string {
 }
 
 /** Path of the node binary of a platform, fetched from the npm registry where it is not installed. */
-async function nodeFor(platform: string, arch: string): Promise<string> {
+export async function nodeFor(target: string, version = process.versions.node): Promise<string> {
+  const [platform = '', arch = ''] = target.split('-')
   const name = `node-${packageNames[platform] ?? platform}-${arch}`
   const binary = platform === 'win' ? 'bin/node.exe' : 'bin/node'
   const installed = join('node_modules', name, binary)
-  if (existsSync(installed)) return resolve(installed)
-  const folder = resolve('node_modules/.cache/node', `${name}-${process.versions.node}`)
+  if (version === process.versions.node && existsSync(installed)) return resolve(installed)
+  const folder = resolve('node_modules/.cache/node', `${name}-${version}`)
   if (!existsSync(join(folder, 'package', binary))) {
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
-    const { stdout: archive } = await $({ cwd: folder })`npm pack --silent ${name}@${process.versions.node}`
+    const { stdout: archive } = await $({ cwd: folder })`npm pack --silent ${name}@${version}`
     await $({ cwd: folder })`tar -xzf ${archive}`
     rmSync(join(folder, archive))
   }

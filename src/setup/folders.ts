@@ -47,15 +47,37 @@ export function userFolders(env: NodeJS.ProcessEnv): Folders {
 /** Profiles for all users, where distributions have them. */
 export const systemProfiles = '/usr/share/wireshark/profiles'
 
+/**
+ * Folders of a package for the system.
+ * @param library where the system keeps libraries of the package's architecture
+ */
+export function packagedFolders(library: string): Folders {
+  return {
+    extcap: extcapFolders(library),
+    program: '/usr/lib/remora',
+    commands: '/usr/bin',
+    applications: '/usr/share/applications',
+    profiles: [systemProfiles],
+  }
+}
+
+/** Whether this program came with a package of the system, which alone changes what it put there. */
+export function isPackaged(): boolean {
+  return process.execPath.startsWith('/usr/lib/remora/')
+}
+
+function extcapFolders(library: string): string[] {
+  return [join(library, 'wireshark/extcap'), '/usr/libexec/wireshark/extcap']
+}
+
 const multiarch: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }
 
 async function systemFolders(env: NodeJS.ProcessEnv): Promise<Folders> {
   const library =
     [`/usr/lib/${multiarch[process.arch]}`, '/usr/lib64', '/usr/lib'].find(path => existsSync(path)) ?? '/usr/lib'
-  const likely = [join(library, 'wireshark/extcap'), '/usr/libexec/wireshark/extcap']
   const reported = await reportedFolders(env)
   return {
-    extcap: [...new Set([...reported.global, ...likely])],
+    extcap: [...new Set([...reported.global, ...extcapFolders(library)])],
     program: '/usr/local/lib/remora',
     commands: '/usr/local/bin',
     applications: '/usr/local/share/applications',

@@ -8,8 +8,8 @@ import { configPaths, writeConfig } from '../base/config.ts'
 import { RemoraError, reasonOf, systemCode } from '../base/errors.ts'
 import { lookUpTool } from '../linux/programs/tools.ts'
 import { type Action, isLinkTo, performAction, removal } from './action.ts'
-import { type Folders, findFolders, type Scope } from './folders.ts'
-import { planProfile, planProfileRemoval } from './profile.ts'
+import { type Folders, findFolders, isPackaged, type Scope } from './folders.ts'
+import { planProfile, planProfileRemoval, profileAction } from './profile.ts'
 import { programAction } from './program.ts'
 import { runTool } from './run-tool.ts'
 import { planService, planServiceRemoval } from './service.ts'
@@ -24,23 +24,40 @@ export interface InstallRequest {
   readonly list?: number | undefined
 }
 
-/** Plans an installation. */
+/** Plans an installation; what a package of the system has installed for all stays as it is. */
 export async function planInstall(request: InstallRequest, env: NodeJS.ProcessEnv = process.env): Promise<Action[]> {
+  if (request.scope === 'system' && isPackaged()) return []
   const folders = await findFolders(request.scope, env)
   const program = programPath(folders)
+  const own = links(folders).filter(to => !isForeignCommand(to, folders))
   return [
     programAction(program),
-    ...links(folders)
-      .filter(to => !isForeignCommand(to, folders))
-      .map(to => ({ do: 'link', to, target: program }) as const),
-    { do: 'write', to: entryPath(folders.applications), content: entryContent },
+    ...additions(folders, own),
     ...planProfile(folders.profiles),
     ...(request.service ? [planService(program)] : []),
   ]
 }
 
+/** Plans what a package of the system installs. @param from path of the executable */
+export function planPackage(from: string, folders: Folders): Action[] {
+  return [
+    { do: 'copy', from, to: programPath(folders) },
+    ...additions(folders, links(folders)),
+    ...folders.profiles.map(profileAction),
+  ]
+}
+
+/** What goes beside the program: links to it, and the desktop entry. */
+function additions(folders: Folders, paths: readonly string[]): Action[] {
+  return [
+    ...paths.map(to => ({ do: 'link', to, target: programPath(folders) }) as const),
+    { do: 'write', to: entryPath(folders.applications), content: entryContent },
+  ]
+}
+
 /** Plans to take away what an installation put there, and nothing else; a service is nothing without its program. */
 export async function planUninstall(scope: Scope, env: NodeJS.ProcessEnv = process.env): Promise<Action[]> {
+  if (scope === 'system' && isPackaged()) return []
   const folders = await findFolders(scope, env)
   const program = programPath(folders)
   return [
@@ -69,7 +86,8 @@ export async function performInstall(
     actions.forEach(performAction)
     if (list !== undefined) writeConfig(configPaths(env)[scope], { list })
   })
-  return registerHandler((await findFolders(scope, env)).applications, env)
+  // A package manager tells the desktop by itself.
+  return actions.length === 0 ? [] : registerHandler((await findFolders(scope, env)).applications, env)
 }
 
 /**

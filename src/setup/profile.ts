@@ -34,10 +34,12 @@ protocols.conversation_deinterlacing_key: .MI
  * @param folders folders of profiles
  */
 export function planProfile(folders: readonly string[]): Action[] {
-  return folders
-    .map(preferencesPath)
-    .filter(path => !existsSync(path))
-    .map(to => ({ do: 'write', to, content: preferences }) as const)
+  return folders.filter(folder => !existsSync(preferencesPath(folder))).map(profileAction)
+}
+
+/** Writes the profile. @param folder folder of profiles */
+export function profileAction(folder: string): Action {
+  return { do: 'write', to: preferencesPath(folder), content: preferences }
 }
 
 /** Plans to take the profile away, unless the user has changed it. */

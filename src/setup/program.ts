@@ -2,7 +2,7 @@
  * The file that is installed: the single-file executable as it is, or the bundle with the path of this node in its first
  * line, since the PATH of a desktop session may know no node, or another one.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import { RemoraError } from '../base/errors.ts'
 import { isSingleFile, selfCommand } from '../base/self.ts'
 import type { Action } from './action.ts'
@@ -16,7 +16,9 @@ const shebangLimit = 254
  */
 export function programAction(to: string): Action {
   if (isSingleFile()) return { do: 'copy', from: process.execPath, to }
-  const [node = '', script = ''] = selfCommand()
+  const [node = '', started = ''] = selfCommand()
+  // npm puts a link on PATH.
+  const script = realpathSync(started)
   if (!script.endsWith('.cjs')) {
     throw new RemoraError('USAGE', 'only a built remora can be installed', {
       hint: 'npm run package, then dist/remora install.',
