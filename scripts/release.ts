@@ -1,6 +1,7 @@
 /**
  * Builds what people download, into dist/release with its checksums: `npm run release [-- linux-x64 linux-arm64 win-x64]`.
  *
+ * It takes strip(1) of every architecture (Debian: binutils, binutils-aarch64-linux-gnu), rpmbuild(8) (rpm), dpkg-deb(1) and zip(1).
  * Times in the archives are those of the last commit, or SOURCE_DATE_EPOCH. There is no node for macOS of this version on
  * the npm registry, and an executable for macOS has to be signed there: its users take the npm package.
  */

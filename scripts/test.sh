@@ -15,11 +15,11 @@ install_missing tshark=tshark dumpcap=wireshark-common ip=iproute2 nsenter=util-
   systemd-analyze=systemd curl=curl setcap=libcap2-bin kubectl=kubernetes-client \
   dockerd=docker.io docker=docker.io podman='podman containernetworking-plugins runc' catatonit=catatonit \
   containerd=containerd ctr=containerd busybox=busybox-static tcpdump=tcpdump trafgen=netsniff-ng script=bsdutils \
-  ethtool=ethtool faketime=faketime \
+  ethtool=ethtool faketime=faketime x86_64-linux-gnu-strip=binutils rpmbuild=rpm file=file \
   lxc-start=lxc lxd=lxd systemd-nspawn=systemd-container newuidmap='uidmap slirp4netns passwd' setfacl=acl chromium=chromium openssl=openssl
 if [ "${1:-}" = --all ]; then
   export REMORA_TEST_ALL=1
-  install_missing debootstrap=debootstrap wireshark=wireshark Xvfb=xvfb xauth=xauth xdotool=xdotool import=imagemagick \
+  install_missing debootstrap=debootstrap lintian=lintian wireshark=wireshark Xvfb=xvfb xauth=xauth xdotool=xdotool import=imagemagick \
     fc-list='fontconfig fonts-dejavu-core'
   ./scripts/wireshark-roots.sh
 fi
