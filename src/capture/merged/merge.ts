@@ -17,7 +17,7 @@ import { slabPool, slabSize } from '../../pcapng/slab.ts'
 import { nameRecords, preludeLimit } from '../annotate/prelude.ts'
 import type { StopConditions } from '../request/request.ts'
 import { type Intake, openSource, type Source, type SourceInput, type SourceOptions } from './merge-input.ts'
-import { openStreamWriter } from './stream-writer.ts'
+import { openStreamWriter, type StreamWriter } from './stream-writer.ts'
 
 /** A source that is taken in. */
 export interface WovenSource {
@@ -77,124 +77,215 @@ const muchWaiting = 4 * slabSize
 
 /** Weaves sources into a sink, which stays the caller's. */
 export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
-  const { stop = {}, window, hold = false, onEnough = () => {}, onLate = () => {}, onEnd = () => {} } = settings
-  const interval = window > 0 ? turnInterval : 0
-  const pool = slabPool()
-  const sources: Source[] = []
-  const paused = new Set<Source>()
-  const controls: Buffer[] = []
-  const finished = Promise.withResolvers<void>()
-  const options: { -readonly [K in keyof MergeOptions]: MergeOptions[K] } = {
-    ...{ pool, window, hold, now: 0, high: 0, low: 0 },
-    left: stop.packets ?? Infinity,
-  }
-  const total = { packets: 0, lost: 0, late: 0 }
-  let interfaces = 0
-  let scheduled: 'soon' | 'now' | undefined
-  let turnedAt = 0
-  let timer: NodeJS.Timeout | undefined
-  let told = false
-  let lateTold = false
-  let closed = false
-  let finishing = false
+  return new MergedStream(sink, settings)
+}
 
-  const schedule = () => {
-    if (scheduled === 'now' || closed) return
-    if (performance.now() - turnedAt >= interval || pool.used() > muchWaiting) {
-      scheduled = 'now'
-      setImmediate(turn)
-    } else if (scheduled === undefined) {
-      scheduled = 'soon'
-      setTimeout(turn, interval)
+class MergedStream implements Weave {
+  readonly #settings: WeaveOptions
+  readonly #interval: number
+  readonly #pool = slabPool()
+  readonly #sources: Source[] = []
+  readonly #paused = new Set<Source>()
+  readonly #controls: Buffer[] = []
+  readonly #finished = Promise.withResolvers<void>()
+  readonly #options: { -readonly [K in keyof MergeOptions]: MergeOptions[K] }
+  readonly #writer: StreamWriter
+  readonly #intake: Intake
+  readonly #total = { packets: 0, lost: 0, late: 0 }
+  #interfaces = 0
+  #scheduled: 'soon' | 'now' | undefined
+  #turnedAt = 0
+  #timer: NodeJS.Timeout | undefined
+  #isEnoughTold = false
+  #isLateTold = false
+  #closed = false
+  #finishing = false
+
+  constructor(sink: Sink, settings: WeaveOptions) {
+    const { stop = {}, window, hold = false } = settings
+    this.#settings = settings
+    this.#interval = window > 0 ? turnInterval : 0
+    this.#options = {
+      ...{ pool: this.#pool, window, hold, now: 0, high: 0, low: 0 },
+      left: stop.packets ?? Infinity,
+    }
+    const schedule = () => this.#schedule()
+    this.#writer = openStreamWriter(sink, {
+      onWritten: schedule,
+      onFailed: failure => {
+        if (this.#closed) return
+        this.close()
+        settings.onEnd?.(failure)
+      },
+    })
+    this.#intake = {
+      pool: this.#pool,
+      describe: description => {
+        this.add(description)
+        return this.#interfaces++
+      },
+      take: (source, count, put) => this.#take(source, count, put),
+      discards: source => this.#isFull(source) && this.#writer.isStalled(),
+      onEnd: schedule,
     }
   }
 
-  const writer = openStreamWriter(sink, {
-    onWritten: schedule,
-    onFailed(failure) {
-      if (closed) return
-      close()
-      onEnd(failure)
-    },
-  })
+  addNames(names: readonly HostName[]): void {
+    const records = nameRecords(names)
+    if (records.length > 0) this.add(nameResolutionBlock(records, preludeLimit))
+  }
+
+  add(block: Buffer): void {
+    if (block.length > 0) this.#controls.push(block)
+    this.#schedule()
+  }
+
+  open(from: SourceInput, options: SourceOptions = {}): WovenSource {
+    const source = openSource(from, options, this.#intake)
+    this.#sources.push(source)
+    // One that comes when all has ended: whoever opened it waits for its end.
+    if (this.#closed) this.#abandon()
+    return {
+      done: source.done.promise,
+      conclude: statistics => {
+        source.statistics = statistics
+        source.concluded = true
+        this.#schedule()
+      },
+      packets: () => source.packets,
+      lost: () => source.lost + source.lane.lost(),
+      cut: () => source.cut,
+      lastTime: () => (source.packets === 0 ? undefined : joined(source.high, source.low)),
+    }
+  }
+
+  written() {
+    const sources = this.#sources
+    const total = this.#total
+    const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0)
+    return {
+      packets: total.packets + sum(sources.map(({ packets }) => packets)),
+      bytes: this.#writer.written(),
+      lost: total.lost + sum(sources.map(({ lost, lane }) => lost + lane.lost())),
+      late: total.late + sum(sources.map(({ late }) => late)),
+    }
+  }
+
+  finish(): Promise<void> {
+    this.#finishing = true
+    this.#schedule()
+    return this.#finished.promise
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#timer)
+    this.#abandon()
+    this.#finished.resolve()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled === 'now' || this.#closed) return
+    if (performance.now() - this.#turnedAt >= this.#interval || this.#pool.used() > muchWaiting) {
+      this.#scheduled = 'now'
+      setImmediate(() => this.#turn())
+    } else if (this.#scheduled === undefined) {
+      this.#scheduled = 'soon'
+      setTimeout(() => this.#turn(), this.#interval)
+    }
+  }
+
+  #turn(): void {
+    this.#scheduled = undefined
+    clearTimeout(this.#timer)
+    if (this.#closed) return
+    this.#turnedAt = performance.now()
+    this.#mergeAll()
+    this.#writer.flush()
+    // One that waits is not to be waited for, so it is read again as soon as it has little left.
+    const relieved = this.#pool.used() < this.#limit() / 2 || this.#writer.isStalled()
+    for (const source of this.#paused) if (relieved || source.lane.queued < fairShare / 2) this.#resume(source)
+    if (this.#finishing && this.#sources.length === 0 && !this.#writer.isWriting()) this.close()
+  }
+
+  /** Merges what may go now, for as long as there is room for it. */
+  #mergeAll(): void {
+    for (;;) {
+      this.#options.now = Date.now()
+      const end = this.#takeControls() ? merge(this.#sources, this.#writer.outlet(), this.#options) : 'full'
+      this.#checkEnough()
+      this.#checkLate()
+      this.#retire()
+      if (end === 'full' && this.#writer.isWriting()) return
+      if (end !== 'full' && this.#controls.length === 0) {
+        if (end !== undefined) this.#timer = setTimeout(() => this.#turn(), end)
+        return
+      }
+      if (end === 'full') this.#writer.flush()
+    }
+  }
 
   /** @returns false when a block that must go first has no room yet */
-  const takeControls = (): boolean => {
-    while (controls[0] !== undefined && writer.put(controls[0])) controls.shift()
+  #takeControls(): boolean {
+    const controls = this.#controls
+    while (controls[0] !== undefined && this.#writer.put(controls[0])) controls.shift()
     return controls.length === 0
   }
 
-  const checkEnough = () => {
-    if (writer.taken() >= (stop.filesize ?? Infinity) * 1024) options.left = 0
-    if (options.left > 0 || told) return
-    told = true
-    onEnough()
+  #checkEnough(): void {
+    const { stop: { filesize = Infinity } = {}, onEnough } = this.#settings
+    if (this.#writer.taken() >= filesize * 1024) this.#options.left = 0
+    if (this.#options.left > 0 || this.#isEnoughTold) return
+    this.#isEnoughTold = true
+    onEnough?.()
   }
 
-  const checkLate = () => {
-    if (lateTold || !sources.some(({ late }) => late > 0)) return
-    lateTold = true
-    onLate()
+  #checkLate(): void {
+    if (this.#isLateTold || !this.#sources.some(({ late }) => late > 0)) return
+    this.#isLateTold = true
+    this.#settings.onLate?.()
   }
 
-  const retire = () => {
+  #retire(): void {
     const isOver = ({ lane, concluded }: Source) => concluded && lane.isEnded() && lane.segments.length === 0
-    for (const source of sources.filter(isOver)) {
-      sources.splice(sources.indexOf(source), 1)
+    for (const source of this.#sources.filter(isOver)) {
+      this.#sources.splice(this.#sources.indexOf(source), 1)
       const { lane, statistics, number } = source
-      controls.push(...lane.statistics)
+      this.#controls.push(...lane.statistics)
       if (statistics !== undefined && number !== undefined) {
-        controls.push(interfaceStatisticsBlock(number, statistics, source))
+        this.#controls.push(interfaceStatisticsBlock(number, statistics, source))
       }
-      settle(source)
+      this.#settle(source)
     }
   }
 
   /** Takes leave of a source: what it counted stays. */
-  const settle = (source: Source) => {
+  #settle(source: Source): void {
     source.lost += source.lane.lost()
-    total.packets += source.packets
-    total.lost += source.lost
-    total.late += source.late
+    this.#total.packets += source.packets
+    this.#total.lost += source.lost
+    this.#total.late += source.late
     source.lane.close()
     source.done.resolve()
   }
 
-  const turn = () => {
-    scheduled = undefined
-    clearTimeout(timer)
-    if (closed) return
-    turnedAt = performance.now()
-    for (;;) {
-      options.now = Date.now()
-      const end = takeControls() ? merge(sources, writer.outlet(), options) : 'full'
-      checkEnough()
-      checkLate()
-      retire()
-      if (end === 'full' && writer.isWriting()) break
-      if (end !== 'full' && controls.length === 0) {
-        if (end !== undefined) timer = setTimeout(turn, end)
-        break
-      }
-      if (end === 'full') writer.flush()
-    }
-    writer.flush()
-    // One that waits is not to be waited for, so it is read again as soon as it has little left.
-    const relieved = pool.used() < limit() / 2 || writer.isStalled()
-    for (const source of paused) if (relieved || source.lane.queued < fairShare / 2) resume(source)
-    if (finishing && sources.length === 0 && !writer.isWriting()) close()
+  #limit(): number {
+    return queueLimit + this.#sources.length * slabSize
   }
 
-  const limit = () => queueLimit + sources.length * slabSize
-  const isFull = ({ lane }: Source) => pool.used() > limit() && lane.queued > fairShare
-  const resume = (source: Source) => {
-    paused.delete(source)
+  #isFull({ lane }: Source): boolean {
+    return this.#pool.used() > this.#limit() && lane.queued > fairShare
+  }
+
+  #resume(source: Source): void {
+    this.#paused.delete(source)
     source.input.resume()
   }
 
   /** Takes in what came. @returns false when its source is to wait */
-  const take = (source: Source, count: number, put: () => void): boolean => {
-    schedule()
+  #take(source: Source, count: number, put: () => void): boolean {
+    this.#schedule()
     restAfter(count)
     try {
       put()
@@ -204,83 +295,16 @@ export function weaveInto(sink: Sink, settings: WeaveOptions): Weave {
       source.input.destroy()
       return false
     }
-    if (!isFull(source) || writer.isStalled()) return true
-    paused.add(source)
-    setTimeout(schedule, lookAgain)
+    if (!this.#isFull(source) || this.#writer.isStalled()) return true
+    this.#paused.add(source)
+    setTimeout(() => this.#schedule(), lookAgain)
     return false
   }
 
-  const close = () => {
-    if (closed) return
-    closed = true
-    clearTimeout(timer)
-    abandon()
-    finished.resolve()
-  }
-
-  const abandon = () => {
-    for (const source of sources.splice(0)) {
+  #abandon(): void {
+    for (const source of this.#sources.splice(0)) {
       source.input.destroy()
-      settle(source)
+      this.#settle(source)
     }
-  }
-
-  const add = (block: Buffer) => {
-    if (block.length > 0) controls.push(block)
-    schedule()
-  }
-
-  const addNames = (names: readonly HostName[]) => {
-    const records = nameRecords(names)
-    if (records.length > 0) add(nameResolutionBlock(records, preludeLimit))
-  }
-
-  const intake: Intake = {
-    pool,
-    describe(description) {
-      add(description)
-      return interfaces++
-    },
-    take,
-    discards: source => isFull(source) && writer.isStalled(),
-    onEnd: schedule,
-  }
-
-  return {
-    addNames,
-    add,
-    open(from, options = {}) {
-      const source = openSource(from, options, intake)
-      sources.push(source)
-      // One that comes when all has ended: whoever opened it waits for its end.
-      if (closed) abandon()
-      return {
-        done: source.done.promise,
-        conclude(statistics) {
-          source.statistics = statistics
-          source.concluded = true
-          schedule()
-        },
-        packets: () => source.packets,
-        lost: () => source.lost + source.lane.lost(),
-        cut: () => source.cut,
-        lastTime: () => (source.packets === 0 ? undefined : joined(source.high, source.low)),
-      }
-    },
-    written() {
-      const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0)
-      return {
-        packets: total.packets + sum(sources.map(({ packets }) => packets)),
-        bytes: writer.written(),
-        lost: total.lost + sum(sources.map(({ lost, lane }) => lost + lane.lost())),
-        late: total.late + sum(sources.map(({ late }) => late)),
-      }
-    },
-    finish() {
-      finishing = true
-      schedule()
-      return finished.promise
-    },
-    close,
   }
 }
