@@ -11,7 +11,7 @@ const doors = [
   '^src/capture/request/',
   '^src/(inspect|setup)/',
   '^src/capture/(wrap|open|preview|stream|check-filter|cleanup)\\.ts$',
-  '^src/capture/(plan/plan|output/liveness)\\.ts$',
+  '^src/capture/(plan/(plan|taps)|output/liveness)\\.ts$',
   '^src/discover/(list/(known-host|mobyshark|topology)|watch/(watch|watch-state)|resolve/packetflix)\\.ts$',
 ]
 const faces = '^(extcap/(?!sentence\\.ts)|src/(cli|serve|hook)/)'
@@ -94,6 +94,12 @@ module.exports = {
       'adapters serve use cases, never the reverse',
     ),
     ...Object.entries(orders).flatMap(ordered),
+    never(
+      'below-the-plan-is-no-request',
+      { path: '^src/capture/(output|early|annotate|taps|direct|merged)/' },
+      { path: '^src/capture/request/request\\.ts$' },
+      'what runs a capture takes what it needs from the plan',
+    ),
     never(
       'linux-is-folders',
       { path: '^src/linux/', pathNot: orders.linux.map(folder => `^src/linux/${folder}/`) },

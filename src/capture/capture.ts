@@ -73,7 +73,7 @@ export async function runPrepared(
     const [life] = lives
     report =
       plan.route === 'direct' && life !== undefined
-        ? await runLocal(life, prepared.preface, output.fd, { ...context, onArmed })
+        ? await runLocal({ ...life, stop: plan.stop }, prepared.preface, output.fd, { ...context, onArmed })
         : await (await import('./merged/session.ts')).runMerged(prepared, output.fd, { ...context, onArmed })
     log.info(`the capture ended: ${JSON.stringify(report)}`)
   } catch (error) {

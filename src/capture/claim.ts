@@ -1,5 +1,6 @@
 /** A capture that was prepared a moment ago, for a client that comes now. */
 import { isStillThere } from '../linux/namespace/netns.ts'
+import { bufferOfEach, ownInterfaces } from './plan/taps.ts'
 import type { PreparedCapture } from './prepare/prepare.ts'
 import type { PreparedLife } from './prepare/prepare-incarnation.ts'
 import { carried } from './request/own-stream.ts'
@@ -13,13 +14,12 @@ export function claimPrepared(
   prepared: PreparedCapture,
   { ownStream = [], buffer }: Pick<CaptureRequest, 'ownStream'> & { readonly buffer: number },
 ): PreparedCapture | undefined {
-  const { request, plan, preface, lives } = prepared
+  const { plan, preface, lives } = prepared
   if (prepared.coming !== undefined) return undefined
   if (!lives.every(life => isStillThere(life.target.namespace) && !shows(life, ownStream))) return undefined
-  const bounded = lives.map(life => ({ ...life, plan: withBuffer(life.plan, buffer) }))
+  const bounded = lives.map(life => ({ ...life, plan: { ...withBuffer(life.plan, buffer), ownStream } }))
   return {
     ...prepared,
-    request: { ...request, ownStream },
     plan: { ...plan, sources: bounded.map(life => life.plan) },
     preface: { ...preface, context: { ...preface.context, capturedAt: new Date().toISOString() } },
     lives: bounded,
@@ -33,7 +33,6 @@ function shows({ target, interfaces }: PreparedLife, ownStream: NonNullable<Capt
 
 /** There may be more captures by now, which share what the kernel may have. */
 function withBuffer(plan: PreparedLife['plan'], buffer: number): PreparedLife['plan'] {
-  const { dumpcap } = plan
-  const each = Math.max(2, Math.floor(buffer / dumpcap.interfaces.length))
-  return { ...plan, dumpcap: { ...dumpcap, bufferSize: Math.min(dumpcap.bufferSize, each) } }
+  const each = bufferOfEach(buffer, ownInterfaces(plan.taps).length)
+  return { ...plan, taps: plan.taps.map(tap => ({ ...tap, bufferSize: Math.min(tap.bufferSize, each) })) }
 }

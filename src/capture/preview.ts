@@ -10,10 +10,10 @@ import { listInterfaces } from '../linux/network/iproute.ts'
 import { type NetworkCounters, readNamespaceCounters } from '../linux/network/net-dev.ts'
 import type { NetworkInterface } from '../model/interface.ts'
 import type { CapturePlan } from './plan/plan.ts'
+import type { Annotations, TapPlan } from './plan/taps.ts'
 import type { PreparedCapture } from './prepare/prepare.ts'
 import type { PreparedLife } from './prepare/prepare-incarnation.ts'
 import { exclusionIn } from './request/own-stream.ts'
-import type { CaptureRequest } from './request/request.ts'
 import { type CapturePlace, findPoints } from './taps/points.ts'
 
 /** What the capture of one target would be. */
@@ -28,6 +28,11 @@ export interface CapturePreview {
   readonly route: 'direct' | 'woven'
   /** Why it is woven. */
   readonly reasons: readonly string[]
+  /** Milliseconds a packet waits for others, where it is woven. */
+  readonly window: number
+  readonly annotations: Annotations
+  /** Where the TLS keys come from. */
+  readonly keys: CapturePlan['keys']
   /** Capture filter that was asked for; empty for none. */
   readonly filter: string
   /** What is put before it, so that the connection that carries the capture away is left out; empty for nothing. */
@@ -48,6 +53,8 @@ export interface CapturePreview {
 export interface PreviewedInterface {
   readonly name: string
   readonly captured: boolean
+  /** How it is captured; undefined when it is not. */
+  readonly tap?: TapPlan
   readonly up: boolean
   /** RFC 2863. */
   readonly operstate: string
@@ -69,10 +76,10 @@ const sampleTime = 500
  * @throws RemoraError when a target has gone meanwhile; the reason of the signal
  */
 export async function previewWhole(
-  { plan, lives, request }: PreparedCapture,
+  { plan, lives }: PreparedCapture,
   signal: AbortSignal,
 ): Promise<{ readonly whole: object; readonly targets: CapturePreview[] }> {
-  const targets = await Promise.all(lives.map(life => previewTarget(life, plan, request, signal)))
+  const targets = await Promise.all(lives.map(life => previewTarget(life, plan, signal)))
   const { reference, name, route, reasons, window } = plan
   const [only] = targets
   const isOne = only !== undefined && targets.length === 1
@@ -81,27 +88,27 @@ export async function previewWhole(
 
 async function previewTarget(
   { plan, target, interfaces: known }: PreparedLife,
-  { route, reasons }: CapturePlan,
-  request: CaptureRequest,
+  { route, reasons, window, annotations, keys, stop }: CapturePlan,
   signal: AbortSignal,
 ): Promise<CapturePreview> {
-  const { filter, snaplen, promiscuous, bufferSize, interfaces } = plan.dumpcap
-  const { points, close } = await findPoints(target, plan, interfaces, known, request.at ?? 'inside')
+  const [{ filter, bufferSize }] = plan.taps as readonly [TapPlan]
+  const { points, close } = await findPoints(target, plan.taps, known)
   try {
-    const { reference, name, type, netns } = plan
+    const { reference, name, type, netns, snaplen, promiscuous } = plan
     const views = await viewNamespaces([target.namespace, ...points.map(({ namespace }) => namespace)], signal)
     const own = views.get(target.namespace.inode) as NamespaceView
-    const inside = new Set(points.filter(({ facts }) => !facts?.peer).map(({ near }) => near))
+    const inside = new Set(points.filter(({ tap }) => tap.point === 'inside').map(({ near }) => near))
     const others = plan.interfaceIndexes === undefined ? [] : own.known.filter(nif => !inside.has(nif.name))
     return {
-      ...{ reference, name, type, netns, route, reasons, snaplen, promiscuous, bufferSize },
+      ...{ reference, name, type, netns, route, reasons, window, annotations, keys },
+      ...{ snaplen, promiscuous, bufferSize },
       hostNetwork: sharesHostNetwork(target),
       notes: plan.notes,
-      filter: request.filter,
-      excluding: exclusionIn(filter, request.filter),
-      stopConditions: Object.entries(request.stop).map(([condition, value]) => `${condition}:${value}`),
+      filter: plan.filter,
+      excluding: exclusionIn(filter, plan.filter),
+      stopConditions: Object.entries(stop).map(([condition, value]) => `${condition}:${value}`),
       interfaces: [
-        ...(await previewPoints(points, filter, views, signal)),
+        ...(await previewPoints(points, views, signal)),
         ...others.map(nif => ({ ...describe(nif.name, own), captured: false, filter: '', program: '' })),
       ],
     }
@@ -135,29 +142,29 @@ async function viewNamespaces(
 /** The places where interfaces will be captured; the filters of a namespace are compiled together. */
 async function previewPoints(
   points: readonly CapturePlace[],
-  filter: string,
   views: ReadonlyMap<number, NamespaceView>,
   signal: AbortSignal,
 ): Promise<PreviewedInterface[]> {
   const programs = new Map<CapturePlace, string | undefined>()
-  for (const inode of filter === '' ? [] : views.keys()) {
+  for (const inode of views.keys()) {
     const here = points.filter(({ namespace }) => namespace.inode === inode)
     const [first] = here
-    if (first === undefined) continue
+    if (first === undefined || first.tap.filter === '') continue
     const compiled = await compileFilter(
       first.namespace,
-      filter,
-      here.map(({ nif }) => nif),
+      first.tap.filter,
+      here.map(({ tap }) => tap.opened),
       signal,
     )
     for (const [index, point] of here.entries()) programs.set(point, compiled[index])
   }
   return points.map(point => {
-    const { nif, namespace, shown } = point
+    const { tap, namespace, shown } = point
+    const { opened } = tap
     const view = views.get(namespace.inode) as NamespaceView
-    const isAll = nif.name === all.name && nif.device === undefined
-    const captured = { captured: true, filter: nif.filter ?? filter, program: programs.get(point) ?? '' }
-    return { ...describe(nif.name, view, isAll), name: shown, ...captured }
+    const isAll = opened.name === all.name && opened.device === undefined
+    const captured = { captured: true, tap, filter: opened.filter ?? tap.filter, program: programs.get(point) ?? '' }
+    return { ...describe(opened.name, view, isAll), name: shown, ...captured }
   })
 }
 
@@ -167,7 +174,7 @@ function describe(
   name: string,
   { known, rates }: NamespaceView,
   isAll = false,
-): Omit<PreviewedInterface, 'captured' | 'filter' | 'program'> {
+): Omit<PreviewedInterface, 'captured' | 'tap' | 'filter' | 'program'> {
   const { up, operstate, addresses } = isAll ? all : (known.find(nif => nif.name === name) ?? all)
   return {
     ...{ name, up, operstate },

@@ -39,6 +39,10 @@ interface Waiting {
 }
 
 function waitFor(...targets: string[]): Waiting {
+  return waitAs({}, targets)
+}
+
+function waitAs(asked: Partial<CaptureRequest>, targets: readonly string[]): Waiting {
   let armed = 0
   const request: CaptureRequest = {
     targets,
@@ -49,6 +53,7 @@ function waitFor(...targets: string[]): Waiting {
     wait: {},
     follow: false,
     names: false,
+    ...asked,
   }
   const result = runCapture(
     { host: thisMachine, request },
@@ -74,6 +79,15 @@ test('a label that two containers have already does not stand for another refere
   await until('the third joins', () => armed() > 1, 15_000)
   stop.abort('over')
   expect((await result)?.lives).toBe(3)
+})
+
+test('the only target of a label ends with its stop condition', async () => {
+  const pid = await living()
+  docker.add({ name: `rt-one-${process.pid}`, pid, labels: { rtone: 'web' } })
+  const { result, armed } = waitAs({ stop: { packets: 1 } }, ['label:rtone=web'])
+  await until('it is captured', () => armed() > 0)
+  await must('nsenter', `--net=/proc/${pid}/ns/net`, 'ping', '-c', '3', '-i', '0.2', '127.0.0.1')
+  expect(await result).toMatchObject({ end: 'stop-condition', packets: 1 })
 })
 
 test('two references to one namespace are both served by it, and the capture ends with it', async () => {

@@ -9,6 +9,7 @@ import { type DeviceCounters, type NetworkCounters, readDeviceCounters } from '.
 import { isRunnable, readBytesWritten } from '../../linux/process/proc.ts'
 import type { NetworkInterface } from '../../model/interface.ts'
 import type { SourcePlan } from '../plan/plan.ts'
+import { ownInterfaces } from '../plan/taps.ts'
 import { explainDirection, type SilenceFacts, silenceLines } from './silence-reason.ts'
 
 /** A target that is captured. */
@@ -65,9 +66,9 @@ export function watchedTarget(
   return {
     target: plan.name,
     filter: plan.filter,
-    excluding: plan.dumpcap.filter !== plan.filter,
+    excluding: plan.taps.some(({ filter }) => filter !== plan.filter),
     hostNetwork: sharesHostNetwork(target),
-    interfaces: plan.dumpcap.interfaces.map(({ name }) => name),
+    interfaces: ownInterfaces(plan.taps).map(({ name }) => name),
     links: () => listInterfaces(target.namespace),
     captured,
     isBehind: () => isRunnable(pid),

@@ -16,7 +16,13 @@ import { fstatSync, writeSync } from 'node:fs'
 import { systemCode } from '../../base/errors.ts'
 import { setInterval } from '../../base/timers.ts'
 import { underOwnNames } from '../../linux/capturing/device.ts'
-import { type DumpcapEnd, type DumpcapProcess, dumpcapFailure, startDumpcap } from '../../linux/capturing/dumpcap.ts'
+import {
+  type DumpcapEnd,
+  type DumpcapOptions,
+  type DumpcapProcess,
+  dumpcapFailure,
+  startDumpcap,
+} from '../../linux/capturing/dumpcap.ts'
 import { isStillThere, type NetworkNamespace } from '../../linux/namespace/netns.ts'
 import { readBytesWritten } from '../../linux/process/proc.ts'
 import { sectionCommentLimits } from '../../metadata/context.ts'
@@ -26,14 +32,23 @@ import { packetsWrittenBy, watchedTarget, watchSilence } from '../annotate/silen
 import { interestCheck, watchInterval } from '../output/liveness.ts'
 import { type Ending, endingOf, failureOf, writeFailure } from '../output/termination.ts'
 import { type UnwrittenWatch, watchUnwritten } from '../output/unwritten.ts'
-import type { SourcePlan } from '../plan/plan.ts'
+import { type CapturePlan, type SourcePlan, stopConditions } from '../plan/plan.ts'
+import { dumpcapOptions, ownInterfaces } from '../plan/taps.ts'
 import type { PreparedLife } from '../prepare/prepare-incarnation.ts'
+import type { CaptureContext } from '../request/context.ts'
 import type { CaptureReport, RunOptions } from '../request/report.ts'
 import { withoutGone } from '../taps/gone.ts'
 import { watchUncaptured } from './uncaptured.ts'
 
 /** Bytes of what dumpcap itself writes into a section header: hardware, operating system, program. */
 const ownOptions = 320
+
+/** One target, and when there is enough of it. */
+export interface DirectCapture
+  extends Pick<PreparedLife, 'plan' | 'target' | 'interfaces'>,
+    Pick<CapturePlan, 'stop'> {}
+
+type DirectOptions = RunOptions & Pick<CaptureContext, 'counting'>
 
 /**
  * Runs a planned capture to its end.
@@ -42,10 +57,10 @@ const ownOptions = 320
  * @throws RemoraError when the capture cannot start or breaks
  */
 export async function runLocal(
-  life: Pick<PreparedLife, 'plan' | 'target' | 'interfaces'>,
+  life: DirectCapture,
   preface: Preface,
   output: number,
-  options: RunOptions,
+  options: DirectOptions,
 ): Promise<CaptureReport> {
   if (options.lifetime.stop.aborted) return report(life.plan, 'stopped', false)
   const isFile = fstatSync(output).isFile()
@@ -55,7 +70,7 @@ export async function runLocal(
   }
   // Without names there is one section only, which editcap of Wireshark 4.0 reads as well.
   const limit = isFile ? sectionCommentLimits.file : sectionCommentLimits.stream - ownOptions
-  const comment = hasNames ? life.plan.dumpcap.comment : sectionComment(preface, limit)
+  const comment = hasNames ? life.plan.comment : sectionComment(preface, limit)
   for (let { plan } = life, attempt = 1; ; attempt++) {
     try {
       return await runDumpcap({ ...life, plan }, comment, output, options)
@@ -66,20 +81,25 @@ export async function runLocal(
   }
 }
 
+/** What dumpcap is told. */
+function optionsOf({ plan, stop }: DirectCapture, comment: string, counting = false): DumpcapOptions {
+  return { ...dumpcapOptions(plan.taps, comment), stopConditions: stopConditions(stop), counting }
+}
+
 /** Starts of dumpcap, of which each but the last failed since an interface had gone. */
 const mostStarts = 5
 
 async function runDumpcap(
-  life: Pick<PreparedLife, 'plan' | 'target' | 'interfaces'>,
+  life: DirectCapture,
   comment: string,
   output: number,
-  options: RunOptions,
+  options: DirectOptions,
 ): Promise<CaptureReport> {
   const { lifetime, onArmed, onSilence } = options
   const { plan, target } = life
   const { namespace } = target
   if (lifetime.stop.aborted) return report(plan, 'stopped', false)
-  const dumpcap = startDumpcap(namespace, { ...plan.dumpcap, comment }, output)
+  const dumpcap = startDumpcap(namespace, optionsOf(life, comment, options.counting), output)
   const unwritten = watchUnwritten(output, dumpcap.pid, () => dumpcap.messages().packets)
   const cleanUp = new AbortController()
   let armedAt: number | undefined
@@ -187,11 +207,13 @@ function report(
 ): CaptureReport {
   const { statistics = [], packets = 0, goneInterface } = messages
   // Behind a stop condition dumpcap throws away what it was not asked for; in any other end that is a loss.
-  const interfaces = underOwnNames(statistics, plan.dumpcap.interfaces).map(({ name, received, dropped, flushed }) => ({
-    name,
-    received,
-    dropped: dropped + (end === 'stop-condition' ? 0 : flushed),
-  }))
+  const interfaces = underOwnNames(statistics, ownInterfaces(plan.taps)).map(
+    ({ name, received, dropped, flushed }) => ({
+      name,
+      received,
+      dropped: dropped + (end === 'stop-condition' ? 0 : flushed),
+    }),
+  )
   return {
     reference: plan.reference,
     end,

@@ -16,7 +16,7 @@ import { packetField } from '../../pcapng/lane.ts'
 import { parseReference } from '../../reference/reference.ts'
 import { endingOf } from '../output/termination.ts'
 import { headBuffer } from '../plan/plan.ts'
-import type { CaptureRequest } from '../request/request.ts'
+import type { EarlyTap, SearchPlan } from '../plan/search.ts'
 
 /** A capture of what came before the interfaces could be opened. */
 export interface Head {
@@ -61,10 +61,10 @@ const longest = 20_000
 const lastCall = 2_000
 
 /**
- * Captures for a request whose target is not there yet.
+ * Captures for a search whose target is not there yet.
  * @param onArrival called when a namespace is mounted and its capture has begun
  */
-export function makeHeads(request: CaptureRequest, log: Log = silentLog, onArrival: () => void = () => {}): Heads {
+export function makeHeads(search: SearchPlan, log: Log = silentLog, onArrival: () => void = () => {}): Heads {
   const ended = new AbortController()
   /** By inode: a path may be another namespace's by now, while the one that was there is still looked for. */
   const heads = new Map<number, Suspect>()
@@ -90,7 +90,7 @@ export function makeHeads(request: CaptureRequest, log: Log = silentLog, onArriv
     heads.set(inode, {
       path,
       since: performance.now(),
-      head: startHead(namespace, request, () => drop(inode), onClose),
+      head: startHead(namespace, search.early, () => drop(inode), onClose),
     })
     onArrival()
   }
@@ -99,7 +99,7 @@ export function makeHeads(request: CaptureRequest, log: Log = silentLog, onArriv
       for (const suspect of heads.values()) {
         if (suspect.path === path && !suspect.head.isThere()) suspect.head.expire(lastCall)
       }
-      if (atPlace(path, () => true) !== true || !isPossible(request.targets, path)) return
+      if (atPlace(path, () => true) !== true || !isPossible(search.references, path)) return
       const arrival = { path }
       arriving.add(arrival)
       openArriving(path, ended.signal)
@@ -148,7 +148,7 @@ function isPossible(references: readonly string[], path: string): boolean {
 /** Starts dumpcap on `any` of a namespace, which is closed when that cannot be done. */
 function startOnAny(
   namespace: NetworkNamespace,
-  { filter, snaplen, promiscuous }: CaptureRequest,
+  { filter, snaplen, promiscuous }: EarlyTap,
 ): ReturnType<typeof startDumpcap> {
   const options = {
     interfaces: [{ name: 'any', description: 'before the interfaces could be opened', linkType: 'LINUX_SLL2' }],
@@ -173,13 +173,8 @@ function startOnAny(
  * Starts a head that owns the namespace from now on.
  * @param onTimeout called when it has not been claimed in time
  */
-function startHead(
-  namespace: NetworkNamespace,
-  request: CaptureRequest,
-  onTimeout: () => void,
-  onClose: () => void,
-): Head {
-  const dumpcap = startOnAny(namespace, request)
+function startHead(namespace: NetworkNamespace, tap: EarlyTap, onTimeout: () => void, onClose: () => void): Head {
+  const dumpcap = startOnAny(namespace, tap)
   let timer = setTimeout(onTimeout, longest)
   let closed = false
   let reading = false

@@ -18,8 +18,8 @@ import {
 } from '../../discover/resolve/resolve.ts'
 import { isStillThere } from '../../linux/namespace/netns.ts'
 import type { Network } from '../../linux/network/network.ts'
+import type { SearchPlan } from '../plan/search.ts'
 import type { CaptureContext } from '../request/context.ts'
-import { type CaptureRequest, shownTargets } from '../request/request.ts'
 import { type Head, type Heads, makeHeads } from './early-capture.ts'
 
 /** A target that was waited for. */
@@ -68,24 +68,24 @@ const lookInterval = { pending: 1_000, later: 4_000 } as const
 const mostLives = 64
 
 /**
- * Watches for the targets of a request, from now on until it is closed: also while earlier lives are captured.
+ * Watches for the targets of a search, from now on until it is closed: also while earlier lives are captured.
  * @param known lives that are captured already
  */
 export function watchForTargets(
-  request: CaptureRequest,
+  search: SearchPlan,
   { env, log = silentLog, onWarning }: Pick<CaptureContext, 'env' | 'log' | 'onWarning'>,
   known: readonly ResolvedTarget[] = [],
 ): TargetWatch {
   const ended = new AbortController()
   const changes = makeSignal()
   // The file of a namespace is there before the namespace: a look in between finds nothing.
-  const heads = makeHeads(request, log, () => changes.raise())
+  const heads = makeHeads(search, log, () => changes.raise())
   const arrivals = makeSignal()
   const lives: AwaitedTarget[] = []
   let started: Started[] = []
   let current = new Set(known.map(identity))
   /** References that have had no life yet. */
-  const pending = new Set(request.targets)
+  const pending = new Set(search.references)
   const configurations: KnownConfigurations = new Map()
   const serve = ({ from }: ResolvedTarget) => {
     for (const reference of from) pending.delete(reference)
@@ -120,7 +120,7 @@ export function watchForTargets(
     for (;;) {
       const others = started
       started = []
-      const { targets, complete } = await lookFor({ ...request, configurations }, ended.signal, env, warn).catch(
+      const { targets, complete } = await lookFor({ ...search, configurations }, ended.signal, env, warn).catch(
         unlessExhausted,
       )
       if (ended.signal.aborted) {
@@ -129,7 +129,7 @@ export function watchForTargets(
       }
       await untilPolled()
       const identities = targets.map(identity)
-      const isWanted = ({ from }: ResolvedTarget) => request.follow || from.some(reference => pending.has(reference))
+      const isWanted = ({ from }: ResolvedTarget) => search.follow || from.some(reference => pending.has(reference))
       const wanted = targets.filter(isWanted)
       for (const target of targets) if (!wanted.includes(target)) target.namespace.close()
       wanted.forEach(take)
@@ -158,13 +158,13 @@ export function watchForTargets(
       changes.raise()
     },
   })
-  log.info(`waiting for ${shownTargets(request)}`)
+  log.info(`waiting for ${search.shown}`)
   let timer = setInterval(() => changes.raise(), known.length > 0 ? lookInterval.later : lookInterval.pending)
   look().catch(error => {
     failure = error
     arrivals.raise()
   })
-  const isPending = () => request.follow || pending.size > 0 || lives.length > 0
+  const isPending = () => search.follow || pending.size > 0 || lives.length > 0
   return {
     async next({ signal, timeout, onPending }) {
       const deadline = timeout === undefined ? undefined : abortAfter(timeout * 1000)
@@ -177,7 +177,7 @@ export function watchForTargets(
           if (life !== undefined || !isPending()) return life
           if (failure !== undefined) throw failure
           signal.throwIfAborted()
-          if (deadline?.aborted) throw timedOut(shownTargets(request), timeout)
+          if (deadline?.aborted) throw timedOut(search.shown, timeout)
           if (!pending) onPending?.()
           await arrivals.next()
         }
@@ -237,12 +237,7 @@ function isSilentEngine({ code, cause }: RemoraError): boolean {
 
 /** The targets there are; not complete when some reference could not be looked for. */
 async function lookFor(
-  {
-    targets: references,
-    names,
-    match,
-    configurations,
-  }: CaptureRequest & { readonly configurations: KnownConfigurations },
+  { references, names, match, configurations }: SearchPlan & { readonly configurations: KnownConfigurations },
   signal: AbortSignal,
   env: NodeJS.ProcessEnv | undefined,
   onWarning: (line: string) => void,

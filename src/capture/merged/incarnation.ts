@@ -13,10 +13,10 @@ import { readDeviceCounters } from '../../linux/network/net-dev.ts'
 import type { NetworkInterface } from '../../model/interface.ts'
 import type { NumberPacket } from '../annotate/correlation.ts'
 import { both, directionOf } from '../annotate/direction.ts'
-import { capturesOfEach, maxMergedInterfaces, type SourcePlan, shownName } from '../plan/plan.ts'
+import { capturesOfEach, maxMergedInterfaces, type SourcePlan } from '../plan/plan.ts'
+import { dumpcapOptions, planTaps, shownName } from '../plan/taps.ts'
 import type { PreparedLife } from '../prepare/prepare-incarnation.ts'
 import type { Places } from '../request/places.ts'
-import type { CaptureRequest } from '../request/request.ts'
 import { allGone } from '../taps/gone.ts'
 import { type CapturePlace, findPoints } from '../taps/points.ts'
 import { type Handover, openHandover } from './handover.ts'
@@ -62,7 +62,6 @@ export interface IncarnationOptions {
   /** For its interfaces, which it gives back one by one. */
   readonly places: Places
   readonly log?: Log | undefined
-  readonly request: CaptureRequest
   /** Makes what numbers the packets of one more point. */
   readonly number?: (() => NumberPacket) | undefined
   /** Called when the first interface is armed after `armed` was false. */
@@ -80,7 +79,6 @@ export function startIncarnation(prepared: PreparedLife, options: IncarnationOpt
 
 /** Taps of one start, with what was taken for them. */
 interface Opening {
-  readonly plan: SourcePlan
   /** Interfaces that the target has now, and names of those that are started. */
   readonly interfaces: readonly NetworkInterface[]
   readonly names: readonly string[]
@@ -120,7 +118,7 @@ class RunningIncarnation implements Incarnation {
     this.#handover = this.#openHandover(unfit)
     this.armed = this.#started.promise
     this.ended = this.#over.promise.then(() => this.#conclude())
-    const facts = factsOf(prepared, options.request)
+    const facts = factsOf(plan)
     this.#machine = runMachine(
       newIncarnation(new Set(unfit.map(identityOf))),
       (state, event: IncarnationEvent) => stepIncarnation(state, event, facts),
@@ -160,10 +158,10 @@ class RunningIncarnation implements Incarnation {
 
   #openHandover(unfit: readonly NetworkInterface[]): Handover | undefined {
     const { head, plan } = this.#prepared
-    const { weave, request } = this.#options
+    const { weave } = this.#options
     if (head === undefined) return undefined
     const handover = openHandover(head, weave, plan, {
-      ...{ comment: this.#comment, withDirection: request.direction === true },
+      ...{ comment: this.#comment, withDirection: plan.annotations.direction },
       isWanted: index =>
         plan.everyInterface
           ? !unfit.some(nif => nif.index === index)
@@ -204,33 +202,32 @@ class RunningIncarnation implements Incarnation {
   /** Takes places and makes pipes for what is not captured yet. */
   async #open(command: Command<'open'>): Promise<void> {
     const { start } = command
-    const { target, interfaces: known, replan } = this.#prepared
+    const { plan } = this
+    const { target, interfaces: known } = this.#prepared
     try {
       const opening =
         start === 'first'
-          ? { plan: this.plan, names: this.plan.dumpcap.interfaces.map(({ name }) => name), interfaces: known }
-          : { plan: replan(asUp(command)), names: command.names, interfaces: command.interfaces }
-      if (start === 'look') this.#log.info(`${this.plan.name}: interfaces ${opening.names.join(', ')} have come`)
-      const { plan, names, interfaces } = opening
-      const chosen = plan.dumpcap.interfaces.filter(({ name }) => names.includes(name))
-      const at = this.#options.request.at ?? 'inside'
-      const { points, close } = await findPoints(target, plan, chosen, interfaces, at)
+          ? { taps: plan.taps, interfaces: known }
+          : { taps: planTaps(plan, comeOf(command), command.interfaces), interfaces: command.interfaces }
+      const names = [...new Set(opening.taps.map(tap => tap.interface.name))]
+      if (start === 'look') this.#log.info(`${plan.name}: interfaces ${names.join(', ')} have come`)
+      const { points, close } = await findPoints(target, opening.taps, opening.interfaces)
       const wanted = points.filter(point => !this.#captures.has(keyOf(point)))
-      const pipes = await this.#takePipes(wanted.length, plan).catch(error => {
+      const pipes = await this.#takePipes(wanted.length).catch(error => {
         close()
         throw error
       })
       const taps = wanted.map((place, index) => ({ place, pipe: pipes[index] as LocalPipe }))
-      this.#openings.set(start, { plan, names: chosen.map(({ name }) => name), interfaces, taps, release: close })
+      this.#openings.set(start, { names, interfaces: opening.interfaces, taps, release: close })
       this.#feed({ on: 'opened', start, taps: wanted.map(tapOf) })
     } catch (error) {
       this.#failStart(start, error, 0)
     }
   }
 
-  async #takePipes(count: number, { name }: SourcePlan): Promise<LocalPipe[]> {
+  async #takePipes(count: number): Promise<LocalPipe[]> {
     const { places } = this.#options
-    places.take(count, `${count} interfaces of ${name}`)
+    places.take(count, `${count} interfaces of ${this.plan.name}`)
     try {
       return await makePipes(count)
     } catch (error) {
@@ -253,7 +250,7 @@ class RunningIncarnation implements Incarnation {
     try {
       for (let tap = rest.shift(); tap !== undefined; tap = rest.shift()) {
         const { place, pipe } = tap
-        if (keys.has(keyOf(place))) begun.push({ place, source: this.#beginTap(opening.plan, place, pipe) })
+        if (keys.has(keyOf(place))) begun.push({ place, source: this.#beginTap(place, pipe) })
         else closePipe(pipe)
       }
       const ready = await Promise.all(begun.map(({ source }) => isReady(source)))
@@ -275,12 +272,13 @@ class RunningIncarnation implements Incarnation {
     }
   }
 
-  #beginTap(plan: SourcePlan, place: CapturePlace, pipe: LocalPipe): RunningSource {
-    const { weave, request } = this.#options
+  #beginTap(place: CapturePlace, pipe: LocalPipe): RunningSource {
+    const { weave } = this.#options
+    const { tap } = place
     const source = startSource({
       namespace: place.namespace,
-      options: { ...plan.dumpcap, interfaces: [place.nif], counting: false },
-      immediate: request.immediate === true,
+      options: dumpcapOptions([tap], this.plan.comment),
+      immediate: tap.program === 'tcpdump',
       ...{ pipe, weave },
       strand: {
         ...{ name: place.shown, comment: this.#comment, decorate: this.#decoratorOf(place) },
@@ -305,10 +303,10 @@ class RunningIncarnation implements Incarnation {
     return source
   }
 
-  #decoratorOf({ facts }: CapturePlace) {
+  #decoratorOf({ facts, tap }: CapturePlace) {
     const number = this.#options.number?.()
     return (linkType: number) => {
-      const direct = this.#options.request.direction ? directionOf(linkType, facts) : undefined
+      const direct = tap.annotations.direction ? directionOf(linkType, facts) : undefined
       return direct && number ? both(direct, number) : (direct ?? number)
     }
   }
@@ -356,22 +354,22 @@ class RunningIncarnation implements Incarnation {
   }
 }
 
-function factsOf({ plan }: PreparedLife, request: CaptureRequest): IncarnationFacts {
+function factsOf(plan: SourcePlan): IncarnationFacts {
   return {
     name: plan.name,
-    stays: request.follow,
+    stays: plan.stays,
     everyInterface: plan.everyInterface,
     joins: plan.interfaceIndexes !== undefined,
-    interfaces: request.interfaces,
-    placesOfEach: capturesOfEach(request),
+    interfaces: plan.wanted,
+    placesOfEach: capturesOfEach(plan),
     mostInterfaces: maxMergedInterfaces,
     allGone: () => allGone(plan),
   }
 }
 
-/** Interfaces of which only those that have come are up. */
-function asUp({ names, interfaces }: Extract<Command<'open'>, { start: 'look' }>): NetworkInterface[] {
-  return interfaces.map(nif => ({ ...nif, up: names.includes(nif.name) }))
+/** Interfaces that have come. */
+function comeOf({ names, interfaces }: Extract<Command<'open'>, { start: 'look' }>): NetworkInterface[] {
+  return interfaces.filter(nif => names.includes(nif.name))
 }
 
 function tapOf(place: CapturePlace): Tap {

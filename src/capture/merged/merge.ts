@@ -15,7 +15,7 @@ import { interfaceStatisticsBlock, nameResolutionBlock } from '../../pcapng/bloc
 import { joined, type MergeOptions, merge } from '../../pcapng/merge.ts'
 import { slabPool, slabSize } from '../../pcapng/slab.ts'
 import { nameRecords, preludeLimit } from '../annotate/prelude.ts'
-import type { StopConditions } from '../request/request.ts'
+import type { CapturePlan } from '../plan/plan.ts'
 import { type Intake, openSource, type Source, type SourceInput, type SourceOptions } from './merge-input.ts'
 import { openStreamWriter, type StreamWriter } from './stream-writer.ts'
 
@@ -36,7 +36,7 @@ export interface WovenSource {
 
 /** When the stream has enough, and how long packets wait. */
 export interface WeaveOptions {
-  readonly stop?: Pick<StopConditions, 'packets' | 'filesize'>
+  readonly stop?: Pick<CapturePlan['stop'], 'packets' | 'filesize'>
   /** Milliseconds a packet waits for earlier ones of other sources. */
   readonly window: number
   /** Let every packet wait so long. */

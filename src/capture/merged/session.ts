@@ -22,7 +22,8 @@ import { watchedTarget, watchSilence } from '../annotate/silence.ts'
 import { interestCheck, watchInterval } from '../output/liveness.ts'
 import { writeFailure } from '../output/termination.ts'
 import { settleWritten } from '../output/unwritten.ts'
-import { capturesOfEach, shownName } from '../plan/plan.ts'
+import { capturesOfEach } from '../plan/plan.ts'
+import { ownInterfaces, shownName } from '../plan/taps.ts'
 import type { PreparedCapture } from '../prepare/prepare.ts'
 import type { PreparedLife } from '../prepare/prepare-incarnation.ts'
 import type { CaptureContext } from '../request/context.ts'
@@ -95,7 +96,7 @@ class Session {
   #armedAt: number | undefined
 
   constructor(prepared: PreparedCapture, output: number, context: SessionContext) {
-    const { request, preface, coming } = prepared
+    const { plan, preface, coming } = prepared
     this.#prepared = prepared
     this.#output = output
     this.#context = context
@@ -111,7 +112,7 @@ class Session {
     this.#firstNames = firstNames
     this.#writeback = watchWriteback(output, error => this.#readerGone(error))
     this.#keys = this.#watchKeys()
-    this.#numberPackets = request.at === 'both' ? makeSightings() : undefined
+    this.#numberPackets = plan.annotations.correlation ? makeSightings() : undefined
     this.#silence = context.onSilence && watchSilence(context.onSilence)
   }
 
@@ -165,11 +166,11 @@ class Session {
   }
 
   #openMerge(): Weave {
-    const { request, plan } = this.#prepared
+    const { plan } = this.#prepared
     const { window } = plan
     const late = `packets came more than ${window} ms late and stand out of order: a longer --window waits for them`
     return weaveInto(this.#sink, {
-      ...{ stop: request.stop, window, hold: request.keys !== undefined },
+      ...{ stop: plan.stop, window, hold: plan.keys !== undefined },
       onLate: () => this.#context.onSilence?.(late),
       onEnough: () => this.#ask('stop-condition', 'drain'),
       onEnd: reason => this.#readerGone(reason),
@@ -214,14 +215,14 @@ class Session {
   #startClock(): void {
     this.#armedAt = performance.now()
     this.#names = this.#watchNames()
-    const { duration } = this.#prepared.request.stop
+    const { duration } = this.#prepared.plan.stop
     if (duration === undefined) return
     const enough = setTimeout(() => this.#ask('stop-condition', 'drain'), duration * 1000)
     this.#waits.push(() => clearTimeout(enough))
   }
 
   #watchNames(): Pick<NameWatch, 'told'> {
-    if (!this.#prepared.request.names) return this.#names
+    if (!this.#prepared.plan.annotations.names) return this.#names
     const { env = process.env } = this.#context
     const onChange = (found: HostName[]) => this.#weave.addNames(found)
     const { signal } = this.#noMore
@@ -229,7 +230,7 @@ class Session {
   }
 
   #watchKeys(): ReturnType<typeof watchKeys> | undefined {
-    const { keys } = this.#prepared.request
+    const { keys } = this.#prepared.plan
     return (
       keys &&
       watchKeys({
@@ -255,10 +256,10 @@ class Session {
   }
 
   #begin(id: number, prepared: PreparedLife): void {
-    const { request, places } = this.#prepared
+    const { places } = this.#prepared
     const { reference } = prepared.plan
     const incarnation = startIncarnation(prepared, {
-      ...{ weave: this.#weave, places, log: this.#log, request, number: this.#numberPackets },
+      ...{ weave: this.#weave, places, log: this.#log, number: this.#numberPackets },
       comment: this.#history.begin(prepared, () => this.#lastOf(reference, id)),
       onLine: line => this.#context.onSilence?.(line),
       onArmed: () => this.#machine.feed({ on: 'armed-late' }),
@@ -320,10 +321,10 @@ class Session {
 
   /** Why there is no place for the interfaces of an incarnation; undefined when there is one. */
   #refusalOf({ plan }: PreparedLife): unknown {
-    const { places, request } = this.#prepared
+    const { places } = this.#prepared
     const names = namesOf(plan)
     try {
-      places.check(names.length * capturesOfEach(request), names.join(', '))
+      places.check(names.length * capturesOfEach(plan), names.join(', '))
       return undefined
     } catch (error) {
       return error
@@ -347,7 +348,7 @@ class Session {
 
 /** Names that the interfaces of a target have in the capture. */
 function namesOf(plan: PreparedLife['plan']): string[] {
-  return plan.dumpcap.interfaces.map(({ name }) => shownName(plan, name))
+  return ownInterfaces(plan.taps).map(({ name }) => shownName(plan, name))
 }
 
 /** The report of all of them; interfaces of one name are one. */

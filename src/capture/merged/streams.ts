@@ -14,9 +14,9 @@ import { prelude } from '../annotate/prelude.ts'
 import { interestCheck, watchInterval } from '../output/liveness.ts'
 import type { Output } from '../output/output.ts'
 import { writeFailure } from '../output/termination.ts'
+import type { CapturePlan } from '../plan/plan.ts'
 import type { CaptureContext } from '../request/context.ts'
 import type { CaptureReport, RunOptions } from '../request/report.ts'
-import type { StopConditions } from '../request/request.ts'
 import { weaveInto } from './merge.ts'
 import type { SourceInput } from './merge-input.ts'
 
@@ -38,7 +38,7 @@ export interface PacketStream {
 
 /** When the merged stream has enough, and how long packets wait. */
 export interface MergeRequest {
-  readonly stop: StopConditions
+  readonly stop: CapturePlan['stop']
   /** Milliseconds a packet waits for earlier ones of other hosts. */
   readonly windowMs: number
 }

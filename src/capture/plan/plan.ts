@@ -1,23 +1,32 @@
 /**
  * The plan of a local capture: pure data, made from the request, the target and its interfaces. What it says is what is
- * run, so a test or `--dry-run` can look at it without starting anything.
+ * run, so a test or `--dry-run` can look at it without starting anything. Nothing that runs a capture sees the request.
  */
 import { hostname } from 'node:os'
 import type { HostName, ResolvedTarget } from '../../discover/resolve/resolve.ts'
-import { type CapturedInterface, openingOf } from '../../linux/capturing/device.ts'
-import type { DumpcapOptions } from '../../linux/capturing/dumpcap.ts'
 import type { NetworkInterface } from '../../model/interface.ts'
 import { targetComment } from '../../protocol/packetflix/comment.ts'
-import { both, carried, exclusion } from '../request/own-stream.ts'
-import { type CaptureRequest, keysWindow, type StopConditions } from '../request/request.ts'
-import { type Chosen, chooseInterfaces, everyInterface } from './choose-interfaces.ts'
+import { exclusionIn } from '../request/own-stream.ts'
+import {
+  type CaptureRequest,
+  isForSeveral,
+  type KeysRequest,
+  keysWindow,
+  type StopConditions,
+} from '../request/request.ts'
+import { chooseInterfaces, everyInterface } from './choose-interfaces.ts'
+import { type Annotations, leastBuffer, planTaps, type TapFacts, type TapPlan } from './taps.ts'
 
-/** What a capture does. */
-export interface CapturePlan {
+/** Which way the packets go. */
+export interface Route {
   /** `direct`: dumpcap writes the output itself; `woven`: several captures become one stream on the way. */
   readonly route: 'direct' | 'woven'
   /** Why it is woven; empty for a direct one. */
   readonly reasons: readonly string[]
+}
+
+/** What a capture does. */
+export interface CapturePlan extends Route {
   /** What is captured, in canonical form, and how it is called. */
   readonly reference: string
   readonly name: string
@@ -25,36 +34,36 @@ export interface CapturePlan {
   readonly window: number
   /** Comment of the first section. */
   readonly comment: string
+  /** When the whole of it has enough. */
+  readonly stop: StopConditions
+  readonly annotations: Annotations
+  /** Where the TLS keys come from. */
+  readonly keys: KeysRequest | undefined
   readonly sources: readonly SourcePlan[]
 }
 
 /** One target of a capture. */
-export interface SourcePlan {
-  readonly reference: string
-  readonly name: string
+export interface SourcePlan extends TapFacts {
   readonly type: string
-  /** What its interfaces are named after in the capture, among several targets. */
-  readonly label?: string | undefined
-  /** Inode of the network namespace. */
-  readonly netns: number
   /** Every interface that is up is captured, one by one. */
   readonly everyInterface: boolean
+  /** Names of the interfaces that were asked for; empty: every one. */
+  readonly wanted: readonly string[]
+  /** It goes on without any interface, for as long as the target is there. */
+  readonly stays: boolean
   /** What is told when the capture begins, in lines for people. */
   readonly notes: readonly string[]
   /** Indexes of the interfaces captured, as packets on `any` tell them; undefined: of every one. */
   readonly interfaceIndexes: readonly number[] | undefined
-  /** Capture filter that was asked for; what dumpcap gets may leave out more. */
-  readonly filter: string
-  /** It is a part of a woven stream. */
-  readonly woven: boolean
-  readonly dumpcap: DumpcapOptions
+  /** Comment of a section of its own. */
+  readonly comment: string
   /** Names written before the first packet. */
   readonly names: readonly HostName[]
+  readonly taps: readonly TapPlan[]
 }
 
 /** Kernel buffer of one capture, MiB, shared by its interfaces. Above it arming gets slow, below it packets get lost. */
 const standardBuffer = 32
-const leastBuffer = 2
 /** Kernel buffer of a capture that waits to be claimed, MiB; there may be several. */
 export const headBuffer = 4
 
@@ -65,9 +74,6 @@ const largestBuffer = 256
 export function bufferFor(targets: number): number {
   return Math.max(leastBuffer, Math.min(standardBuffer, Math.floor(largestBuffer / targets)))
 }
-
-/** Bytes that may wait inside dumpcap between its threads. */
-const queueSize = 64 * 1024 * 1024
 
 /**
  * Milliseconds a packet may take from the kernel to dumpcap's output (TPACKET_V3's block timeout, 250, and some). A stop
@@ -83,10 +89,10 @@ const standardWindow = 300
 
 /** What the plan of one target depends on beside the request. */
 export interface PlanOptions {
-  /** Have dumpcap count packets for a progress line. */
-  readonly counting?: boolean
-  /** Several captures will become one stream, which meets the stop conditions as a whole. */
+  /** Several captures become one stream. */
   readonly woven?: boolean
+  /** There may be several targets: each has some of the interfaces that were asked for. */
+  readonly several?: boolean
   /** Name of the target among several, which interfaces are named after. */
   readonly label?: string | undefined
   /** MiB of kernel buffer, for all interfaces together. */
@@ -115,59 +121,75 @@ export function capturesOfEach({ at }: Pick<CaptureRequest, 'at'>): number {
   return at === 'both' ? 2 : 1
 }
 
-/** Why a capture cannot leave the writing to dumpcap. */
-function reasonsToWeave(request: CaptureRequest, targets: number, heads: boolean, pending: boolean): string[] {
+/** What is known of the targets before they are looked at. */
+export interface RouteFacts {
+  /** How many there are. */
+  readonly targets: number
+  /** Packets of one were captured before its interfaces were known. */
+  readonly heads: boolean
+  /** A target is still waited for. */
+  readonly pending: boolean
+}
+
+/** Decides which way the packets go, once for a capture. */
+export function decideRoute(request: CaptureRequest, { targets, heads, pending }: RouteFacts): Route {
   const { follow, window, direction, immediate, at = 'inside', keys } = request
-  const reasons: [boolean, string][] = [
+  const all: readonly [boolean, string][] = [
     [targets > 1, `${targets} targets`],
     [follow, 'follow'],
     [heads, 'captured since it came'],
-    [pending, 'a target is waited for'],
+    [pending && !follow, 'a target is waited for'],
     [window !== undefined, 'window'],
     [direction === true, 'direction'],
     [immediate === true, 'immediate'],
     [at !== 'inside', `at ${at}`],
     [keys !== undefined, 'TLS keys'],
   ]
-  return reasons.flatMap(([holds, reason]) => (holds ? [reason] : []))
+  const reasons = all.flatMap(([holds, reason]) => (holds ? [reason] : []))
+  return { route: reasons.length === 0 ? 'direct' : 'woven', reasons }
 }
 
-/**
- * Plans a whole capture, from what is known before its targets are looked at.
- * @param heads whether packets were captured before the interfaces were known
- * @param pending whether a target is still waited for
- */
-export function planRoute(
-  request: CaptureRequest,
-  targets: readonly { readonly reference: string; readonly name: string }[],
-  heads: boolean,
-  pending = false,
-): Omit<CapturePlan, 'sources' | 'comment'> {
-  const reasons = reasonsToWeave(request, targets.length, heads, pending)
+/** Whether targets may join that are not there yet, beside those there are: their interfaces need names that tell them apart. */
+export function mayBecomeSeveral(request: CaptureRequest): boolean {
+  return isForSeveral(request) && (request.follow || request.wait !== undefined)
+}
+
+/** Plans a whole capture, from the plans of its targets. */
+export function planCapture(request: CaptureRequest, route: Route, sources: readonly SourcePlan[]): CapturePlan {
   const window = request.window ?? (request.immediate ? immediateWindow : standardWindow)
+  const name = sources.map(source => source.name).join(', ')
   return {
-    route: reasons.length === 0 ? 'direct' : 'woven',
-    reasons,
-    reference: targets.map(({ reference }) => reference).join(', '),
-    name: targets.map(({ name }) => name).join(', '),
+    ...route,
+    reference: sources.map(({ reference }) => reference).join(', '),
+    name,
     window: request.keys === undefined ? window : Math.max(window, keysWindow),
+    comment: sectionComment(request, name, sources),
+    stop: request.stop,
+    annotations: annotationsOf(request),
+    keys: request.keys,
+    sources,
   }
 }
 
+function annotationsOf({ direction = false, at, names, keys }: CaptureRequest): Annotations {
+  return { direction, correlation: at === 'both', names, keys: keys !== undefined }
+}
+
 /** The comment of the first section: of several targets stock tools read the names, and the type of the first. */
-export function sectionComment(
-  request: CaptureRequest,
-  { name }: Pick<CapturePlan, 'name'>,
-  [first, ...others]: readonly SourcePlan[],
-): string {
+function sectionComment(request: CaptureRequest, name: string, [first, ...others]: readonly SourcePlan[]): string {
   if (first === undefined) return ''
-  if (others.length === 0) return first.dumpcap.comment
+  if (others.length === 0) return first.comment
   return targetComment({ ...request, ...placeOf(request), name, type: first.type })
 }
 
 /** The host by the name that the client has for it, else by its own. */
 function placeOf({ place }: CaptureRequest): { node: string; cluster: string | undefined } {
   return { node: place?.node || hostname(), cluster: place?.cluster }
+}
+
+/** A target, as far as its plan depends on it. */
+export type PlannedTarget = Omit<ResolvedTarget, 'namespace' | 'from'> & {
+  readonly namespace: { readonly inode: number; readonly own?: boolean }
 }
 
 /**
@@ -177,74 +199,59 @@ function placeOf({ place }: CaptureRequest): { node: string; cluster: string | u
  */
 export function planSource(
   request: CaptureRequest,
-  target: Omit<ResolvedTarget, 'namespace' | 'from'> & {
-    readonly namespace: { readonly inode: number; readonly own?: boolean }
-  },
+  target: PlannedTarget,
   interfaces: readonly NetworkInterface[],
-  {
-    counting = false,
-    woven = false,
-    label,
-    buffer = standardBuffer,
-    allowAny = true,
-    maxInterfaces = maxMergedInterfaces,
-  }: PlanOptions = {},
+  options: PlanOptions = {},
 ): SourcePlan {
+  const { woven = false, several = false, allowAny = true, maxInterfaces = maxMergedInterfaces } = options
   const { chosen, note } = chooseInterfaces(request.interfaces, interfaces, {
-    ...{ target: target.name, several: label !== undefined },
+    ...{ target: target.name, several },
     maxInterfaces: woven ? maxInterfaces : maxDirectInterfaces,
     ...{ allowAny, at: request.at ?? 'inside' },
   })
   const onAny = chosen.includes(everyInterface)
-  const netns = target.namespace.inode
-  const central = target.type === 'host' || target.namespace.own === true
-  const excluding = exclusion(carried(request.ownStream ?? [], { central, interfaces }))
-  const filter = both(excluding, request.filter)
-  const description = [target.container?.engine, target.container?.image, `netns ${netns}`].filter(Boolean).join(' ')
+  const facts = factsOf(request, target, options)
+  const taps = planTaps(facts, chosen, interfaces)
+  const excluding = exclusionIn(taps[0]?.filter ?? '', facts.filter)
   return {
-    reference: target.reference,
-    name: target.name,
+    ...facts,
     type: target.type,
-    label,
-    filter: request.filter,
-    woven,
-    netns,
-    names: request.names ? target.names : [],
     everyInterface: request.interfaces.length === 0 && !onAny,
+    wanted: request.interfaces,
+    stays: request.follow,
     notes: note === undefined ? [] : [note],
     interfaceIndexes: onAny ? undefined : chosen.map(({ index }) => index),
-    dumpcap: {
-      interfaces: chosen.map(nif => capturedInterface(nif, description, filter)),
-      filter,
-      snaplen: request.snaplen,
-      promiscuous: request.promiscuous,
-      bufferSize: Math.max(leastBuffer, Math.floor(buffer / chosen.length)),
-      queueSize,
-      comment: targetComment({ ...target, ...request, ...placeOf(request), excluding }),
-      stopConditions: woven ? [] : stopConditions(request.stop),
-      counting,
-    },
+    comment: targetComment({ ...target, ...request, ...placeOf(request), excluding }),
+    names: request.names ? target.names : [],
+    taps,
   }
 }
 
-/** An interface as it is captured, with the filter of the whole capture. */
-export function capturedInterface(nif: Chosen, description: string, filter: string): CapturedInterface {
-  if (nif === everyInterface) return { name: nif.name, description }
-  const { name } = nif
-  const { only, ...opening } = openingOf(nif)
-  return { name, description, ...opening, ...(only !== undefined && { filter: both(only, filter) }) }
+function factsOf(
+  request: CaptureRequest,
+  { reference, name, type, container, namespace }: PlannedTarget,
+  { label, buffer = standardBuffer }: PlanOptions,
+): TapFacts {
+  const netns = namespace.inode
+  return {
+    ...{ reference, name, label, netns, buffer },
+    central: type === 'host' || namespace.own === true,
+    description: [container?.engine, container?.image, `netns ${netns}`].filter(Boolean).join(' '),
+    at: request.at ?? 'inside',
+    program: request.immediate ? 'tcpdump' : 'dumpcap',
+    filter: request.filter,
+    ownStream: request.ownStream ?? [],
+    snaplen: request.snaplen,
+    promiscuous: request.promiscuous,
+    annotations: annotationsOf(request),
+  }
 }
 
 /** dumpcap's stop conditions; a duration is lengthened so that what arrived within it is written before it ends. */
-function stopConditions({ duration, packets, filesize }: StopConditions): string[] {
+export function stopConditions({ duration, packets, filesize }: StopConditions): string[] {
   return [
     ...(duration === undefined ? [] : [`duration:${duration + drainTime / 1000}`]),
     ...(packets === undefined ? [] : [`packets:${packets}`]),
     ...(filesize === undefined ? [] : [`filesize:${filesize}`]),
   ]
-}
-
-/** Name an interface of a target has in the capture. */
-export function shownName({ label }: Pick<SourcePlan, 'label'>, nif: string): string {
-  return label === undefined ? nif : `${label}/${nif}`
 }

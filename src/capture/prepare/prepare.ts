@@ -9,15 +9,23 @@ import type { NetworkNamespace } from '../../linux/namespace/netns.ts'
 import { type Network, readNetwork } from '../../linux/network/network.ts'
 import type { Preface } from '../annotate/prelude.ts'
 import { type AwaitedTarget, type TargetWatch, type WaitOptions, watchForTargets } from '../early/wait.ts'
-import { type CapturePlan, capturesOfEach, planRoute, type SourcePlan, sectionComment } from '../plan/plan.ts'
+import {
+  type CapturePlan,
+  capturesOfEach,
+  decideRoute,
+  planCapture,
+  type Route,
+  type SourcePlan,
+} from '../plan/plan.ts'
+import { planSearch } from '../plan/search.ts'
+import { ownInterfaces } from '../plan/taps.ts'
 import type { CaptureContext } from '../request/context.ts'
 import { capturePlaces, type Places } from '../request/places.ts'
 import { type CaptureRequest, isForSeveral } from '../request/request.ts'
-import { type PreparedLife, preparedAtOnce, prepareLives } from './prepare-incarnation.ts'
+import { type Preparation, type PreparedLife, preparedAtOnce, prepareLives } from './prepare-incarnation.ts'
 
 /** A capture that may begin. */
 export interface PreparedCapture {
-  readonly request: CaptureRequest
   readonly plan: CapturePlan
   readonly preface: Preface
   readonly lives: readonly PreparedLife[]
@@ -47,73 +55,92 @@ export async function prepareCapture(
   signal: AbortSignal = around.lifetime.stop,
 ): Promise<PreparedCapture> {
   const places = capturePlaces(around.places)
-  const context = { ...around, places }
-  const { wait, follow, targets: references, names, match } = request
-  const { env = process.env, onPending, onFound } = context
-  const lives: PreparedLife[] = []
-  let watch: TargetWatch | undefined
+  const found: Found = { lives: [], watch: undefined }
   const close = () => {
-    watch?.close()
-    for (const life of lives) life.close()
+    found.watch?.close()
+    for (const life of found.lives) life.close()
     places.close()
   }
   try {
+    const common = { request, context: { ...around, places }, signal }
     // dumpcap tells its version itself where it writes the stream.
-    const version = isForSeveral(request) || follow ? readDumpcapVersion(signal) : undefined
-    const early = earlyLooks(signal)
-    const onOpen = (namespace: NetworkNamespace) => {
-      early.begin(namespace)
-      onFound?.()
-    }
-    const known = wait === undefined ? await resolveTargets(references, { signal, env, names, match, onOpen }) : []
-    if (wait !== undefined || follow) watch = watchForTargets(request, context, known)
-    lives.push(
-      ...(await prepareLives(
-        request,
-        known.map(target => ({ target, network: early.take(target.namespace) })),
-        context,
-        signal,
-      )),
-    )
-    while (lives.length === 0 && watch !== undefined) {
-      const awaited = await takeAll(watch, { signal, timeout: wait?.timeout, onPending })
-      lives.push(...(await prepareAwaited(request, watch, awaited, context, signal)))
-    }
+    const version = isForSeveral(request) || request.follow ? readDumpcapVersion(signal) : undefined
+    const route = await findLives(common, found)
+    const { lives, watch } = found
     // Without --follow each reference is waited for once.
     const isPending = watch?.isPending() ?? false
     if (!isPending) watch?.close()
-    const targets = lives.map(({ target }) => target)
-    const heads = lives.some(({ head }) => head !== undefined)
-    const route = planRoute(request, targets, heads, isPending && !follow)
-    const sources = lives.map(life => life.plan)
-    if (route.route === 'woven') checkPlaces(request, sources, places)
-    const plan = { ...route, comment: sectionComment(request, route, sources), sources }
-    const preface = {
-      comment: plan.comment,
-      context: captureFacts(
-        lives.map(life => life.context),
-        { dumpcap: await version },
-      ),
-      names: sources.flatMap(source => source.names),
-    }
-    if (watch === undefined || !isPending) return { request, plan, preface, lives, places, close }
-    return { request, plan, preface, lives, places, coming: comingLives(request, watch, context), close }
+    const plan = planCapture(
+      request,
+      route,
+      lives.map(life => life.plan),
+    )
+    if (plan.route === 'woven') checkPlaces(plan.sources, places)
+    const preface = await prefaceOf(plan, lives, version)
+    const coming = watch !== undefined && isPending ? comingLives(common, watch) : undefined
+    return { plan, preface, lives, places, coming, close }
   } catch (error) {
     close()
     throw error
   }
 }
 
+/** What is found while a capture is prepared, and released with it. */
+interface Found {
+  lives: readonly PreparedLife[]
+  watch: TargetWatch | undefined
+}
+
+/** Finds the lives that are captured first. @returns the route they go */
+async function findLives(common: Omit<Preparation, 'route'>, found: Found): Promise<Route> {
+  const { request, context, signal } = common
+  const { wait, follow, targets, names, match } = request
+  const { env = process.env, onPending, onFound } = context
+  const early = earlyLooks(signal)
+  const onOpen = (namespace: NetworkNamespace) => {
+    early.begin(namespace)
+    onFound?.()
+  }
+  const known = wait === undefined ? await resolveTargets(targets, { signal, env, names, match, onOpen }) : []
+  const watch = wait !== undefined || follow ? watchForTargets(planSearch(request), context, known) : undefined
+  found.watch = watch
+  let awaited: readonly AwaitedTarget[] = known.map(target => ({ target, network: early.take(target.namespace) }))
+  for (;;) {
+    if (awaited.length > 0 || watch === undefined) {
+      const heads = awaited.some(({ head }) => head !== undefined)
+      const route = decideRoute(request, { targets: awaited.length, heads, pending: watch?.isPending() ?? false })
+      found.lives = await prepareAwaited({ ...common, route: route.route }, watch, awaited)
+      if (found.lives.length > 0 || watch === undefined) return route
+    }
+    awaited = await takeAll(watch, { signal, timeout: wait?.timeout, onPending })
+  }
+}
+
+/** What is written ahead of the packets. */
+async function prefaceOf(
+  { comment, sources }: CapturePlan,
+  lives: readonly PreparedLife[],
+  version: ReturnType<typeof readDumpcapVersion> | undefined,
+): Promise<Preface> {
+  const context = captureFacts(
+    lives.map(life => life.context),
+    { dumpcap: await version },
+  )
+  return { comment, context, names: sources.flatMap(source => source.names) }
+}
+
 /**
  * Checks that there are places for the interfaces of a merged capture.
  * @throws RemoraError LIMIT
  */
-function checkPlaces(request: CaptureRequest, sources: readonly SourcePlan[], places: Places): void {
-  const interfaces = sources.reduce((sum, { dumpcap }) => sum + dumpcap.interfaces.length, 0)
-  const at = capturesOfEach(request) > 1 ? ', captured at both ends,' : ''
-  const of = sources.length === 1 ? sources[0]?.name : `${sources.length} targets`
+function checkPlaces(sources: readonly SourcePlan[], places: Places): void {
+  const [first] = sources
+  if (first === undefined) return
+  const interfaces = sources.reduce((sum, { taps }) => sum + ownInterfaces(taps).length, 0)
+  const at = capturesOfEach(first) > 1 ? ', captured at both ends,' : ''
+  const of = sources.length === 1 ? first.name : `${sources.length} targets`
   const count = interfaces === 1 ? '1 interface' : `${interfaces} interfaces`
-  places.check(interfaces * capturesOfEach(request), `${count} of ${of}${at}`)
+  places.check(interfaces * capturesOfEach(first), `${count} of ${of}${at}`)
 }
 
 /** Looks into namespaces while it is still being found out whether they are those of the targets. */
@@ -139,31 +166,26 @@ async function takeAll(watch: TargetWatch, options: WaitOptions): Promise<Awaite
   return awaited
 }
 
-/** Prepares lives that were waited for; what has gone by then is waited for again. */
+/** Prepares lives; what was waited for and has gone by then is waited for again. */
 async function prepareAwaited(
-  request: CaptureRequest,
-  watch: TargetWatch,
+  preparation: Preparation,
+  watch: TargetWatch | undefined,
   awaited: readonly AwaitedTarget[],
-  context: CaptureContext & { readonly places: Places },
-  signal: AbortSignal,
 ): Promise<PreparedLife[]> {
-  const lives = await prepareLives(request, awaited, context, signal)
-  for (const { target } of awaited) if (!lives.some(life => life.target === target)) watch.miss(target)
+  const lives = await prepareLives(preparation, awaited)
+  for (const { target } of awaited) if (!lives.some(life => life.target === target)) watch?.miss(target)
   return lives
 }
 
-function comingLives(
-  request: CaptureRequest,
-  watch: TargetWatch,
-  context: CaptureContext & { readonly places: Places },
-): ComingLives {
-  const waiting = { ...request, wait: {} }
+/** What joins a running capture, which is a merged one. */
+function comingLives(common: Omit<Preparation, 'route'>, watch: TargetWatch): ComingLives {
+  const preparation: Preparation = { ...common, request: { ...common.request, wait: {} }, route: 'woven' }
   return {
     async next(signal) {
       for (;;) {
         const awaited = await watch.next({ signal })
         if (awaited === undefined) return undefined
-        const [life] = await prepareAwaited(waiting, watch, [awaited], context, signal)
+        const [life] = await prepareAwaited({ ...preparation, signal }, watch, [awaited])
         if (life !== undefined) return life
       }
     },

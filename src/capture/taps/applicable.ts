@@ -8,6 +8,7 @@ import { checkFilter } from '../../linux/capturing/dumpcap.ts'
 import type { NetworkNamespace } from '../../linux/namespace/netns.ts'
 import type { NetworkInterface } from '../../model/interface.ts'
 import type { SourcePlan } from '../plan/plan.ts'
+import { ownInterfaces } from '../plan/taps.ts'
 
 /** An interface that is up and not captured, and why. */
 export interface LeftOut {
@@ -32,7 +33,8 @@ export async function withApplicableFilter(
   known: readonly NetworkInterface[],
   signal: AbortSignal,
 ): Promise<ApplicablePlan> {
-  const { filter, interfaces } = plan.dumpcap
+  const interfaces = ownInterfaces(plan.taps)
+  const filter = plan.taps[0]?.filter ?? ''
   try {
     await checkFilter(namespace, filter, interfaces, signal)
     return { plan, leftOut: [] }
@@ -105,7 +107,7 @@ function withInterfaces(
     ...plan,
     notes: [...plan.notes, leftOutLine(plan.name, leftOut)],
     interfaceIndexes: known.filter(({ name }) => names.has(name)).map(({ index }) => index),
-    dumpcap: { ...plan.dumpcap, interfaces: captured },
+    taps: plan.taps.filter(tap => names.has(tap.interface.name)),
   }
 }
 

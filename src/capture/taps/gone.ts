@@ -4,6 +4,7 @@ import { isStillThere, type NetworkNamespace } from '../../linux/namespace/netns
 import { listInterfaces } from '../../linux/network/iproute.ts'
 import type { NetworkInterface } from '../../model/interface.ts'
 import type { SourcePlan } from '../plan/plan.ts'
+import { ownInterfaces } from '../plan/taps.ts'
 
 /** Whether a capture of every interface failed since one of them, which nobody named, is not there. */
 export function isGone({ everyInterface }: Pick<SourcePlan, 'everyInterface'>, error: unknown): boolean {
@@ -25,14 +26,16 @@ export async function withoutGone(
   if (!isGone(plan, error) || !isStillThere(namespace)) throw error
   const indexOf = new Map(known.map(({ name, index }) => [name, index]))
   const up = new Set((await listInterfaces(namespace)).filter(nif => nif.up).map(({ index }) => index))
-  const interfaces = plan.dumpcap.interfaces.filter(({ name }) => up.has(indexOf.get(name) ?? 0))
-  if (interfaces.length === 0) throw allGone(plan)
-  return { ...plan, dumpcap: { ...plan.dumpcap, interfaces } }
+  const taps = plan.taps.filter(tap => up.has(indexOf.get(tap.interface.name) ?? 0))
+  if (taps.length === 0) throw allGone(plan)
+  return { ...plan, taps }
 }
 
 /** The failure of a capture whose interfaces have all gone before it began. */
-export function allGone({ name, dumpcap }: SourcePlan): RemoraError {
-  const names = dumpcap.interfaces.map(nif => nif.name).join(', ')
+export function allGone({ name, taps }: Pick<SourcePlan, 'name' | 'taps'>): RemoraError {
+  const names = ownInterfaces(taps)
+    .map(nif => nif.name)
+    .join(', ')
   return new RemoraError(
     'INTERFACE_NOT_FOUND',
     `${names} of ${name} went before the capture had begun, and no other interface is up`,

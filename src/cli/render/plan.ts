@@ -12,9 +12,19 @@ function routeText({ route, reasons }: CapturePreview): string {
   return `woven: packets go through remora (${reasons.join(', ')})`
 }
 
+function annotationsText({ direction, correlation, names }: CapturePreview['annotations']): string | undefined {
+  const all = { direction, 'numbers of packets seen at both ends': correlation, 'names of addresses': names }
+  const present = Object.entries(all).flatMap(([name, has]) => (has ? [name] : []))
+  return present.length === 0 ? undefined : present.join(', ')
+}
+
+function keysText({ fromTargets, files }: NonNullable<CapturePreview['keys']>): string {
+  return [...(fromTargets ? ["of the targets' processes (SSLKEYLOGFILE)"] : []), ...files].join(', ')
+}
+
 /** Renders the preview of one target, several lines. */
 export function renderPlan(preview: CapturePreview): string {
-  const { reference, netns, hostNetwork, filter, excluding, snaplen, promiscuous, bufferSize } = preview
+  const { reference, netns, hostNetwork, filter, excluding, snaplen, promiscuous, bufferSize, keys } = preview
   const stops = preview.stopConditions
   const captured = preview.interfaces.filter(nif => nif.captured)
   const fields: [string, string | undefined][] = [
@@ -22,6 +32,8 @@ export function renderPlan(preview: CapturePreview): string {
     ['network', hostNetwork ? 'that of the host, with everything else on it' : undefined],
     ['route', routeText(preview)],
     ['filter', filter === '' ? 'none' : filter],
+    ['annotations', annotationsText(preview.annotations)],
+    ['TLS keys', keys && keysText(keys)],
     ['left out', excluding === '' ? undefined : `the connection that carries the capture: ${excluding}`],
     ...preview.notes.map((note): [string, string] => ['note', note]),
     ['snaplen', snaplen === undefined ? undefined : `${snaplen} bytes of each packet`],

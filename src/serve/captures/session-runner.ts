@@ -1,7 +1,7 @@
 /** One capture of the service, from its place among the sessions to its last byte and its line in the log. */
 import { isAbort } from '../../base/abort.ts'
 import { type RemoraError, toRemoraError } from '../../base/errors.ts'
-import { shownName } from '../../capture/plan/plan.ts'
+import { ownInterfaces, shownName } from '../../capture/plan/taps.ts'
 import type { CaptureReport } from '../../capture/request/report.ts'
 import { type CaptureRequest, shownTargets } from '../../capture/request/request.ts'
 import { openCaptureStream, type PreparedStream, prepareStream } from '../../capture/stream.ts'
@@ -25,7 +25,7 @@ export async function prepareSession(
   const { plan } = stream.prepared
   state.reference = plan.reference
   state.interfaces = plan.sources.flatMap(source =>
-    source.dumpcap.interfaces.map(({ name }) => shownName(source, name)),
+    ownInterfaces(source.taps).map(({ name }) => shownName(source, name)),
   )
   return stream
 }

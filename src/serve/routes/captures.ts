@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { abortAfter } from '../../base/abort.ts'
 import { RemoraError } from '../../base/errors.ts'
 import { compileFilter } from '../../capture/check-filter.ts'
+import { ownInterfaces } from '../../capture/plan/taps.ts'
 import { shownTargets } from '../../capture/request/request.ts'
 import { type PreparedStream, prepareStream } from '../../capture/stream.ts'
 import { type CaptureBody, captureBody } from '../../protocol/v1/body.ts'
@@ -139,10 +140,10 @@ async function check(body: CaptureBody, context: ServiceContext, gone: AbortSign
   // What follows its target needs more than was prepared.
   if (request.follow) stream.close()
   const { reference, name, route, sources } = stream.prepared.plan
-  const described = sources.map(({ reference, name, type, netns, dumpcap }) => ({
+  const described = sources.map(({ reference, name, type, netns, taps }) => ({
     ...{ reference, name, type, netns },
-    interfaces: dumpcap.interfaces.map(nif => nif.name),
-    filter: dumpcap.filter,
+    interfaces: ownInterfaces(taps).map(nif => nif.name),
+    filter: taps[0]?.filter ?? '',
   }))
   return {
     target: { ...described[0], reference, name, route, ...(described.length > 1 && { targets: described }) },

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { RemoraError } from '../../../../src/base/errors.ts'
-import { maxInterfacesFor, planSource } from '../../../../src/capture/plan/plan.ts'
+import {
+  decideRoute,
+  maxInterfacesFor,
+  planCapture,
+  planSource,
+  stopConditions,
+} from '../../../../src/capture/plan/plan.ts'
+import { dumpcapOptions, foundPeer, ownInterfaces, planTaps, type TapPlan } from '../../../../src/capture/plan/taps.ts'
 import {
   type CaptureRequest,
   parseInterfaceNames,
@@ -39,12 +46,12 @@ const interfaces = [nif('lo'), nif('eth0'), nif('eth1', false), nif('-'), nif('a
 
 describe('interfaces', () => {
   const chosen = (wanted: string[]) =>
-    planSource({ ...request, interfaces: wanted }, target, interfaces).dumpcap.interfaces.map(({ name }) => name)
+    planSource({ ...request, interfaces: wanted }, target, interfaces).taps.map(tap => tap.interface.name)
 
   test('every one that is up, whatever it is called', () => {
     expect(chosen([])).toEqual(['lo', 'eth0', '-', 'any', 'nflog'])
-    const { dumpcap, interfaceIndexes } = planSource({ ...request, filter: 'tcp' }, target, interfaces)
-    expect(dumpcap.interfaces.slice(1).map(({ device, filter }) => [device, filter])).toEqual([
+    const { taps, interfaceIndexes } = planSource({ ...request, filter: 'tcp' }, target, interfaces)
+    expect(taps.slice(1).map(({ opened: { device, filter } }) => [device, filter])).toEqual([
       [undefined, undefined],
       ['-:', undefined],
       ['any', 'ifindex 8 and (tcp)'],
@@ -56,12 +63,12 @@ describe('interfaces', () => {
   test('one that is asked for by an alternative name is captured once, under its own', () => {
     const named = [nif('lo'), { ...nif('eth0'), altNames: ['Ethernet0-2'] }]
     const asked = { ...request, interfaces: ['Ethernet0-2', 'eth0'] }
-    expect(planSource(asked, target, named).dumpcap.interfaces.map(({ name }) => name)).toEqual(['eth0'])
+    expect(planSource(asked, target, named).taps.map(tap => tap.interface.name)).toEqual(['eth0'])
   })
 
   test('any that is asked for is every interface, whatever an interface is called', () => {
-    const { dumpcap, interfaceIndexes } = planSource({ ...request, interfaces: ['any'] }, target, interfaces)
-    expect(dumpcap.interfaces).toEqual([{ name: 'any', description: 'docker lab:1 netns 42' }])
+    const { taps, interfaceIndexes } = planSource({ ...request, interfaces: ['any'] }, target, interfaces)
+    expect(taps.map(({ opened }) => opened)).toEqual([{ name: 'any', description: 'docker lab:1 netns 42' }])
     expect(interfaceIndexes).toBeUndefined()
   })
 
@@ -85,8 +92,8 @@ describe('interfaces', () => {
 
   test('a target of which none is up is captured on any, and says so, unless its interfaces are waited for', () => {
     const down = [nif('lo', false), nif('eth0', false)]
-    const { dumpcap, notes, everyInterface } = planSource(request, target, down)
-    expect([dumpcap.interfaces.map(({ name }) => name), notes, everyInterface]).toEqual([
+    const { taps, notes, everyInterface } = planSource(request, target, down)
+    expect([taps.map(tap => tap.interface.name), notes, everyInterface]).toEqual([
       ['any'],
       ['no interface of web is up: any is captured, and sees what comes up'],
       false,
@@ -126,9 +133,9 @@ describe('interfaces', () => {
     [{ woven: true, maxInterfaces: maxInterfacesFor(200, 256) }, 1],
     [{ woven: true, maxInterfaces: maxInterfacesFor(10_000, 256) }, 1],
   ])('%o: so many interfaces are captured one by one, more on any, and a line says so', (options, most) => {
-    expect(planSource(request, target, many(most), options).dumpcap.interfaces).toHaveLength(most)
-    const { dumpcap, notes } = planSource(request, target, many(most + 1), options)
-    expect(dumpcap.interfaces.map(({ name }) => name)).toEqual(['any'])
+    expect(planSource(request, target, many(most), options).taps).toHaveLength(most)
+    const { taps, notes } = planSource(request, target, many(most + 1), options)
+    expect(taps.map(tap => tap.interface.name)).toEqual(['any'])
     expect(notes).toEqual([expect.stringMatching(`^${most + 1} interfaces of web are up: any is captured`)])
     const named = many(most + 1).map(({ name }) => name)
     const refused = expect.objectContaining({ code: 'LIMIT' })
@@ -139,9 +146,9 @@ describe('interfaces', () => {
 
 describe('what dumpcap is told', () => {
   test('describes the interfaces and the target', () => {
-    const { dumpcap, netns, names } = planSource({ ...request, filter: 'icmp' }, target, interfaces)
-    expect(dumpcap.interfaces[0]).toEqual({ name: 'lo', description: 'docker lab:1 netns 42' })
-    expect(dumpcap.comment).toMatch(
+    const { taps, comment, netns, names } = planSource({ ...request, filter: 'icmp' }, target, interfaces)
+    expect(dumpcapOptions(taps, comment).interfaces[0]).toEqual({ name: 'lo', description: 'docker lab:1 netns 42' })
+    expect(dumpcapOptions(taps, comment).comment).toMatch(
       /container-name: web\ncontainer-type: docker\nnode-name: .*\ncapture-filter: icmp\n$/,
     )
     expect(netns).toBe(42)
@@ -154,17 +161,114 @@ describe('what dumpcap is told', () => {
         request,
         target,
         Array.from({ length: count }, (_, index) => nif(`eth${index}`)),
-      ).dumpcap.bufferSize
+      ).taps[0]?.bufferSize
     expect([1, 2, 4, 100].map(buffer)).toEqual([32, 16, 8, 2])
   })
 
   test('a duration lasts until its last packet is written', () => {
-    const { dumpcap } = planSource({ ...request, stop: { duration: 2, packets: 3, filesize: 4 } }, target, interfaces)
-    expect(dumpcap.stopConditions).toEqual(['duration:2.3', 'packets:3', 'filesize:4'])
+    expect(stopConditions({ duration: 2, packets: 3, filesize: 4 })).toEqual([
+      'duration:2.3',
+      'packets:3',
+      'filesize:4',
+    ])
   })
 
   test('names can be left out', () => {
     expect(planSource({ ...request, names: false }, target, interfaces).names).toEqual([])
+  })
+})
+
+describe('the whole plan', () => {
+  const veth = [nif('lo', true, 1), { ...nif('eth0', true, 2), lower: { index: 7, nsid: 0 } }, nif('any', true, 8)]
+  const plain = { direction: false, correlation: false, names: true, keys: false }
+  const inside: TapPlan = {
+    target: { reference: 'docker:web', name: 'web' },
+    interface: { name: 'lo', index: 1 },
+    ...{ point: 'inside', netns: 42, program: 'dumpcap', filter: 'udp', snaplen: undefined, promiscuous: true },
+    opened: { name: 'lo', description: 'docker lab:1 netns 42' },
+    ...{ bufferSize: 10, annotations: plain, shown: 'lo' },
+  }
+  const ofOther = {
+    interface: { name: 'any', index: 8 },
+    opened: {
+      ...{ name: 'any', description: 'docker lab:1 netns 42', device: 'any', linkType: 'LINUX_SLL2' },
+      filter: 'ifindex 8 and (udp)',
+    },
+    shown: 'any',
+  }
+  const eth0 = { interface: { name: 'eth0', index: 2 }, shown: 'eth0' }
+
+  test('of a direct capture', () => {
+    const asked = { ...request, filter: 'udp', stop: { packets: 3 } }
+    const route = decideRoute(asked, { targets: 1, heads: false, pending: false })
+    const source = planSource(asked, target, veth)
+    expect(planCapture(asked, route, [source])).toEqual({
+      ...{ route: 'direct', reasons: [], reference: 'docker:web', name: 'web', window: 300 },
+      ...{ stop: { packets: 3 }, annotations: plain, keys: undefined, comment: source.comment },
+      sources: [
+        {
+          ...{ reference: 'docker:web', name: 'web', type: 'docker', label: undefined, netns: 42, central: false },
+          ...{ description: 'docker lab:1 netns 42', at: 'inside', program: 'dumpcap', filter: 'udp', ownStream: [] },
+          ...{ snaplen: undefined, promiscuous: true, buffer: 32, annotations: plain },
+          ...{ everyInterface: true, wanted: [], stays: false, notes: [], interfaceIndexes: [1, 2, 8] },
+          comment: expect.stringContaining('capture-filter: udp'),
+          names: target.names,
+          taps: [inside, { ...inside, ...eth0, opened: { ...inside.opened, name: 'eth0' } }, { ...inside, ...ofOther }],
+        },
+      ],
+    })
+  })
+
+  test('of a merged one at both ends, with everything', () => {
+    const asked: CaptureRequest = {
+      ...{ ...request, interfaces: ['eth0'], snaplen: 96, promiscuous: false, names: false, follow: true },
+      ...{ direction: true, immediate: true, at: 'both', keys: { fromTargets: true, files: ['/k'] } },
+    }
+    const route = decideRoute(asked, { targets: 1, heads: true, pending: true })
+    const source = planSource(asked, target, veth, { woven: true, label: 'web', several: true, buffer: 8 })
+    const plan = planCapture(asked, route, [source])
+    const all = { direction: true, correlation: true, names: false, keys: true }
+    expect(plan).toMatchObject({
+      ...{ route: 'woven', window: 300, annotations: all, keys: { fromTargets: true, files: ['/k'] } },
+      reasons: ['follow', 'captured since it came', 'direction', 'immediate', 'at both', 'TLS keys'],
+      sources: [{ wanted: ['eth0'], stays: true, everyInterface: false, names: [] }],
+    })
+    const near: TapPlan = {
+      ...{ ...inside, ...eth0, program: 'tcpdump', filter: '', snaplen: 96, promiscuous: false, bufferSize: 8 },
+      ...{ annotations: all, shown: 'web/eth0', opened: { ...inside.opened, name: 'eth0' } },
+    }
+    const far: TapPlan = { ...near, point: 'peer', netns: undefined }
+    expect(source.taps).toEqual([near, far])
+    expect(ownInterfaces(source.taps)).toEqual([near.opened])
+    expect(foundPeer(far, { name: 'veth1', index: 7, netns: 1 })).toEqual({
+      ...{ ...far, netns: 1, opened: { ...far.opened, name: 'veth1' }, shown: 'web/eth0@veth1' },
+    })
+  })
+
+  test('taps are planned again for what has come, with the buffer that is for it', () => {
+    const source = planSource({ ...request, filter: 'udp' }, target, veth)
+    expect(planTaps(source, [{ name: 'eth9', index: 9 }], veth)).toEqual([
+      {
+        ...{ ...inside, interface: { name: 'eth9', index: 9 }, shown: 'eth9', bufferSize: 32 },
+        opened: { ...inside.opened, name: 'eth9' },
+      },
+    ])
+  })
+
+  test.each<[string, Partial<CaptureRequest>, Partial<Parameters<typeof decideRoute>[1]>, readonly string[]]>([
+    ['nothing in the way', {}, {}, []],
+    ['several targets', {}, { targets: 2 }, ['2 targets']],
+    ['a target to come', {}, { pending: true }, ['a target is waited for']],
+    ['all to come', { follow: true }, { pending: true }, ['follow']],
+    ['an early capture', {}, { heads: true }, ['captured since it came']],
+    ['a window', { window: 0 }, {}, ['window']],
+    ['the other end', { at: 'peer' }, {}, ['at peer']],
+  ])('%s decides the route', (_, asked, facts, reasons) => {
+    const known = { targets: 1, heads: false, pending: false, ...facts }
+    expect(decideRoute({ ...request, ...asked }, known)).toEqual({
+      route: reasons.length === 0 ? 'direct' : 'woven',
+      reasons,
+    })
   })
 })
 

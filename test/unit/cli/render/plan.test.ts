@@ -19,6 +19,9 @@ const preview: CapturePreview = {
     route: 'direct',
     reasons: [],
     notes: [],
+    window: 300,
+    annotations: { direction: false, correlation: false, names: true, keys: false },
+    keys: undefined,
   },
   ...{ filter: '', excluding: '', snaplen: undefined, promiscuous: true, bufferSize: 16, stopConditions: [] },
   interfaces: [
@@ -33,6 +36,7 @@ test('the plan of a plain capture', () => {
   expect(renderPlan(preview)).toBe(`target      docker:web (network namespace 42)
 route       direct: dumpcap writes the packets itself
 filter      none
+annotations names of addresses
 promiscuous yes
 buffer      16 MiB an interface
 stops       when asked to
@@ -52,6 +56,8 @@ test('filters with their programs, each program once, and everything that is out
     ...preview,
     ...{ hostNetwork: true, route: 'woven', filter: 'udp', excluding: 'not (tcp and host 10.0.0.1)', snaplen: 96 },
     ...{ promiscuous: false, stopConditions: ['packets:3'] },
+    annotations: { direction: true, correlation: true, names: false, keys: true },
+    keys: { fromTargets: true, files: ['/var/log/keys'] },
     interfaces: [
       ...[nif('lo', { filter, program }), nif('eth0', { filter, program })],
       ...[nif('any', { filter, program: '(000) ldh [14]\n(001) ret #0', rate: undefined })],
@@ -59,6 +65,8 @@ test('filters with their programs, each program once, and everything that is out
   })
   expect(text).toMatch(/^network {5}that of the host, with everything else on it$/m)
   expect(text).toMatch(/^route {7}woven: /m)
+  expect(text).toMatch(/^annotations direction, numbers of packets seen at both ends$/m)
+  expect(text).toMatch(/^TLS keys {4}of the targets' processes \(SSLKEYLOGFILE\), \/var\/log\/keys$/m)
   expect(text).toMatch(/^left out {4}the connection that carries the capture: not \(tcp and host 10\.0\.0\.1\)$/m)
   expect(text).toMatch(/^snaplen {5}96 bytes of each packet\npromiscuous no$/m)
   expect(text).toMatch(/^stops {7}packets:3$/m)
