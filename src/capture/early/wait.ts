@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { abortAfter } from '../../base/abort.ts'
 import { isExhaustion, RemoraError, reasonOf } from '../../base/errors.ts'
 import { type Log, silentLog } from '../../base/log.ts'
+import { type Actions, type Machine, runMachine } from '../../base/machine.ts'
 import { makeSignal } from '../../base/signal.ts'
 import { setInterval } from '../../base/timers.ts'
 import { followHost, type HostChange } from '../../discover/host/changes.ts'
@@ -21,6 +22,17 @@ import type { Network } from '../../linux/network/network.ts'
 import type { SearchPlan } from '../plan/search.ts'
 import type { CaptureContext } from '../request/context.ts'
 import { type Head, type Heads, makeHeads } from './early-capture.ts'
+import {
+  type ContainerStart,
+  describeSearch,
+  type Found,
+  isPending,
+  newSearch,
+  type SearchCommand,
+  type SearchEvent,
+  type SearchState,
+  stepSearch,
+} from './search-state.ts'
 
 /** A target that was waited for. */
 export interface AwaitedTarget {
@@ -64,140 +76,177 @@ export interface TargetWatch {
 
 /** Milliseconds after which the targets are looked for even when nothing was told: at first, and once there was one. */
 const lookInterval = { pending: 1_000, later: 4_000 } as const
-/** Lives that may wait to be taken; of targets that restart faster the eldest are let go. */
-const mostLives = 64
-
 /**
  * Watches for the targets of a search, from now on until it is closed: also while earlier lives are captured.
  * @param known lives that are captured already
  */
 export function watchForTargets(
   search: SearchPlan,
-  { env, log = silentLog, onWarning }: Pick<CaptureContext, 'env' | 'log' | 'onWarning'>,
+  context: Pick<CaptureContext, 'env' | 'log' | 'onWarning'>,
   known: readonly ResolvedTarget[] = [],
 ): TargetWatch {
-  const ended = new AbortController()
-  const changes = makeSignal()
-  // The file of a namespace is there before the namespace: a look in between finds nothing.
-  const heads = makeHeads(search, log, () => changes.raise())
-  const arrivals = makeSignal()
-  const lives: AwaitedTarget[] = []
-  let started: Started[] = []
-  let current = new Set(known.map(identity))
-  /** References that have had no life yet. */
-  const pending = new Set(search.references)
-  const configurations: KnownConfigurations = new Map()
-  const serve = ({ from }: ResolvedTarget) => {
-    for (const reference of from) pending.delete(reference)
-  }
-  known.forEach(serve)
-  const warned = new Set<string>()
-  const warn = (line: string) => {
-    if (!warned.has(line)) onWarning?.(line)
-    warned.add(line)
-  }
-  let failure: unknown
-  let delivered = known.length > 0
+  return new RunningSearch(search, context, known)
+}
 
-  const take = (target: ResolvedTarget) => {
-    if (current.has(identity(target))) {
-      serve(target)
-      arrivals.raise()
-      return target.namespace.close()
-    }
-    const life = { target, head: heads.claim(target.namespace.inode) }
-    // What has gone and was not captured since it came has nothing to give.
-    if (life.head === undefined && !isStillThere(target.namespace)) return release(life)
-    serve(target)
-    clearInterval(timer)
-    if (!ended.signal.aborted) timer = setInterval(() => changes.raise(), lookInterval.later)
-    delivered = true
-    lives.push(life)
-    if (lives.length > mostLives) release(lives.shift())
-    arrivals.raise()
+/** Carries out what {@link stepSearch} says. */
+class RunningSearch implements TargetWatch {
+  readonly #search: SearchPlan
+  readonly #context: Pick<CaptureContext, 'env' | 'onWarning'>
+  readonly #log: Log
+  readonly #ended = new AbortController()
+  readonly #arrivals = makeSignal()
+  readonly #heads: Heads
+  readonly #machine: Machine<SearchState, SearchEvent>
+  readonly #configurations: KnownConfigurations = new Map()
+  readonly #warned = new Set<string>()
+  /** Targets that are open, by the keys under which the machine knows them. */
+  readonly #open = new Map<number, AwaitedTarget>()
+  #lastKey = 0
+  #timer: NodeJS.Timeout
+
+  constructor(
+    search: SearchPlan,
+    { log = silentLog, ...context }: Pick<CaptureContext, 'env' | 'log' | 'onWarning'>,
+    known: readonly ResolvedTarget[],
+  ) {
+    this.#search = search
+    this.#context = context
+    this.#log = log
+    // The file of a namespace is there before the namespace: a look in between finds nothing.
+    this.#heads = makeHeads(search, log, this.#noteChange)
+    const lives = known.map(target => ({ identity: identity(target), from: target.from }))
+    this.#machine = runMachine(
+      newSearch(search.references, lives),
+      (state, event: SearchEvent) => stepSearch(state, event, search),
+      this.#actions,
+      ({ on }, before, after) => this.#logStep(on, describeSearch(before), describeSearch(after)),
+    )
+    this.#listen()
+    log.info(`waiting for ${search.shown}`)
+    this.#timer = setInterval(this.#noteChange, known.length > 0 ? lookInterval.later : lookInterval.pending)
+    this.#machine.feed({ on: 'changed' })
   }
-  const look = async () => {
-    for (;;) {
-      const others = started
-      started = []
-      const { targets, complete } = await lookFor({ ...search, configurations }, ended.signal, env, warn).catch(
-        unlessExhausted,
-      )
-      if (ended.signal.aborted) {
-        for (const { namespace } of targets) namespace.close()
-        return
+
+  async next({ signal, timeout, onPending }: WaitOptions): Promise<AwaitedTarget | undefined> {
+    const deadline = timeout === undefined ? undefined : abortAfter(timeout * 1000)
+    const limit = deadline === undefined ? signal : AbortSignal.any([signal, deadline])
+    const wake = () => this.#arrivals.raise()
+    limit.addEventListener('abort', wake)
+    try {
+      for (let pending = false; ; pending = true) {
+        const life = this.poll()
+        if (life !== undefined || !this.isPending()) return life
+        const { look, failure } = this.#machine.state()
+        if (look === 'failed') throw failure
+        signal.throwIfAborted()
+        if (deadline?.aborted) throw timedOut(this.#search.shown, timeout)
+        if (!pending) onPending?.()
+        await this.#arrivals.next()
       }
+    } finally {
+      limit.removeEventListener('abort', wake)
+    }
+  }
+
+  poll(): AwaitedTarget | undefined {
+    const [key] = this.#machine.state().lives
+    if (key === undefined) return undefined
+    this.#machine.feed({ on: 'taken' })
+    return this.#takeOut(key)
+  }
+
+  isPending(): boolean {
+    return isPending(this.#machine.state(), this.#search)
+  }
+
+  forget(target: ResolvedTarget): void {
+    this.#machine.feed({ on: 'forgotten', identity: identity(target) })
+  }
+
+  miss({ from }: ResolvedTarget): void {
+    this.#machine.feed({ on: 'missed', from })
+  }
+
+  close(): void {
+    this.#machine.feed({ on: 'closed' })
+  }
+
+  readonly #actions: Actions<SearchCommand> = {
+    look: () => void this.#look(),
+    claim: ({ target }) => this.#claim(target),
+    close: ({ key }) => release(this.#takeOut(key)),
+    release: ({ starts }) =>
+      void releaseAll(starts, this.#heads, this.#ended.signal).then(() => this.#machine.feed({ on: 'released' })),
+    'slow-down': () => this.#slowDown(),
+    warn: ({ error }) => this.#log.warning(reasonOf(error)),
+    wake: () => this.#arrivals.raise(),
+    stop: () => this.#stop(),
+  }
+
+  readonly #noteChange = () => this.#machine.feed({ on: 'changed' })
+
+  #logStep(on: string, before: string, after: string): void {
+    if (before !== after) this.#log.debug(`search for ${this.#search.shown}, ${on}: ${before} → ${after}`)
+  }
+
+  #listen(): void {
+    followHost({
+      signal: this.#ended.signal,
+      ...(this.#context.env && { env: this.#context.env }),
+      onChange: change => {
+        if (change.source === 'engine') logEngine(this.#log, change)
+        if (change.source === 'mount') this.#heads.begin(change.path)
+        if (change.source === 'container' && change.event.kind === 'start') {
+          this.#machine.feed({ on: 'started', start: change })
+        } else this.#noteChange()
+      },
+    })
+  }
+
+  async #look(): Promise<void> {
+    const wanted = { ...this.#search, configurations: this.#configurations }
+    try {
+      const { targets, complete } = await lookFor(wanted, this.#ended.signal, this.#context.env, this.#warn)
+      const found = targets.map((target): Found => {
+        const key = ++this.#lastKey
+        this.#open.set(key, { target })
+        return { key, identity: identity(target), from: target.from }
+      })
       await untilPolled()
-      const identities = targets.map(identity)
-      const isWanted = ({ from }: ResolvedTarget) => search.follow || from.some(reference => pending.has(reference))
-      const wanted = targets.filter(isWanted)
-      for (const target of targets) if (!wanted.includes(target)) target.namespace.close()
-      wanted.forEach(take)
-      // What could not be looked for may still be the same.
-      current = new Set([...(complete ? [] : current), ...identities])
-      // Whoever was not found may be one of them.
-      if (complete) await releaseAll(others, heads, ended.signal)
-      else started = [...others, ...started].slice(-mostStarted)
-      await changes.next()
+      this.#machine.feed({ on: 'found', targets: found, complete })
+    } catch (error) {
+      this.#machine.feed({ on: 'failed', error, passes: isExhaustion(error) })
     }
   }
-  /** Who has a life goes on without another, until there are descriptors and memory again. */
-  const unlessExhausted = (error: unknown) => {
-    if (!delivered || !isExhaustion(error)) throw error
-    log.warning(reasonOf(error))
-    return { targets: [], complete: false }
+
+  readonly #warn = (line: string) => {
+    if (!this.#warned.has(line)) this.#context.onWarning?.(line)
+    this.#warned.add(line)
   }
-  followHost({
-    signal: ended.signal,
-    ...(env && { env }),
-    onChange(change) {
-      if (change.source === 'engine') logEngine(log, change)
-      if (change.source === 'mount') heads.begin(change.path)
-      if (change.source === 'container' && change.event.kind === 'start')
-        started = [...started, change].slice(-mostStarted)
-      changes.raise()
-    },
-  })
-  log.info(`waiting for ${search.shown}`)
-  let timer = setInterval(() => changes.raise(), known.length > 0 ? lookInterval.later : lookInterval.pending)
-  look().catch(error => {
-    failure = error
-    arrivals.raise()
-  })
-  const isPending = () => search.follow || pending.size > 0 || lives.length > 0
-  return {
-    async next({ signal, timeout, onPending }) {
-      const deadline = timeout === undefined ? undefined : abortAfter(timeout * 1000)
-      const limit = deadline === undefined ? signal : AbortSignal.any([signal, deadline])
-      const wake = () => arrivals.raise()
-      limit.addEventListener('abort', wake)
-      try {
-        for (let pending = false; ; pending = true) {
-          const life = lives.shift()
-          if (life !== undefined || !isPending()) return life
-          if (failure !== undefined) throw failure
-          signal.throwIfAborted()
-          if (deadline?.aborted) throw timedOut(search.shown, timeout)
-          if (!pending) onPending?.()
-          await arrivals.next()
-        }
-      } finally {
-        limit.removeEventListener('abort', wake)
-      }
-    },
-    poll: () => lives.shift(),
-    isPending,
-    forget: target => void current.delete(identity(target)),
-    miss({ from }) {
-      for (const reference of from) pending.add(reference)
-    },
-    close() {
-      ended.abort()
-      clearInterval(timer)
-      changes.raise()
-      heads.close()
-      for (const life of lives.splice(0)) release(life)
-    },
+
+  #claim(found: Found): void {
+    const { target } = this.#open.get(found.key) as AwaitedTarget
+    const head = this.#heads.claim(target.namespace.inode)
+    this.#open.set(found.key, { target, head })
+    const isCaptured = head !== undefined || isStillThere(target.namespace)
+    this.#machine.feed({ on: 'claimed', target: found, isCaptured })
+  }
+
+  #takeOut(key: number): AwaitedTarget | undefined {
+    const life = this.#open.get(key)
+    this.#open.delete(key)
+    return life
+  }
+
+  #slowDown(): void {
+    clearInterval(this.#timer)
+    this.#timer = setInterval(this.#noteChange, lookInterval.later)
+  }
+
+  #stop(): void {
+    this.#ended.abort()
+    clearInterval(this.#timer)
+    this.#heads.close()
   }
 }
 
@@ -261,12 +310,8 @@ async function lookFor(
   }
 }
 
-type Started = Extract<HostChange, { source: 'container' }>
-/** Starts that are remembered while an earlier life is captured; the captures begun on them end by themselves too. */
-const mostStarted = 32
-
 /** Containers that have started and are not the one waited for need no capture any longer. */
-async function releaseAll(started: readonly Started[], heads: Heads, signal: AbortSignal): Promise<void> {
+async function releaseAll(started: readonly ContainerStart[], heads: Heads, signal: AbortSignal): Promise<void> {
   for (const { engine, event } of started) {
     const netns = await namespaceOfContainer(engine, event.id, signal).catch(() => undefined)
     if (netns !== undefined) heads.release(netns)
