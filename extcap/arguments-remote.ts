@@ -1,5 +1,5 @@
 /** What the interfaces for services elsewhere can be told, with the calls and numbers of cshargextcap where it has them. */
-import type { InterfaceArgument } from './arguments.ts'
+import type { InterfaceArgument } from '../src/capture/request/option.ts'
 
 /** How a service is reached; a token is never an argument that Wireshark keeps. */
 export const serviceArguments: readonly InterfaceArgument[] = [

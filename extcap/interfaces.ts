@@ -2,7 +2,8 @@
  * The interfaces remora shows in Wireshark. Wireshark stores the arguments of an interface as preferences; 4.4 and 4.6 load
  * them only when the last interface listed has one, so `remora` comes last and the short-lived ones have none.
  */
-import { type InterfaceArgument, localArguments } from './arguments.ts'
+import type { InterfaceArgument } from '../src/capture/request/option.ts'
+import { localArguments } from './arguments.ts'
 import { dockerHostArguments, packetflixArguments, serviceArguments } from './arguments-remote.ts'
 
 /** The interface for any target of this host. */

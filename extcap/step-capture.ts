@@ -6,14 +6,7 @@ import { RemoraError } from '../src/base/errors.ts'
 import { printable, writeFully } from '../src/base/write.ts'
 import type { Lifetime } from '../src/capture/request/lifetime.ts'
 import type { CaptureReport } from '../src/capture/request/report.ts'
-import {
-  type CaptureRequest,
-  parseInterfaceNames,
-  parseMatch,
-  parsePoint,
-  parseReferences,
-  parseSnaplen,
-} from '../src/capture/request/request.ts'
+import { type CaptureRequest, parseReferences, requestOf } from '../src/capture/request/request.ts'
 import { usualHost } from '../src/host/choose.ts'
 import type { Host } from '../src/host/host.ts'
 import { type HostRequest, runCapture } from '../src/host/run.ts'
@@ -62,22 +55,13 @@ async function captureRequest(step: CaptureStep, host: Host, signal: AbortSignal
   const { values, filter, unknown } = step
   requireInterface(step.interface)
   if (unknown.length > 0) throw unknownArguments(unknown)
-  return {
-    targets: await targetReferences(step, host, signal),
-    interfaces: parseInterfaceNames([textValue(values, 'interface')]),
-    filter,
-    snaplen: parseSnaplen(textValue(values, 'snaplen')),
-    promiscuous: values.noprom !== true,
-    stop: {},
-    names: values.nonames !== true,
-    wait: values.wait === true ? {} : undefined,
-    follow: values.follow === true,
-    direction: values.direction === true,
-    immediate: values.immediate === true,
-    match: parseMatch(textValue(values, 'several') || undefined),
-    at: parsePoint(textValue(values, 'at') || undefined) ?? 'inside',
-    keys: values.tlskeys === true ? { fromTargets: true, files: [] } : undefined,
-  }
+  const request = requestOf(await targetReferences(step, host, signal), (_, { dialog }) => {
+    if (dialog === undefined) return undefined
+    const { call, type } = dialog.argument
+    const value = type === 'boolflag' ? values[call] === true : textValue(values, call)
+    return dialog.read(value as never)
+  })
+  return { ...request, filter }
 }
 
 /** The targets of the general interface are in its arguments, that of a container's own is in its name. */

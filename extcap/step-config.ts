@@ -3,9 +3,8 @@
  * choice stays chosen when the dialog opens; its first entry is empty, so that a vanished target never silently becomes
  * another. What a service elsewhere has is asked for only when the user reloads it.
  */
-import { type CapturePoint, capturePoints } from '../src/protocol/v1/values.ts'
-import { type SeveralMatches, severalMatches } from '../src/reference/reference.ts'
-import type { InterfaceArgument } from './arguments.ts'
+import type { InterfaceArgument } from '../src/capture/request/option.ts'
+import { dialogOptions } from './arguments.ts'
 import { stableInterfaces } from './interfaces.ts'
 import { sentence } from './sentence.ts'
 import type { StepContext } from './step.ts'
@@ -39,9 +38,11 @@ function selectorValues({ number, type, call }: InterfaceArgument, targets: stri
   if (type === 'multicheck') return choices(targets, number)
   if (type !== 'selector') return ''
   if (call === 'target') return targets
-  if (call === 'several') return severalMatches.map(value => matchValue(number, value)).join('')
-  if (call === 'at') return capturePoints.map(value => pointValue(number, value)).join('')
   if (call === 'interface') return everyInterface(number)
+  const offered = dialogOptions.get(call)?.choices
+  if (offered !== undefined) {
+    return offered.map((choice, at) => sentence('value', { arg: number, ...choice, default: at === 0 })).join('')
+  }
   const first =
     call === 'nif' ? { value: 'any', display: 'all' } : { value: '', display: 'Reload to see what there is' }
   return sentence('value', { arg: number, ...first, default: true })
@@ -54,16 +55,4 @@ function choices(targets: string, number: number): string {
     .slice(1)
     .map(line => line && `${line.replace(/\{arg=\d+\}/, `{arg=${number}}`)}{enabled=true}\n`)
     .join('')
-}
-
-const points = { inside: 'the target', peer: 'the other end of its veth pairs', both: 'both ends' } as const
-
-function matchValue(number: number, match: SeveralMatches): string {
-  const display = { error: 'Refuse it', newest: 'The one started last', all: 'All of them' }[match]
-  return sentence('value', { arg: number, value: match === 'error' ? '' : match, display, default: match === 'error' })
-}
-
-function pointValue(number: number, point: CapturePoint): string {
-  const value = point === 'inside' ? '' : point
-  return sentence('value', { arg: number, value, display: points[point], default: point === 'inside' })
 }

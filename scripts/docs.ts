@@ -1,12 +1,14 @@
 /** Writes the documents that are made from tables in the program; `--check` only tells whether they are up to date. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { errorKinds } from '../src/base/errors.ts'
+import { fieldName, jsonValue, optionList } from '../src/capture/request/options.ts'
 import { listUsage } from '../src/reference/usage.ts'
 
 /** Each from what it is now, of which only a part may be made. */
 const documents: Record<string, (current: string) => string> = {
   'docs/errors.md': errorsDocument,
   'docs/target-references.md': withReferences,
+  'docs/service-api.md': withOptions,
 }
 
 /** Replaces the first table of the page. */
@@ -16,6 +18,16 @@ function withReferences(page: string): string {
     return `| ${written} | ${means}${detail === undefined ? '' : ` (${detail})`} |`
   })
   return page.replace(/^\|(?:.*\n\|)*.*\n/m, `| reference | means |\n|---|---|\n${rows.join('\n')}\n`)
+}
+
+/** Replaces the rows between those of the targets and the last one, in the table of the body of a request. */
+function withOptions(page: string): string {
+  const rows = optionList.map(([name, option]) => {
+    const { description, documentation = description, absent } = option.field
+    const initial = absent ?? `\`${JSON.stringify(jsonValue(option, option.default))}\``
+    return `| \`${fieldName(name, option)}\` | ${documentation} | ${initial} |\n`
+  })
+  return page.replace(/(?<=^\| `targets` .*\n)(?:\|.*\n)*?(?=\| `includeSelf`)/m, rows.join(''))
 }
 
 function errorsDocument(): string {

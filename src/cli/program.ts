@@ -3,7 +3,7 @@ import { Command, Option } from 'commander'
 import { complain } from '../base/complain.ts'
 import { RemoraError } from '../base/errors.ts'
 import { version } from '../base/version.ts'
-import { type CaptureOption, captureOptions } from '../capture/request/request.ts'
+import { optionList } from '../capture/request/options.ts'
 import { containerEngines, containerStates, otherTypes } from '../model/target.ts'
 import { listUsage } from '../reference/usage.ts'
 import { print, warn } from './render/terminal.ts'
@@ -151,12 +151,13 @@ function withCaptureOptions(command: Command): Command {
 }
 
 function withOptionsOfCapture(command: Command): Command {
-  for (const { flags, shown, description, repeatable } of Object.values<CaptureOption>(captureOptions)) {
+  for (const { flags, shown, description, repeatable } of optionList.flatMap(([, option]) => option.flags)) {
     const option = new Option(flags, description)
     if (repeatable) option.argParser(gather)
     if (shown !== undefined) option.flags = shown
     command.addOption(option)
   }
+  command.option('--strict', 'lost packets are a failure (exit status 7)')
   return withServiceOptions(command).option(
     '--include-self',
     'capture the connection that carries the capture away, too (of --host, or of SSH)',

@@ -1,6 +1,7 @@
 /** A machine behind a capture service: one of remora's own, or one of Packetflix. */
 import { abortAfter } from '../base/abort.ts'
 import type { RunContext, RunnableCapture } from '../capture/capture.ts'
+import { requestOf } from '../capture/request/request.ts'
 import { qualifiedName } from '../reference/grammar/containers.ts'
 import { describeService, type RemoteService } from '../remote/service.ts'
 import type { Host } from './host.ts'
@@ -16,9 +17,6 @@ export interface ServiceHost extends Host {
 const serviceTimeMs = 1_200
 /** Milliseconds its engines have where the interfaces of one target are asked for. */
 const engineTimeoutMs = 300
-
-/** A request that only asks what a target is. */
-const question = { interfaces: [], filter: '', promiscuous: false, stop: {}, follow: false, names: false }
 
 /** Asks a service for whatever a host is asked for. */
 export function serviceHost(service: RemoteService): ServiceHost {
@@ -41,7 +39,8 @@ export function serviceHost(service: RemoteService): ServiceHost {
     },
     async interfaces(text, signal) {
       const { prepare } = await import('./service/prepare.ts')
-      const { reference } = await prepare(service, { ...question, targets: [text] }, signal)
+      const question = { ...requestOf([text]), promiscuous: false, names: false }
+      const { reference } = await prepare(service, question, signal)
       const { targets } = await host.list({ signal, engineTimeoutMs, thorough: false })
       return targets.find(target => target.reference === reference)?.interfaces ?? []
     },

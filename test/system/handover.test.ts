@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { CaptureReport } from '../../src/capture/request/report.ts'
-import type { CaptureRequest } from '../../src/capture/request/request.ts'
+import { type CaptureRequest, requestOf } from '../../src/capture/request/request.ts'
 import { thisMachine } from '../../src/host/local.ts'
 import { runCapture } from '../../src/host/run.ts'
 import { pingsIn } from '../helpers/capture-file.ts'
@@ -32,8 +32,8 @@ function follow(
   onPending = () => {},
 ): Promise<CaptureReport | undefined> {
   const request: CaptureRequest = {
-    ...{ targets: [`named:${pair.receiver}`], interfaces: [], filter: 'icmp', promiscuous: true, stop: {} },
-    ...{ wait: {}, follow: true, names: false },
+    ...requestOf([`named:${pair.receiver}`]),
+    ...{ filter: 'icmp', wait: {}, follow: true, names: false },
     ...more,
   }
   const lifetime = { stop: stop.signal, kill: new AbortController().signal }

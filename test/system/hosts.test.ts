@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { mergeStreams, type PacketStream } from '../../src/capture/merged/streams.ts'
 import { openOutput } from '../../src/capture/output/output.ts'
-import type { CaptureRequest } from '../../src/capture/request/request.ts'
+import { type CaptureRequest, requestOf } from '../../src/capture/request/request.ts'
 import { namedHost } from '../../src/host/choose.ts'
 import type { Host } from '../../src/host/host.ts'
 import { thisMachine } from '../../src/host/local.ts'
@@ -39,8 +39,8 @@ const context = () => ({
 
 function open(host: Host, pair: NetnsPair): Promise<PacketStream> {
   const request: CaptureRequest = {
-    ...{ targets: [`named:${pair.receiver}`], interfaces: ['b0'], filter: 'icmp', promiscuous: true, stop: {} },
-    ...{ follow: false, names: false },
+    ...requestOf([`named:${pair.receiver}`]),
+    ...{ interfaces: ['b0'], filter: 'icmp', names: false },
   }
   return host.open(request, context())
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CaptureReport } from '../../src/capture/request/report.ts'
-import type { CaptureRequest } from '../../src/capture/request/request.ts'
+import { type CaptureRequest, requestOf } from '../../src/capture/request/request.ts'
 import { thisMachine } from '../../src/host/local.ts'
 import { runCapture } from '../../src/host/run.ts'
 import { end, must, type Running, start } from '../helpers/command.ts'
@@ -27,11 +27,7 @@ function flutter(): void {
 }
 
 async function capture(more: Partial<CaptureRequest>): Promise<CaptureReport | undefined> {
-  const request: CaptureRequest = {
-    ...{ targets: [`named:${pair.receiver}`], interfaces: [], filter: '', promiscuous: true, stop: {} },
-    ...{ follow: false, names: false },
-    ...more,
-  }
+  const request = { ...requestOf([`named:${pair.receiver}`]), names: false, ...more }
   const stop = new AbortController()
   const lifetime = { stop: stop.signal, kill: new AbortController().signal }
   const onArmed = () => stop.abort('armed')

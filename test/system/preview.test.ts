@@ -31,8 +31,8 @@ function inode(): number {
 
 const never = new AbortController().signal
 
-async function preview(target: string, options: Partial<TypedOptions> = {}) {
-  const request = captureRequest([target], { promiscuousMode: true, names: false, ...options })
+async function preview(target: string, options: object = {}) {
+  const request = captureRequest([target], { names: false, ...options } as TypedOptions)
   const connection = { addresses: ['192.0.2.9', '192.0.2.1'], ports: [22] } as const
   const central = target === 'host' && { ownStream: [connection] }
   const prepared = await prepareCapture({ ...request, ...central }, { lifetime: { stop: never, kill: never } })

@@ -3,7 +3,7 @@ import { chmodSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { CaptureReport } from '../../src/capture/request/report.ts'
-import type { CaptureRequest } from '../../src/capture/request/request.ts'
+import { type CaptureRequest, requestOf } from '../../src/capture/request/request.ts'
 import { thisMachine } from '../../src/host/local.ts'
 import { runCapture } from '../../src/host/run.ts'
 import { end, must, type Running, start, until } from '../helpers/command.ts'
@@ -44,17 +44,7 @@ function waitFor(...targets: string[]): Waiting {
 
 function waitAs(asked: Partial<CaptureRequest>, targets: readonly string[]): Waiting {
   let armed = 0
-  const request: CaptureRequest = {
-    targets,
-    interfaces: [],
-    filter: '',
-    promiscuous: true,
-    stop: {},
-    wait: {},
-    follow: false,
-    names: false,
-    ...asked,
-  }
+  const request = { ...requestOf(targets), wait: {}, names: false, ...asked }
   const result = runCapture(
     { host: thisMachine, request },
     { kind: 'file', path: join(scratch(), 'file.pcapng') },

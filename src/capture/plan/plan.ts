@@ -6,14 +6,9 @@ import { hostname } from 'node:os'
 import type { HostName, ResolvedTarget } from '../../discover/resolve/resolve.ts'
 import type { NetworkInterface } from '../../model/interface.ts'
 import { targetComment } from '../../protocol/packetflix/comment.ts'
+import type { KeysRequest, StopConditions } from '../request/options.ts'
 import { exclusionIn } from '../request/own-stream.ts'
-import {
-  type CaptureRequest,
-  isForSeveral,
-  type KeysRequest,
-  keysWindow,
-  type StopConditions,
-} from '../request/request.ts'
+import { type CaptureRequest, isForSeveral, keysWindow, reasonsToMerge } from '../request/request.ts'
 import { chooseInterfaces, everyInterface } from './choose-interfaces.ts'
 import { type Annotations, leastBuffer, planTaps, type TapFacts, type TapPlan } from './taps.ts'
 
@@ -133,19 +128,12 @@ export interface RouteFacts {
 
 /** Decides which way the packets go, once for a capture. */
 export function decideRoute(request: CaptureRequest, { targets, heads, pending }: RouteFacts): Route {
-  const { follow, window, direction, immediate, at = 'inside', keys } = request
-  const all: readonly [boolean, string][] = [
+  const ofTargets: readonly [boolean, string][] = [
     [targets > 1, `${targets} targets`],
-    [follow, 'follow'],
     [heads, 'captured since it came'],
-    [pending && !follow, 'a target is waited for'],
-    [window !== undefined, 'window'],
-    [direction === true, 'direction'],
-    [immediate === true, 'immediate'],
-    [at !== 'inside', `at ${at}`],
-    [keys !== undefined, 'TLS keys'],
+    [pending && !request.follow, 'a target is waited for'],
   ]
-  const reasons = all.flatMap(([holds, reason]) => (holds ? [reason] : []))
+  const reasons = [...ofTargets.flatMap(([holds, reason]) => (holds ? [reason] : [])), ...reasonsToMerge(request)]
   return { route: reasons.length === 0 ? 'direct' : 'woven', reasons }
 }
 
@@ -171,7 +159,7 @@ export function planCapture(request: CaptureRequest, route: Route, sources: read
   }
 }
 
-function annotationsOf({ direction = false, at, names, keys }: CaptureRequest): Annotations {
+function annotationsOf({ direction, at, names, keys }: CaptureRequest): Annotations {
   return { direction, correlation: at === 'both', names, keys: keys !== undefined }
 }
 
@@ -207,7 +195,7 @@ export function planSource(
   const { chosen, note } = chooseInterfaces(request.interfaces, interfaces, {
     ...{ target: target.name, several },
     maxInterfaces: woven ? maxInterfaces : maxDirectInterfaces,
-    ...{ allowAny, at: request.at ?? 'inside' },
+    ...{ allowAny, at: request.at },
   })
   const onAny = chosen.includes(everyInterface)
   const facts = factsOf(request, target, options)
@@ -237,10 +225,10 @@ function factsOf(
     ...{ reference, name, label, netns, buffer },
     central: type === 'host' || namespace.own === true,
     description: [container?.engine, container?.image, `netns ${netns}`].filter(Boolean).join(' '),
-    at: request.at ?? 'inside',
+    at: request.at,
     program: request.immediate ? 'tcpdump' : 'dumpcap',
     filter: request.filter,
-    ownStream: request.ownStream ?? [],
+    ownStream: request.ownStream,
     snaplen: request.snaplen,
     promiscuous: request.promiscuous,
     annotations: annotationsOf(request),

@@ -3,9 +3,8 @@
  * as their own clients do.
  */
 import { RemoraError } from '../../base/errors.ts'
-import { type CaptureRequest, shownTargets } from '../../capture/request/request.ts'
+import { bodyOptions, type CaptureRequest, shownTargets, unknownToPacketflix } from '../../capture/request/request.ts'
 import { formatParameters, type StockParameters, type StockSubject } from '../../protocol/packetflix/parameters.ts'
-import type { CaptureBodyJson } from '../../protocol/v1/body.ts'
 import { ticket } from '../../protocol/v1/ticket.ts'
 import { parseAnswer, statusFailure, toldFailure } from '../../remote/failure.ts'
 import { ask } from '../../remote/http.ts'
@@ -61,7 +60,7 @@ export async function prepare(
   }
   if (toldFailure(body) !== undefined || status === 401 || status === 403) throw statusFailure(service, status, body)
   // It knows nothing of remora's own protocol.
-  const { filter, promiscuous, interfaces, includeSelf = false, stop } = request
+  const { filter, promiscuous, interfaces, includeSelf, stop } = request
   refuseForPacketflix(service, request)
   const [target = ''] = request.targets
   const subject = await findPacketflixSubject(service, target, signal)
@@ -81,17 +80,10 @@ function refuseOwnFiles({ keys }: CaptureRequest): void {
   })
 }
 
-function requestBody(request: CaptureRequest): CaptureBodyJson {
-  const { ownStream: _, place: __, keys, targets, snaplen = 0, includeSelf = false, interfaces, ...rest } = request
-  const [target = ''] = targets
-  return {
-    ...(targets.length === 1 ? { target } : { targets: [...targets] }),
-    ...rest,
-    interfaces: [...interfaces],
-    ...(keys?.fromTargets && { tlsKeys: true }),
-    snaplen,
-    includeSelf,
-  }
+function requestBody(request: CaptureRequest): Record<string, unknown> {
+  const { targets, includeSelf } = request
+  const [target, ...others] = targets
+  return { ...(others.length === 0 ? { target } : { targets }), ...bodyOptions(request), includeSelf }
 }
 
 function packetflixCapture(service: RemoteService, parameters: StockParameters): ServiceCapture {
@@ -123,32 +115,7 @@ function withNodeName(service: RemoteService, subjects: StockParameters['subject
 
 /** What the original protocol has no words for. */
 function refuseForPacketflix(service: RemoteService, request: CaptureRequest): void {
-  const {
-    targets,
-    snaplen,
-    stop,
-    wait,
-    follow,
-    window,
-    direction,
-    immediate,
-    at = 'inside',
-    match = 'error',
-    keys,
-  } = request
-  const wanted = [
-    snaplen !== undefined && 'a snapshot length',
-    (stop.packets !== undefined || stop.filesize !== undefined) && 'a number of packets or bytes to stop at',
-    wait !== undefined && '--wait',
-    follow && '--follow',
-    targets.length > 1 && 'several targets',
-    window !== undefined && '--window',
-    direction && '--direction',
-    immediate && '--immediate',
-    at !== 'inside' && `--at ${at}`,
-    match !== 'error' && `--match ${match}`,
-    keys !== undefined && '--tls-keys',
-  ].filter(text => typeof text === 'string')
+  const wanted = [...(request.targets.length > 1 ? ['several targets'] : []), ...unknownToPacketflix(request)]
   if (wanted.length === 0) return
   throw new RemoraError('USAGE', `${describeService(service)} is no remora and does not know ${wanted.join(', ')}`, {
     hint: 'Leave it out, or run remora serve there.',

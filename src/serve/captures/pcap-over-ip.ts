@@ -6,6 +6,7 @@
 import { createServer, type Socket } from 'node:net'
 import { RemoraError } from '../../base/errors.ts'
 import { guarded } from '../../base/timers.ts'
+import { requestOf } from '../../capture/request/request.ts'
 import { parseReference, shownReference } from '../../reference/reference.ts'
 import { peerAddress, peerGroup, streamConnections } from '../auth/client.ts'
 import { noteRefusal } from '../auth/error-answer.ts'
@@ -97,10 +98,7 @@ function send(socket: Socket, target: string, context: ServiceContext): void {
   const client = { socket, headers: {} }
   try {
     const session = context.sessions.open(
-      {
-        ...{ targets: [target], interfaces: [], filter: '', promiscuous: true, stop: {}, follow: false, names: true },
-        ownStream: streamConnections(client),
-      },
+      { ...requestOf([target]), ownStream: streamConnections(client) },
       peerAddress(client),
     )
     context.connections.admit(socket)

@@ -10,7 +10,7 @@ import { isAbort } from '../../base/abort.ts'
 import { RemoraError, toRemoraError } from '../../base/errors.ts'
 import { guarded } from '../../base/timers.ts'
 import { isPeerThere } from '../../capture/output/liveness.ts'
-import type { CaptureRequest } from '../../capture/request/request.ts'
+import { type CaptureRequest, requestOf } from '../../capture/request/request.ts'
 import { claimStream, type PreparedStream } from '../../capture/stream.ts'
 import { referenceOfStock } from '../../discover/resolve/packetflix.ts'
 import {
@@ -25,7 +25,7 @@ import { peerAddress, peerGroup, streamConnections } from '../auth/client.ts'
 import { noteRefusal, refuseHandshake } from '../auth/error-answer.ts'
 import type { ListenAddress } from '../listen/address.ts'
 import { CaptureSocket, websocketChannel } from './channel-websocket.ts'
-import { requestOf } from './request.ts'
+import { requestOfBody } from './request.ts'
 import type { ServiceContext } from './service-state.ts'
 import { carry, prepareSession } from './session-runner.ts'
 import type { Session } from './sessions.ts'
@@ -142,7 +142,7 @@ export function openTicket(ticket: string, request: IncomingMessage, context: Se
   const ownStream = body.includeSelf ? [] : streamConnections(request)
   const kept = context.kept.take(ticket)
   try {
-    const session = context.sessions.open({ ...requestOf(body), ownStream }, peerAddress(request))
+    const session = context.sessions.open({ ...requestOfBody(body), ownStream }, peerAddress(request))
     const claimed = kept && claimStream(kept, { ownStream, buffer: context.buffer() })
     return { session, prepare: () => prepareSession(session, context, claimed ? { claimed } : {}) }
   } catch (error) {
@@ -184,16 +184,13 @@ function unattended(websocket: CaptureSocket, { socket }: IncomingMessage) {
 /** What is known before the host has been looked at. */
 function provisional(parameters: StockParameters, request: IncomingMessage): CaptureRequest {
   const { subjects, filter, promiscuous, includeSelf } = parameters
+  const targets = subjects.map(subject =>
+    subject.kind === 'netns' ? formatReference({ scheme: 'netns', inode: subject.netns }) : subject.target.name,
+  )
   return {
-    targets: subjects.map(subject =>
-      subject.kind === 'netns' ? formatReference({ scheme: 'netns', inode: subject.netns }) : subject.target.name,
-    ),
+    ...requestOf(targets),
     interfaces: wantedInterfaces(parameters),
-    filter,
-    promiscuous,
-    stop: {},
-    follow: false,
-    names: true,
+    ...{ filter, promiscuous },
     place: placeOf(subjects[0]),
     ownStream: includeSelf ? [] : streamConnections(request),
   }

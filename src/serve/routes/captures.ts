@@ -6,13 +6,12 @@ import { compileFilter } from '../../capture/check-filter.ts'
 import { ownInterfaces } from '../../capture/plan/taps.ts'
 import { shownTargets } from '../../capture/request/request.ts'
 import { type PreparedStream, prepareStream } from '../../capture/stream.ts'
-import { type CaptureBody, captureBody } from '../../protocol/v1/body.ts'
 import type { CaptureListJson, RunningCaptureJson } from '../../protocol/v1/status.ts'
 import type { TicketJson } from '../../protocol/v1/ticket.ts'
 import { parseReference } from '../../reference/reference.ts'
 import { checkKeys } from '../auth/access.ts'
 import { departure, peerGroup } from '../auth/client.ts'
-import { requestOf } from '../captures/request.ts'
+import { type CaptureBody, captureBody, requestOfBody } from '../captures/request.ts'
 import type { RouteContext, ServiceContext } from '../captures/service-state.ts'
 import type { Session } from '../captures/sessions.ts'
 import { ticketLife } from '../captures/tickets.ts'
@@ -29,7 +28,7 @@ export async function askForCapture(c: RouteContext): Promise<Response> {
   const peer = peerGroup(incoming)
   const signal = departure(incoming)
   const body = await readBody(c)
-  checkKeys(requestOf(body), service.rules)
+  checkKeys(requestOfBody(body), service.rules)
   // Before the work: whoever asks too often gets an answer that costs little.
   const seconds = tickets.wait(peer)
   if (seconds > 0)
@@ -122,7 +121,7 @@ interface Checked {
 /** Prepares the capture; of a target that is waited for only the words can be checked. */
 async function check(body: CaptureBody, context: ServiceContext, gone: AbortSignal): Promise<Checked> {
   const signal = AbortSignal.any([gone, abortAfter(checkTime)])
-  const request = requestOf(body)
+  const request = requestOfBody(body)
   if (request.wait !== undefined) {
     for (const target of request.targets) parseReference(target)
     if (request.filter !== '') await compileFilter(request.filter, signal)

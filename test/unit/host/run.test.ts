@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { CaptureRequest } from '../../../src/capture/request/request.ts'
+import { type CaptureRequest, requestOf } from '../../../src/capture/request/request.ts'
 import { namedHost } from '../../../src/host/choose.ts'
 import { thisMachine } from '../../../src/host/local.ts'
 import { type HostRequest, runCapture } from '../../../src/host/run.ts'
@@ -26,7 +26,5 @@ it.each([
   ['this machine', thisMachine],
   ['a service', namedHost({ host: 'unix:/nonexistent' }, {})],
 ])('a capture on %s that was asked to stop before it began makes no file', async (_, host) => {
-  const request = { targets: ['host'], interfaces: [], filter: '', promiscuous: false, stop: {}, follow: false }
-  const asked = { host, request: { ...request, names: false } }
-  await expect(runCapture(asked, destination, stopped())).resolves.toBeUndefined()
+  await expect(runCapture({ host, request: requestOf(['host']) }, destination, stopped())).resolves.toBeUndefined()
 })

@@ -8,23 +8,11 @@ import {
   stopConditions,
 } from '../../../../src/capture/plan/plan.ts'
 import { dumpcapOptions, foundPeer, ownInterfaces, planTaps, type TapPlan } from '../../../../src/capture/plan/taps.ts'
-import {
-  type CaptureRequest,
-  parseInterfaceNames,
-  parseSnaplen,
-  parseStopConditions,
-} from '../../../../src/capture/request/request.ts'
+import { parseInterfaceNames, parseSnaplen, parseStopConditions } from '../../../../src/capture/request/options.ts'
+import { type CaptureRequest, requestOf } from '../../../../src/capture/request/request.ts'
 import type { NetworkInterface } from '../../../../src/model/interface.ts'
 
-const request: CaptureRequest = {
-  targets: ['web'],
-  interfaces: [],
-  filter: '',
-  promiscuous: true,
-  stop: {},
-  names: true,
-  follow: false,
-}
+const request = requestOf(['web'])
 const target = {
   reference: 'docker:web',
   name: 'web',

@@ -2,6 +2,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { requestOf } from '../../../../src/capture/request/request.ts'
 import { listTargets, watchTargets } from '../../../../src/host/service/list.ts'
 import { prepare } from '../../../../src/host/service/prepare.ts'
 
@@ -114,15 +115,7 @@ test.each([
   ['a path that leads elsewhere', '{"path":"@example.org/v1/capture/x","reference":"host"}'],
 ])('a ticket of %s is a failure of the service', async (_, body) => {
   const service = await answering((_request, response) => response.writeHead(201).end(body))
-  const request = {
-    targets: ['host'],
-    interfaces: [],
-    filter: '',
-    promiscuous: true,
-    stop: {},
-    follow: false,
-    names: true,
-  }
+  const request = requestOf(['host'])
   await expect(prepare(service, request, signal)).rejects.toMatchObject({
     code: 'PEER_FAILED',
   })

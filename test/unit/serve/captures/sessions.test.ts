@@ -1,10 +1,8 @@
 import { expect, test } from 'vitest'
-import type { CaptureRequest } from '../../../../src/capture/request/request.ts'
+import { requestOf } from '../../../../src/capture/request/request.ts'
 import { makeSessions } from '../../../../src/serve/captures/sessions.ts'
 
-function request(target: string): CaptureRequest {
-  return { targets: [target], interfaces: [], filter: '', promiscuous: true, stop: {}, follow: false, names: true }
-}
+const request = (target: string) => requestOf([target])
 
 test('there is room for so many, and for so many of one client', () => {
   const sessions = makeSessions({ captures: 3, capturesPerPeer: 2 })
