@@ -190,7 +190,7 @@ ${usageLines()}
 
 Examples:
   remora list
-  remora capture web -w web.pcapng -a duration:60
+  remora capture web -w web.pcapng -a duration:60s
   remora capture web -f 'tcp port 80' -w - | tshark -r -
   remora open web
   remora capture --wait --follow web -w web.pcapng

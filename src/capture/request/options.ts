@@ -3,6 +3,7 @@
  * description, the reasons to merge and the documentation are made from them.
  */
 import { RemoraError } from '../../base/errors.ts'
+import { parseCount, parseKib, parseSeconds } from '../../base/units.ts'
 import { type CapturePoint, capturePoints, longestWindow, maximumSnaplen } from '../../protocol/v1/values.ts'
 import { type SeveralMatches, severalMatches } from '../../reference/reference.ts'
 import type { CaptureOption, CommandFlag, InterfaceArgument } from './option.ts'
@@ -70,11 +71,12 @@ export const captureOptions = {
     flags: [
       {
         flags: '-i, --interface <NIF>',
-        description: 'network interface of the target, may be repeated; default: every one that is up',
+        description: 'interfaces of the target, as in -i eth0,lo; may be repeated; default: every one that is up',
         repeatable: true,
       },
     ],
-    fromFlags: (typed: { interface?: readonly string[] }) => parseInterfaceNames(typed.interface ?? []),
+    fromFlags: (typed: { interface?: readonly string[] }) =>
+      parseInterfaceNames((typed.interface ?? []).flatMap(parted)),
     dialog: {
       argument: {
         number: 3,
@@ -107,11 +109,13 @@ export const captureOptions = {
     flags: [
       {
         flags: '-a, --autostop <CONDITION>',
-        description: 'stop condition, may be repeated: duration:SECONDS, packets:NUMBER or filesize:KIB',
+        description: 'stop condition, may be repeated: duration:2m, packets:100, filesize:10MB; bare: seconds, KiB',
         repeatable: true,
       },
+      { flags: '-c, --count <N>', description: 'stop after so many packets, like -a packets:N' },
     ],
-    fromFlags: (typed: { autostop?: readonly string[] }) => parseStopConditions(typed.autostop ?? []),
+    fromFlags: ({ autostop = [], count }: { autostop?: readonly string[]; count?: string }) =>
+      parseStopConditions(count === undefined ? autostop : [...autostop, `packets:${count}`]),
     field: {
       description: 'when the capture has enough',
       documentation: '`{"duration": seconds, "packets": number, "filesize": KiB}`',
@@ -389,6 +393,9 @@ export function parseSnaplen(text: string | undefined): number | undefined {
   })
 }
 
+/** Seconds a target may be waited for, where they are counted. */
+const longestWait = 10_000_000
+
 /**
  * Reads how long to wait, in seconds; nothing means without a limit.
  * @throws RemoraError USAGE
@@ -396,9 +403,10 @@ export function parseSnaplen(text: string | undefined): number | undefined {
 function parseWait(text: string | undefined): WaitRequest | undefined {
   if (text === undefined) return undefined
   if (text === '') return {}
-  if (/^\d{1,7}(?:\.\d{1,3})?$/.test(text) && Number(text) > 0) return { timeout: Number(text) }
+  const timeout = parseSeconds(text)
+  if (timeout !== undefined && timeout <= longestWait) return { timeout }
   throw new RemoraError('USAGE', `"${text}" is no time to wait`, {
-    hint: 'Use --wait, or --wait=SECONDS.',
+    hint: 'Use --wait, or --wait=SECONDS, or units, as in --wait=2m.',
   })
 }
 
@@ -436,23 +444,31 @@ function parseMatch(text: string | undefined): SeveralMatches | undefined {
   })
 }
 
+const conditions = { duration: parseSeconds, packets: parseCount, filesize: parseKib }
+
 /**
- * Reads stop conditions in the notation of dumpcap's `-a`.
+ * Reads stop conditions in the notation of dumpcap's `-a`, in which times and sizes may have units.
  * @throws RemoraError USAGE
  */
 export function parseStopConditions(texts: readonly string[]): StopConditions {
   const stop: { -readonly [K in keyof StopConditions]: StopConditions[K] } = {}
   for (const text of texts) {
-    const [, name, value] = /^(duration|packets|filesize):(\d{1,9}(?:\.\d{1,3})?)$/.exec(text) ?? []
-    const whole = name === 'duration' || /^\d+$/.test(value ?? '')
-    if (value === undefined || !whole || Number(value) === 0) {
+    const [, name, value = ''] = /^(duration|packets|filesize):(.*)$/.exec(text) ?? []
+    const condition = name as keyof StopConditions
+    const number = name === undefined ? undefined : conditions[condition](value)
+    if (number === undefined) {
       throw new RemoraError('USAGE', `"${text}" is no stop condition`, {
-        hint: 'Use duration:SECONDS, packets:NUMBER or filesize:KIB.',
+        hint: 'Use duration:SECONDS, packets:NUMBER or filesize:KIB, or units, as in duration:2m and filesize:10MB.',
       })
     }
-    stop[name as keyof StopConditions] = Number(value)
+    stop[condition] = number
   }
   return stop
+}
+
+/** Splits what is parted by commas, unless it is parted by `/`, as names are that have a comma themselves. */
+function parted(text: string): string[] {
+  return text.includes('/') ? [text] : text.split(',')
 }
 
 /** Splits interface names joined by `/` or given one by one; empty ones and doubles fall out. */

@@ -8,7 +8,12 @@ import {
   stopConditions,
 } from '../../../../src/capture/plan/plan.ts'
 import { dumpcapOptions, foundPeer, ownInterfaces, planTaps, type TapPlan } from '../../../../src/capture/plan/taps.ts'
-import { parseInterfaceNames, parseSnaplen, parseStopConditions } from '../../../../src/capture/request/options.ts'
+import {
+  captureOptions,
+  parseInterfaceNames,
+  parseSnaplen,
+  parseStopConditions,
+} from '../../../../src/capture/request/options.ts'
 import { type CaptureRequest, requestOf } from '../../../../src/capture/request/request.ts'
 import type { NetworkInterface } from '../../../../src/model/interface.ts'
 
@@ -261,21 +266,45 @@ describe('the whole plan', () => {
 })
 
 describe('what was typed', () => {
+  const unitsOfOthers = [
+    'duration:5x',
+    'duration:5MB',
+    'duration:0s',
+    'duration:999999999h',
+    'filesize:5m',
+    'filesize:1.5',
+  ]
+
   test.each([
     ['duration:5', { duration: 5 }],
     ['duration:0.5', { duration: 0.5 }],
     ['packets:10', { packets: 10 }],
     ['filesize:100', { filesize: 100 }],
+    ['duration:5s', { duration: 5 }],
+    ['duration:2m', { duration: 120 }],
+    ['duration:1.5h', { duration: 5400 }],
+    ['duration:250ms', { duration: 0.25 }],
+    ['filesize:10MB', { filesize: 9766 }],
+    ['filesize:1GiB', { filesize: 1_048_576 }],
+    ['filesize:1.5KiB', { filesize: 2 }],
+    ['filesize:1B', { filesize: 1 }],
   ])('stop condition %s', (text, stop) => {
     expect(parseStopConditions([text])).toEqual(stop)
   })
 
-  test.each(['packets:1.5', 'packets:0', 'duration:', 'duration:-1', 'files:3', '5', 'duration:1;rm', 'duration:1e9'])(
-    '%s is none',
-    text => {
-      expect(() => parseStopConditions([text])).toThrow(expect.objectContaining({ code: 'USAGE' }))
-    },
-  )
+  test.each([
+    'packets:1.5',
+    'packets:0',
+    'duration:',
+    'duration:-1',
+    'files:3',
+    '5',
+    'duration:1;rm',
+    'duration:1e9',
+    ...unitsOfOthers,
+  ])('%s is none', text => {
+    expect(() => parseStopConditions([text])).toThrow(expect.objectContaining({ code: 'USAGE' }))
+  })
 
   test('snapshot lengths', () => {
     expect([undefined, '', '0', '96', '262144'].map(parseSnaplen)).toEqual([
@@ -290,5 +319,23 @@ describe('what was typed', () => {
 
   test('interface names', () => {
     expect(parseInterfaceNames(['eth0/lo', ' eth0 ', '', 'eth1'])).toEqual(['eth0', 'lo', 'eth1'])
+  })
+
+  test('interface names of the command line are parted by commas, those with a comma by slashes', () => {
+    const read = (typed: object) => captureOptions.interfaces.fromFlags(typed as never)
+    expect(read({ interface: ['eth0,lo', ' eth1 , eth0'] })).toEqual(['eth0', 'lo', 'eth1'])
+    expect(read({ interface: ['odd,name/', 'lo'] })).toEqual(['odd,name', 'lo'])
+  })
+
+  test('a number of packets is a stop condition like any other', () => {
+    const read = (typed: object) => captureOptions.stop.fromFlags(typed as never)
+    expect(read({ autostop: ['duration:2m'], count: '5' })).toEqual({ duration: 120, packets: 5 })
+    for (const count of ['0', 'x', '1.5', '-1', '']) expect(() => read({ count })).toThrow(/is no stop condition/)
+  })
+
+  test('how long to wait', () => {
+    const read = (wait: string) => captureOptions.wait.fromFlags({ wait } as never)
+    expect(['', '5', '2m', '0.5'].map(read)).toEqual([{}, { timeout: 5 }, { timeout: 120 }, { timeout: 0.5 }])
+    for (const text of ['0', 'x', '5MB', '-1']) expect(() => read(text)).toThrow(/is no time to wait/)
   })
 })
