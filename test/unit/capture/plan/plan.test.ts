@@ -223,7 +223,7 @@ describe('the whole plan', () => {
     const all = { direction: true, correlation: true, names: false, keys: true }
     expect(plan).toMatchObject({
       ...{ route: 'woven', window: 300, annotations: all, keys: { fromTargets: true, files: ['/k'] } },
-      reasons: ['follow', 'captured since it came', 'direction', 'immediate', 'at both', 'TLS keys'],
+      reasons: ['captured since it came', 'follow', 'direction', 'immediate', 'at both', 'TLS keys'],
       sources: [{ wanted: ['eth0'], stays: true, everyInterface: false, names: [] }],
     })
     const near: TapPlan = {
