@@ -12,6 +12,7 @@ import { startDumpcap } from '../../linux/capturing/dumpcap.ts'
 import { openArrived, openArriving } from '../../linux/namespace/arrivals.ts'
 import { atPlace } from '../../linux/namespace/file-in-root.ts'
 import { isStillThere, type NetworkNamespace } from '../../linux/namespace/netns.ts'
+import { preferProcess } from '../../linux/process/priority.ts'
 import { packetField } from '../../pcapng/lane.ts'
 import { parseReference } from '../../reference/reference.ts'
 import { endingOf } from '../output/termination.ts'
@@ -162,7 +163,10 @@ function startOnAny(
     counting: false,
   }
   try {
-    return startDumpcap(namespace, options, 'pipe')
+    const dumpcap = startDumpcap(namespace, options, 'pipe')
+    // A busy machine may start the target before it otherwise.
+    preferProcess(dumpcap.pid)
+    return dumpcap
   } catch (error) {
     namespace.close()
     throw error
