@@ -1,7 +1,7 @@
 /** The command line: parses it, runs the command, and makes of a failure words and an exit status. */
 import { CommanderError } from 'commander'
-import { complain } from '../base/complain.ts'
 import { type RemoraError, toRemoraError } from '../base/errors.ts'
+import { printError } from '../base/print-error.ts'
 import { program } from './program.ts'
 
 /**
@@ -31,6 +31,6 @@ function usageStatus(error: CommanderError): number {
 }
 
 function failed(error: RemoraError): number {
-  complain(error)
+  printError(error)
   return error.exit
 }

@@ -1,7 +1,7 @@
 /** The commands of the command line, their options and their help; each is loaded when it is run. */
 import { Command, Option } from 'commander'
-import { complain } from '../base/complain.ts'
 import { RemoraError } from '../base/errors.ts'
+import { printError } from '../base/print-error.ts'
 import { version } from '../base/version.ts'
 import { optionList } from '../capture/request/options.ts'
 import { containerEngines, containerStates, otherTypes } from '../model/target.ts'
@@ -205,7 +205,7 @@ function complainOfUsage(text: string): void {
     .replace(/^error: /, '')
     .trim()
     .split('\n')
-  complain(
+  printError(
     new RemoraError('USAGE', message, {
       hint: suggestion?.replace(/^\(|\)$/g, '') ?? 'remora --help shows what there is.',
     }),

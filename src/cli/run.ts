@@ -3,9 +3,9 @@
  * say comes on standard error when the command has ended, a report in JSON too.
  */
 import { resolve } from 'node:path'
-import { complain } from '../base/complain.ts'
 import { RemoraError } from '../base/errors.ts'
 import { openLog } from '../base/log.ts'
+import { printError } from '../base/print-error.ts'
 import { printable, printableJson } from '../base/write.ts'
 import { type AroundResult, captureAround, type StartCapture } from '../capture/wrap.ts'
 import { chooseHost } from '../host/choose.ts'
@@ -29,7 +29,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   const { status, notRun, report, failure, kept } = result
   process.exitCode = status
   if (notRun !== undefined) warn(`remora: ${printable(notRun)}\n`)
-  if (failure !== undefined) complain(failure)
+  if (failure !== undefined) printError(failure)
   if (json) warn(`${printableJson(resultJson(result, resolve(write)))}\n`)
   else if (kept && report !== undefined) warn(runSummary(report, write))
 }

@@ -3,7 +3,7 @@
  * time goes without, since only names depend on it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { eachOf } from '../base/each.ts'
+import { mapLimit } from '../base/map-limit.ts'
 import type { Container } from './engine.ts'
 import type { Connection } from './grpc.ts'
 import { namespaceMode, podSandboxStatus } from './messages.ts'
@@ -16,7 +16,7 @@ const atOnce = 16
 export async function addPodAddresses(connection: Connection, containers: readonly Container[]): Promise<Container[]> {
   const found = new Map<string, readonly string[]>()
   const late = new AbortController()
-  const asking = eachOf(
+  const asking = mapLimit(
     containers.filter(({ pod }) => pod?.sandbox),
     atOnce,
     async ({ id }) => {

@@ -6,7 +6,7 @@ import type { ClientHttp2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoraError } from '../base/errors.ts'
-import { afterOwnTime } from '../base/own-time.ts'
+import { startSuspendProofTimer } from '../base/suspend-proof-timer.ts'
 import { connectTo } from './connect.ts'
 import { exchange, StatusError } from './grpc-stream.ts'
 import type { Method } from './messages.ts'
@@ -127,7 +127,7 @@ async function ask<Request extends Message, Answer extends Message>(
   signal: AbortSignal,
 ): Promise<Decoded<Answer>> {
   const late = new AbortController()
-  const cancel = afterOwnTime(answerTimeoutMs, () => late.abort())
+  const cancel = startSuspendProofTimer(answerTimeoutMs, () => late.abort())
   let bytes: Buffer | undefined
   try {
     await exchange(session, {

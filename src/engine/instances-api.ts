@@ -4,7 +4,7 @@
  * asked for one by one, where they are needed.
  */
 import { abortAfter } from '../base/abort.ts'
-import { eachOf } from '../base/each.ts'
+import { mapLimit } from '../base/map-limit.ts'
 import type { AskedEngine } from '../model/target.ts'
 import { countOf, labelsOf, membersOf, objectsOf, textOf } from './answer.ts'
 import { type Container, type ContainerProcess, type Engine, newestFirst, startText } from './engine.ts'
@@ -98,7 +98,7 @@ function labelsWith(prefix: string, config: unknown): Record<string, string> {
 /** Adds the process and the addresses of each. */
 async function withStates(socket: string, containers: readonly Container[], signal: AbortSignal): Promise<Container[]> {
   const limit = AbortSignal.any([signal, abortAfter(addressesTimeoutMs)])
-  return eachOf(containers, statesAtOnce, async container => {
+  return mapLimit(containers, statesAtOnce, async container => {
     const state = await get(socket, pathOf(container.id, '/state'), limit).catch(() => undefined)
     signal.throwIfAborted()
     const process = processOf(state)

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { readFileSync, watchFile } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { type Logger, pino } from 'pino'
-import { complain } from '../base/complain.ts'
 import { RemoraError, toRemoraError } from '../base/errors.ts'
+import { printError } from '../base/print-error.ts'
 import { redact } from '../base/redact.ts'
 import { onFault } from '../base/timers.ts'
 import { escapeControls, writeFully } from '../base/write.ts'
@@ -46,7 +46,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       return
     }
     const failure = toRemoraError(error)
-    complain(failure)
+    printError(failure)
     process.exitCode = failure.exit
   }
 }
@@ -93,7 +93,7 @@ function serveCommand(): Command {
       writeOut: text => writeFully(1, text),
       writeErr: text => writeFully(2, text),
       outputError: text =>
-        complain(
+        printError(
           new RemoraError('USAGE', text.replace(/^error: /, '').trim(), {
             hint: 'remora serve --help shows what there is.',
           }),

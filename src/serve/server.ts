@@ -8,7 +8,7 @@ import type { Server as TlsServer } from 'node:https'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { RemoraError } from '../base/errors.ts'
-import { afterOwnTime } from '../base/own-time.ts'
+import { startSuspendProofTimer } from '../base/suspend-proof-timer.ts'
 import { guarded, setTimeout } from '../base/timers.ts'
 import { makeApp } from './app.ts'
 import type { AccessRules } from './auth/access.ts'
@@ -114,7 +114,7 @@ async function closeServer(
   for (const session of sessions.list()) session.stop('the service ends')
   server.closeIdleConnections()
   let isLate = false
-  const cancel = afterOwnTime(patience, () => {
+  const cancel = startSuspendProofTimer(patience, () => {
     isLate = true
   })
   while (sessions.list().length > 0 && !isLate && !hurry?.aborted)

@@ -9,7 +9,7 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { afterEach, describe, expect, test } from 'vitest'
-import { eachOf } from '../../src/base/each.ts'
+import { mapLimit } from '../../src/base/map-limit.ts'
 import { discover } from '../../src/discover/list/discover.ts'
 import { dockerApiEngine } from '../../src/engine/docker-api.ts'
 import { lookForEngines } from '../../src/engine/engines.ts'
@@ -99,7 +99,7 @@ test('of a process that listens on 1,000 sockets a few are asked', async () => {
 })
 
 test('of processes that listen on 144 sockets together 128 are asked, and it is told', async () => {
-  await eachOf(Array.from({ length: 9 }), 3, () => claim(0, 16))
+  await mapLimit(Array.from({ length: 9 }), 3, () => claim(0, 16))
   const { engines, leftOut } = lookForEngines()
   expect(engines).toHaveLength(128)
   expect(leftOut).toContainEqual(expect.stringMatching(/sockets may be those of engines: only 128 of them are asked/))
@@ -141,7 +141,7 @@ async function makeNamespaces(count: number): Promise<string[]> {
   made.push(...names)
   await inBatch(names.map(name => `netns add ${name}`))
   const lines = ['link set lo up', 'link add eth0 up type veth peer name lower']
-  await eachOf(names, 4, name => inBatch(lines, '-n', name))
+  await mapLimit(names, 4, name => inBatch(lines, '-n', name))
   return names.map(name => `named:${name}`)
 }
 

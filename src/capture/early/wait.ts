@@ -6,9 +6,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { abortAfter } from '../../base/abort.ts'
 import { isExhaustion, RemoraError, reasonOf } from '../../base/errors.ts'
+import { makeLatch } from '../../base/latch.ts'
 import { type Log, silentLog } from '../../base/log.ts'
 import { type Actions, type Machine, runMachine } from '../../base/machine.ts'
-import { makeSignal } from '../../base/signal.ts'
 import { setInterval } from '../../base/timers.ts'
 import { followHost, type HostChange } from '../../discover/host/changes.ts'
 import {
@@ -94,7 +94,7 @@ class RunningSearch implements TargetWatch {
   readonly #context: Pick<CaptureContext, 'env' | 'onWarning'>
   readonly #log: Log
   readonly #ended = new AbortController()
-  readonly #arrivals = makeSignal()
+  readonly #arrivals = makeLatch()
   readonly #heads: Heads
   readonly #machine: Machine<SearchState, SearchEvent>
   readonly #configurations: KnownConfigurations = new Map()

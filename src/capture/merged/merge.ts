@@ -7,7 +7,7 @@
  * have stood: the next packet tells how many (epb_dropcount). So a source that is slow or dead never holds up the others.
  */
 
-import { restAfter } from '../../base/rest.ts'
+import { coalesceReads } from '../../base/read-coalescing.ts'
 import { setTimeout } from '../../base/timers.ts'
 import type { HostName } from '../../discover/resolve/resolve.ts'
 import type { Sink } from '../../linux/files/sink.ts'
@@ -286,7 +286,7 @@ class MergedStream implements Weave {
   /** Takes in what came. @returns false when its source is to wait */
   #take(source: Source, count: number, put: () => void): boolean {
     this.#schedule()
-    restAfter(count)
+    coalesceReads(count)
     try {
       put()
     } catch (error) {

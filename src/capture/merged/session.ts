@@ -7,7 +7,7 @@ import { isAbort } from '../../base/abort.ts'
 import { reasonOf } from '../../base/errors.ts'
 import { type Log, silentLog } from '../../base/log.ts'
 import { type Actions, type Machine, runMachine } from '../../base/machine.ts'
-import { afterOwnTime } from '../../base/own-time.ts'
+import { startSuspendProofTimer } from '../../base/suspend-proof-timer.ts'
 import { setInterval, setTimeout } from '../../base/timers.ts'
 import { printable } from '../../base/write.ts'
 import type { HostName } from '../../discover/resolve/names.ts'
@@ -160,7 +160,7 @@ class Session {
     'write-names': () => this.#weave.add(this.#firstNames),
     'start-clock': () => this.#startClock(),
     'tell-armed': () => this.#context.onArmed?.(),
-    'limit-end': () => void this.#waits.push(afterOwnTime(longestEnd, () => this.#weave.close())),
+    'limit-end': () => void this.#waits.push(startSuspendProofTimer(longestEnd, () => this.#weave.close())),
     'close-merge': () => this.#weave.close(),
     flush: () => this.#over.resolve(),
   }

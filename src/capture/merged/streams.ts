@@ -5,7 +5,7 @@
 import { fstatSync } from 'node:fs'
 import { reasonOf } from '../../base/errors.ts'
 import { silentLog } from '../../base/log.ts'
-import { afterOwnTime } from '../../base/own-time.ts'
+import { startSuspendProofTimer } from '../../base/suspend-proof-timer.ts'
 import { setInterval, setTimeout } from '../../base/timers.ts'
 import { captureFacts } from '../../discover/resolve/context.ts'
 import { openSink } from '../../linux/files/sink.ts'
@@ -186,7 +186,7 @@ class StreamMerge {
     this.#end ??= end
     for (const stream of this.#streams) stream[how]()
     if (how === 'kill') this.#weave.close()
-    else this.#cancels.push(afterOwnTime(endTimeoutMs, () => this.#weave.close()))
+    else this.#cancels.push(startSuspendProofTimer(endTimeoutMs, () => this.#weave.close()))
   }
 
   #seconds(): number {

@@ -1,6 +1,6 @@
 /** How a running dumpcap is brought to its end, what its end means, and what broke a stream. */
 import { RemoraError, reasonOf, systemCode } from '../../base/errors.ts'
-import { afterOwnTime } from '../../base/own-time.ts'
+import { startSuspendProofTimer } from '../../base/suspend-proof-timer.ts'
 import { diskFull } from '../../linux/capturing/dumpcap.ts'
 import type { CaptureProcess, CaptureEnd as ProcessEnd } from '../../linux/capturing/program.ts'
 import { readBytesWritten } from '../../linux/process/proc.ts'
@@ -35,7 +35,7 @@ export function endingOf<Reason extends string>(
 ): Ending<Reason> {
   let reason: Reason | undefined
   const waits: (() => void)[] = []
-  const after = (delay: number, action: () => void): void => void waits.push(afterOwnTime(delay, action))
+  const after = (delay: number, action: () => void): void => void waits.push(startSuspendProofTimer(delay, action))
   const insist = (written: number, deadline: number) => {
     const now = readBytesWritten(dumpcap.pid) ?? 0
     if (now > written && performance.now() < deadline) return after(patience, () => insist(now, deadline))

@@ -4,9 +4,9 @@
  */
 import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { eachOf } from '../../base/each.ts'
 import { RemoraError } from '../../base/errors.ts'
 import { silentLog } from '../../base/log.ts'
+import { mapLimit } from '../../base/map-limit.ts'
 import { gatherContext } from '../../discover/resolve/context.ts'
 import { gatewayNames, interfaceNames } from '../../discover/resolve/names.ts'
 import type { ResolvedTarget } from '../../discover/resolve/resolve.ts'
@@ -73,7 +73,7 @@ export async function prepareLives(
   const { request } = preparation
   checkCount(preparation, awaited)
   const shares = sharesOf(preparation, awaited.length)
-  const results = await eachOf(
+  const results = await mapLimit(
     awaited,
     preparedAtOnce,
     async (one: AwaitedTarget): Promise<PromiseSettledResult<PreparedLife>> => {

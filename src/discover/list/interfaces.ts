@@ -1,6 +1,7 @@
 /** A look into every network namespace: which interfaces it has, and which addresses. */
-import { eachOf } from '../../base/each.ts'
+
 import { RemoraError, reasonOf } from '../../base/errors.ts'
+import { mapLimit } from '../../base/map-limit.ts'
 import { batchesOf } from '../../linux/namespace/each.ts'
 import { hasGone, type NetworkNamespace, openNamespaceFile, openProcessNamespace } from '../../linux/namespace/netns.ts'
 import { listInterfacesOfMany } from '../../linux/network/iproute.ts'
@@ -37,7 +38,7 @@ export async function readInterfaces(
 ): Promise<{ found: Map<number, readonly NetworkInterface[]>; warnings: string[] }> {
   const warnings = new Set<string>()
   const found = new Map<number, readonly NetworkInterface[]>()
-  await eachOf(batchesOf(oneOfEach(targets), concurrency), concurrency, async batch => {
+  await mapLimit(batchesOf(oneOfEach(targets), concurrency), concurrency, async batch => {
     for (const [netns, answer] of await readBatch(batch, signal)) {
       if (!(answer instanceof Error)) found.set(netns, answer)
       else if (!hasGone(answer)) warnings.add(`interfaces not read: ${reasonOf(answer)}`)

@@ -1,7 +1,7 @@
 /** A closer look into every network namespace: interfaces, routes, sockets and forwarded ports. */
 import { isDeepStrictEqual } from 'node:util'
-import { eachOf } from '../../base/each.ts'
 import { reasonOf } from '../../base/errors.ts'
+import { mapLimit } from '../../base/map-limit.ts'
 import { inPieces, makePause } from '../../base/pieces.ts'
 import { batchesOf } from '../../linux/namespace/each.ts'
 import { hasGone, type NetworkNamespace } from '../../linux/namespace/netns.ts'
@@ -39,7 +39,7 @@ export async function readStacks(
   const warnings = new Set<string>()
   const sockets: SocketMemory = new Map()
   const groups = [...Map.groupBy(targets, ({ netns }) => netns)].filter(([netns]) => netns > 0)
-  const batches = await eachOf(batchesOf(groups, concurrency), concurrency, batch =>
+  const batches = await mapLimit(batchesOf(groups, concurrency), concurrency, batch =>
     readBatch(batch, sockets, signal, warning => warnings.add(warning)),
   )
   return { stacks: batches.flat(), sockets, warnings: [...warnings] }
@@ -120,7 +120,7 @@ export async function readSocketsOf(
 ): Promise<{ readonly sockets: ReadonlyMap<number, readonly TableSocket[]>; readonly warnings: string[] }> {
   const warnings = new Set<string>()
   const pause = makePause()
-  const read = await eachOf(stacks, singly, async ({ netns, targets }): Promise<[number, readonly TableSocket[]]> => {
+  const read = await mapLimit(stacks, singly, async ({ netns, targets }): Promise<[number, readonly TableSocket[]]> => {
     await pause()
     try {
       const before = memory.get(netns)
@@ -150,7 +150,7 @@ export async function readIds(stacks: readonly Stack[], signal: AbortSignal): Pr
     const open = new Set(relate(stacks, ids).open)
     if (open.size === 0) return ids
     const asked = stacks.filter(({ netns }) => open.has(netns))
-    await eachOf(asked, singly, async ({ netns, targets }) => {
+    await mapLimit(asked, singly, async ({ netns, targets }) => {
       try {
         ids.set(netns, await within(targets, namespace => readNamespaceIds(namespace, signal)))
       } catch {

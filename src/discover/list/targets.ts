@@ -1,5 +1,5 @@
 /** From what the sources say to targets: each network stack under the name its owner would call it by. */
-import { eachOf } from '../../base/each.ts'
+import { mapLimit } from '../../base/map-limit.ts'
 import { makePause } from '../../base/pieces.ts'
 import {
   type ContainerProcess,
@@ -207,7 +207,7 @@ async function locateAll(
     return false
   }
   const pause = makePause()
-  const found = await eachOf(listed, 16, async (container): Promise<Located | undefined> => {
+  const found = await mapLimit(listed, 16, async (container): Promise<Located | undefined> => {
     const { owner, process, id, engine } = container
     await pause()
     const inGroup = process === undefined ? byId.get(id) : undefined

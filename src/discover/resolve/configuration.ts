@@ -3,8 +3,8 @@
  * Of what is told only what was asked for is kept, since there are secrets among it.
  */
 import { abortAfter } from '../../base/abort.ts'
-import { eachOf } from '../../base/each.ts'
 import { RemoraError } from '../../base/errors.ts'
+import { mapLimit } from '../../base/map-limit.ts'
 import type { Configuration, Container, Engine, EngineAnswer } from '../../engine/engine.ts'
 
 /** What references ask of the configuration of containers: `KEY=VALUE` each. */
@@ -52,7 +52,7 @@ async function askEach(
   const late = abortAfter(patience)
   const limit = AbortSignal.any([signal, late])
   let failure = answer.failure
-  const containers = await eachOf(answer.containers, atOnce, async container => {
+  const containers = await mapLimit(answer.containers, atOnce, async container => {
     // Nobody configured what only holds the namespaces of a pod.
     if (container.pod?.sandbox) return container
     const key = keyOf(engine, container)

@@ -6,7 +6,7 @@
  *
  * What a number means is known of namespaces that have a process or a name (ip-netns(8)); nothing is guessed of others.
  */
-import { eachOf } from '../../base/each.ts'
+import { mapLimit } from '../../base/map-limit.ts'
 import { scanContained } from '../../engine/processes.ts'
 import { listForeignMounts, listNamespaceMounts } from '../../linux/namespace/mountinfo.ts'
 import { type NetworkNamespace, openIfThere, reopenNamespace } from '../../linux/namespace/netns.ts'
@@ -87,7 +87,7 @@ async function pairsOutside(
   const meant = new Set(here.map(near => netnsOfLower(near, ids)))
   const places = (await listPlaces(signal)).filter(({ netns }) => meant.has(netns) && netns !== namespace.inode)
   const { found } = await readInterfaces(places, signal)
-  const pairs = await eachOf(places, concurrency, async place => {
+  const pairs = await mapLimit(places, concurrency, async place => {
     const there = (found.get(place.netns) ?? []).map(nif => ({ netns: place.netns, nif }))
     const candidates = here
       .filter(near => netnsOfLower(near, ids) === place.netns)

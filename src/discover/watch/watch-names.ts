@@ -4,7 +4,7 @@
  */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { isAbort } from '../../base/abort.ts'
-import { makeSignal } from '../../base/signal.ts'
+import { makeLatch } from '../../base/latch.ts'
 import { guarded, setInterval } from '../../base/timers.ts'
 import type { NetworkNamespace } from '../../linux/namespace/netns.ts'
 import { followHost } from '../host/changes.ts'
@@ -42,7 +42,7 @@ const mostAddresses = 10_000
 export function watchNames({ known = [], targets = () => [], onChange, ...options }: NameWatchOptions): NameWatch {
   const { signal } = options
   const memory = nameMemory(known)
-  const changes = makeSignal()
+  const changes = makeLatch()
   let changed = false
   const look = () => {
     changed = true

@@ -6,7 +6,7 @@
 
 import { isAbort } from '../../base/abort.ts'
 import { isExhaustion, reasonOf } from '../../base/errors.ts'
-import { makeSignal } from '../../base/signal.ts'
+import { makeLatch } from '../../base/latch.ts'
 import { setInterval, setTimeout } from '../../base/timers.ts'
 import { followHost, type HostChange } from '../host/changes.ts'
 import { discover } from '../list/discover.ts'
@@ -37,7 +37,7 @@ const retryInterval = 1_000
  * @throws what breaks a look at the host; a source that fails is only warned of
  */
 export async function watchTargets({ signal, env, timeout, onEvent, onWarning }: WatchOptions): Promise<void> {
-  const changes = makeSignal()
+  const changes = makeLatch()
   const state = makeWatchState()
   const namespaces = namespaceCache()
   let told: HostChange[] = []

@@ -1,6 +1,6 @@
 /** Carries out a capture that a service makes: the connection, its notes, its timers. What comes is counted and handed on. */
 import { type Log, silentLog } from '../../base/log.ts'
-import { afterOwnTime } from '../../base/own-time.ts'
+import { startSuspendProofTimer } from '../../base/suspend-proof-timer.ts'
 import { setTimeout } from '../../base/timers.ts'
 import type { CaptureReport, Progress } from '../../capture/request/report.ts'
 import { packetCounter } from '../../pcapng/count.ts'
@@ -167,7 +167,7 @@ class StreamRunner implements ServiceStream {
         this.#connection?.close()
         return
       case 'set-deadline':
-        this.#timers.push(afterOwnTime(endTimeoutMs, () => this.#on({ event: 'overdue' })))
+        this.#timers.push(startSuspendProofTimer(endTimeoutMs, () => this.#on({ event: 'overdue' })))
         return
       case 'break-off':
         this.#listener.breakOff()

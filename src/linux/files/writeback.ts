@@ -3,7 +3,7 @@
  * on a file on a full one, is told to whoever asks for the file to be synchronised, once (fsync(2)).
  */
 import { fdatasync, fstatSync } from 'node:fs'
-import { afterOwnTime } from '../../base/own-time.ts'
+import { startSuspendProofTimer } from '../../base/suspend-proof-timer.ts'
 import { setInterval } from '../../base/timers.ts'
 
 /** Milliseconds between two times a file is brought to the disk; the kernel does it as often (vm.dirty_writeback_centisecs). */
@@ -69,7 +69,7 @@ function bringToDisk(fd: number): Promise<void> {
 
 async function unlessLong(work: Promise<void>, signal: AbortSignal): Promise<void> {
   const enough = Promise.withResolvers<void>()
-  const cancel = afterOwnTime(longestSync, enough.resolve)
+  const cancel = startSuspendProofTimer(longestSync, enough.resolve)
   if (signal.aborted) enough.resolve()
   signal.addEventListener('abort', () => enough.resolve(), { once: true })
   try {

@@ -6,7 +6,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { endWithUs } from '../../base/children.ts'
 import { RemoraError, systemCode } from '../../base/errors.ts'
-import { afterOwnTime } from '../../base/own-time.ts'
+import { startSuspendProofTimer } from '../../base/suspend-proof-timer.ts'
 import { guarded } from '../../base/timers.ts'
 
 /** What a run needs beyond its command. */
@@ -65,7 +65,7 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
       child.kill('SIGKILL')
       settle(() => reject(reason))
     }
-    const cancelDeadline = afterOwnTime(timeout, () => fail(tooSlow(command, timeout)))
+    const cancelDeadline = startSuspendProofTimer(timeout, () => fail(tooSlow(command, timeout)))
     const abort = () => fail(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
     const settle = (finish: () => void) => {

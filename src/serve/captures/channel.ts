@@ -3,8 +3,8 @@
  * write. Backpressure lives in {@link pump}: while the client does not take what it has been sent, nothing more is read.
  */
 import type { RemoraError } from '../../base/errors.ts'
-import { afterOwnTime } from '../../base/own-time.ts'
-import { restAfter } from '../../base/rest.ts'
+import { coalesceReads } from '../../base/read-coalescing.ts'
+import { startSuspendProofTimer } from '../../base/suspend-proof-timer.ts'
 import type { CaptureReport } from '../../capture/request/report.ts'
 import type { CaptureStream } from '../../capture/stream.ts'
 import type { CaptureNote } from '../../protocol/v1/notes.ts'
@@ -60,12 +60,12 @@ export async function pump(
   const settle = () => {
     if (ended && pending === 0) finished.resolve(true)
     cancel()
-    if (isOver && !isDone) cancel = afterOwnTime(patience, lose)
+    if (isOver && !isDone) cancel = startSuspendProofTimer(patience, lose)
   }
   for (const signal of [gone, kill]) signal.addEventListener('abort', lose, { once: true })
   packets.begin(piece => {
     const bytes = piece.end - piece.start
-    restAfter(bytes)
+    coalesceReads(bytes)
     pending += bytes
     if (pending > most) packets.pause()
     send(piece, error => {

@@ -2,7 +2,7 @@
  * What is on the host, for many clients at once: requests that come together share one look, all who watch share one watch, and
  * what is known already is told as long as it holds.
  */
-import { sharing } from '../../base/share.ts'
+import { singleflight } from '../../base/singleflight.ts'
 import { type KnownTargets, makeKnownHost } from '../../discover/list/known-host.ts'
 import { mobysharkOf } from '../../discover/list/mobyshark.ts'
 import { ghostwireOf, readTopology, type Topology } from '../../discover/list/topology.ts'
@@ -27,8 +27,8 @@ export function makeDiscovery(metrics: Metrics) {
       metrics.discovery = { seconds: (performance.now() - begin) / 1000, count: metrics.discovery.count + 1 }
       return result
     }
-  const targets = sharing(timed(() => host.look(true)))
-  const names = sharing(timed(() => host.look(false)))
+  const targets = singleflight(timed(() => host.look(true)))
+  const names = singleflight(timed(() => host.look(false)))
   let known: { readonly revision: string; readonly until: number; readonly topology: Topology } | undefined
   const topologyOf = async (look: KnownTargets): Promise<Topology> => {
     const { revision } = look
@@ -49,7 +49,7 @@ export function makeDiscovery(metrics: Metrics) {
       const look = await targets()
       return mobysharkOf(look, look.table, await look.facts())
     },
-    ghostwire: sharing(async () => {
+    ghostwire: singleflight(async () => {
       // A topology has the interfaces itself. They are listed for the comparison with the next look, after the first answer.
       const isFirst = known === undefined
       const look = await (isFirst ? names() : targets())

@@ -4,7 +4,7 @@
  * An action of which at most one run is under way and one is waited for.
  * @returns starts a run, or shares one that has not begun; fails as the action does
  */
-export function sharing<T>(action: () => Promise<T>): () => Promise<T> {
+export function singleflight<T>(action: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined
   let following: Promise<T> | undefined
   const start = (): Promise<T> => {

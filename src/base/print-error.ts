@@ -4,7 +4,7 @@ import { redact } from './redact.ts'
 import { printable, writeFully } from './write.ts'
 
 /** Prints a failure; the stack only for a fault of remora's own. */
-export function complain(error: RemoraError): void {
+export function printError(error: RemoraError): void {
   writeFully(2, `remora: ${error.code}: ${printable(error.message)}\n`)
   if (error.hint !== undefined) writeFully(2, `hint: ${printable(error.hint)}\n`)
   if (error.code === 'BUG' && error.cause instanceof Error) {

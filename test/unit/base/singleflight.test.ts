@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { sharing } from '../../../src/base/share.ts'
+import { singleflight } from '../../../src/base/singleflight.ts'
 
 /** An action whose runs end when told to. */
 function slow() {
   const runs: PromiseWithResolvers<number>[] = []
-  const shared = sharing(() => {
+  const shared = singleflight(() => {
     const run = Promise.withResolvers<number>()
     runs.push(run)
     return run.promise
@@ -44,7 +44,7 @@ test('a failure is that of one run', async () => {
 test('at most one runs at a time, however many ask', async () => {
   let running = 0
   let most = 0
-  const shared = sharing(async () => {
+  const shared = singleflight(async () => {
     most = Math.max(most, ++running)
     await settle()
     running--

@@ -5,18 +5,17 @@
  */
 import { setTimeout } from './timers.ts'
 
-/** Milliseconds of a step. */
-const longestStep = 250
+const maxStepMs = 250
 
 /**
  * Does something when this process has had so many milliseconds.
  * @returns takes it back
  */
-export function afterOwnTime(milliseconds: number, action: () => void): () => void {
+export function startSuspendProofTimer(milliseconds: number, action: () => void): () => void {
   let left = milliseconds
   let timer: NodeJS.Timeout
   const step = () => {
-    const length = Math.min(left, longestStep)
+    const length = Math.min(left, maxStepMs)
     timer = setTimeout(() => {
       left -= length
       if (left > 0) step()
