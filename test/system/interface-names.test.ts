@@ -124,6 +124,11 @@ test('each can be asked for, also by another name, and the report calls it by it
   expect((await interfacesOf(file)).map(({ name }) => name)).toEqual(own)
 })
 
+test('one with a comma is asked for with a slash, which the hint says', async () => {
+  const { status, stderr } = await remora(['capture', `named:${near}`, '-i', 'a,b', '-w', '-'])
+  expect([status, stderr]).toEqual([6, expect.stringContaining('hint: Did you mean a,b/?')])
+})
+
 test('one that cannot be opened ends the capture of the others, with its reason', async () => {
   const folder = scratch()
   chmodSync(folder, 0o755)
@@ -131,7 +136,7 @@ test('one that cannot be opened ends the capture of the others, with its reason'
   const script = `#!/bin/sh\n[ "$2" = eth0 ] && { echo 'tcpdump: eth0: something strange' >&2; exit 1; }\nexec /usr/bin/tcpdump "$@"\n`
   writeFileSync(program, script, { mode: 0o755 })
   const file = join(folder, 'none.pcapng')
-  const args = ['capture', `named:${near}`, '--immediate', '-i', 'eth0', '-i', 'a,b', '-w', file]
+  const args = ['capture', `named:${near}`, '--immediate', '-i', 'eth0', '-i', 'a,b/', '-w', file]
   const { status, stderr } = await remora(args, { env: { PATH: `${folder}:${process.env.PATH}` } })
   expect([status, stderr]).toEqual([7, expect.stringContaining('something strange')])
   expect(existsSync(file)).toBe(false)

@@ -85,7 +85,7 @@ function chooseNamed(
     const known = [...(at === 'peer' ? usable.filter(({ lower }) => lower) : usable), ...any].map(nif => nif.name)
     const state = interfaces.some(nif => hasName(nif, name)) ? 'is down' : stateOfUnknown(name, at)
     throw new RemoraError('INTERFACE_NOT_FOUND', `interface "${name}" of ${target} ${state}; ${choiceOf(known, at)}`, {
-      hint: didYouMean(nearestNames(name, known, 1), hintFor(known)),
+      hint: didYouMean(nearestNames(name, known, 1).map(asTyped), hintFor(known)),
     })
   }
   return found
@@ -100,6 +100,11 @@ function choiceOf(known: readonly string[], at: CapturePoint): string {
   const more = known.length - mostNamed
   const shown = more > 1 ? [...known.slice(0, mostNamed), `${more} more`] : known
   return `${at === 'peer' ? 'another end may have' : 'there are'} ${shown.join(', ')}`
+}
+
+/** A name as `-i` takes it: commas part names, unless a slash does, which no name has. */
+function asTyped(name: string): string {
+  return name.includes(',') ? `${name}/` : name
 }
 
 function hintFor(known: readonly string[]): string {

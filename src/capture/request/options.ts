@@ -466,7 +466,7 @@ export function parseStopConditions(texts: readonly string[]): StopConditions {
   return stop
 }
 
-/** Splits what is parted by commas, unless it is parted by `/`, as names are that have a comma themselves. */
+/** Splits names at their commas; `a,b/`, with a slash, is the one interface `a,b`. */
 function parted(text: string): string[] {
   return text.includes('/') ? [text] : text.split(',')
 }
