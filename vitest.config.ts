@@ -7,7 +7,7 @@
  */
 import { defineConfig } from 'vitest/config'
 
-function project(name: string, options: { parallel: boolean; timeout: number; setup?: string }) {
+function project(name: string, options: { parallel: boolean; timeout: number; retry?: number; setup?: string }) {
   return {
     test: {
       name,
@@ -15,6 +15,7 @@ function project(name: string, options: { parallel: boolean; timeout: number; se
       testTimeout: options.timeout,
       hookTimeout: 120_000,
       fileParallelism: options.parallel,
+      retry: options.retry ?? 0,
       setupFiles: ['test/helpers/after-file.ts', ...(options.setup ? [options.setup] : [])],
     },
   }
@@ -26,7 +27,8 @@ export default defineConfig({
       project('unit', { parallel: true, timeout: 20_000, setup: 'test/helpers/properties.ts' }),
       project('engine', { parallel: false, timeout: 60_000 }),
       project('system', { parallel: false, timeout: 60_000 }),
-      project('end-to-end', { parallel: false, timeout: 120_000 }),
+      // Whole windows, browsers and engines on two busy cores. A test that passed at its second try is marked in the output.
+      project('end-to-end', { parallel: false, timeout: 120_000, retry: 1 }),
     ],
   },
 })
