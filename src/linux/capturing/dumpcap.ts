@@ -153,6 +153,9 @@ export function dumpcapFailure(complaint: string): RemoraError {
   if (filter !== undefined) return filterInvalid(filter, withoutColon(nif ?? ''), reason)
   const [, missing] = /There is no device named "(.*?)"/.exec(text) ?? []
   if (missing !== undefined) return interfaceMissing(withoutColon(missing))
+  // It went after libpcap had found it (packet(7), ENODEV).
+  const [, gone] = /on capture device "(.*?)"\. \(.*: No such device\)/.exec(text) ?? []
+  if (gone !== undefined) return interfaceMissing(withoutColon(gone))
   const [, down] = /Device "(.*?)" is not up/.exec(text) ?? []
   if (down !== undefined) return interfaceDown(withoutColon(down))
   if (/changing filter: Network is down/.test(text)) return interfaceWentDown()

@@ -88,7 +88,8 @@ export function tcpdumpFailure(
   const entering = nsenterFailure(complaint)
   if (entering !== undefined) return entering
   const text = complaint.replace(/^\w+: /, '')
-  if (/No such device exists/.test(text)) return interfaceMissing(nif)
+  // ENODEV is of one that went after libpcap had found it (packet(7)).
+  if (/No such device exists|: No such device(?: \(|$)/.test(text)) return interfaceMissing(nif)
   if (/That device is not up/.test(text)) return interfaceDown(nif)
   // Root may not set his groups in a namespace that an unprivileged user made (user_namespaces(7)), and tcpdump insists.
   if (/Couldn't change to/.test(text)) {

@@ -73,6 +73,11 @@ describe('complaints become errors with a code', () => {
       'INTERFACE_NOT_FOUND',
       'the target has no interface nope',
     ],
+    [
+      'dumpcap: The capture session could not be initiated on capture device "d0". (setsockopt (PACKET_ADD_MEMBERSHIP): No such device) Please check that you have the proper interface or pipe specified.',
+      'INTERFACE_NOT_FOUND',
+      'the target has no interface d0',
+    ],
     ['dumpcap: Device "tun0" is not up. (That device is not up)', 'INTERFACE_NOT_FOUND', 'the interface tun0 is down'],
     [
       'dumpcap: You do not have permission to capture on device "v1". (socket: Operation not permitted)',

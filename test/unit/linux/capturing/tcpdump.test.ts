@@ -44,6 +44,11 @@ describe('complaints become errors with a code', () => {
       'INTERFACE_NOT_FOUND',
       'the target has no interface eth0',
     ],
+    [
+      'tcpdump: eth0: setsockopt (PACKET_ADD_MEMBERSHIP): No such device',
+      'INTERFACE_NOT_FOUND',
+      'the target has no interface eth0',
+    ],
     ['tcpdump: eth0: That device is not up', 'INTERFACE_NOT_FOUND', 'the interface eth0 is down'],
     [
       "tcpdump: eth0: You don't have permission to perform this capture on that device (socket: Operation not permitted)",
