@@ -59,8 +59,7 @@ export interface TargetWatch {
    * meanwhile if what it sent was captured. The caller closes its namespace and head.
    * @returns undefined when no reference is waited for any more
    * @throws RemoraError WAIT_TIMEOUT; USAGE, TARGET_AMBIGUOUS or FORBIDDEN at once, since waiting does not mend them, but for an engine
-   *   that may not be asked; the
-   *   reason of the signal
+   *   that may not be asked; the reason of the signal
    */
   next(options: WaitOptions): Promise<AwaitedTarget | undefined>
   /** A life that is there already; undefined when there is none more. */
@@ -76,6 +75,7 @@ export interface TargetWatch {
 
 /** Milliseconds after which the targets are looked for even when nothing was told: at first, and once there was one. */
 const lookInterval = { pending: 1_000, later: 4_000 } as const
+
 /**
  * Watches for the targets of a search, from now on until it is closed: also while earlier lives are captured.
  * @param known lives that are captured already
